@@ -1,0 +1,268 @@
+/* vlm.h: run a vision-language model on this device.
+ *
+ * The mental model.  An ENGINE owns an opened model (files mapped read-only, every tensor checked), a
+ * thread pool and a table of kernels; after open it never changes and any thread may use it.  A
+ * SESSION is one conversation timeline with its key/value cache; one thread at a time uses it.  You
+ * always hand a session the WHOLE conversation: vlm_session_sync() works out what can be reused, what
+ * must be extended and what must be rebuilt.  Then vlm_session_next() gives one token at a time.
+ * vlm_step() advances several sessions in one forward pass; vlm_session_next() is a step of one.
+ * An IMAGE is decoded pixels with a content hash; it is immutable and may be used by many sessions.
+ *
+ *     vlm_error err;
+ *     vlm_engine *engine; vlm_session *session; vlm_image *image; vlm_token token;
+ *     vlm_engine_options eo; vlm_engine_options_init(&eo);
+ *     vlm_session_options so; vlm_session_options_init(&so);
+ *     if (vlm_engine_open(&engine, "SmolVLM2-500M-Video-Instruct", &eo, &err) < 0) goto fail;
+ *     if (vlm_image_open(&image, engine, "receipt.jpg", &err) < 0) goto fail;
+ *     vlm_part parts[2] = { vlm_part_image(image), vlm_part_text("What is the total?") };
+ *     vlm_message message = { .role = "user", .parts = parts, .n_parts = 2 };
+ *     if (vlm_session_open(&session, engine, &so, &err) < 0) goto fail;
+ *     if (vlm_session_sync(session, &message, 1, &err) < 0) goto fail;
+ *     int rc;
+ *     while ((rc = vlm_session_next(session, &token, &err)) == VLM_OK)
+ *         fwrite(token.text, 1, token.n_text, stdout);
+ *     if (rc < 0) goto fail;                                          // else rc == VLM_DONE
+ *     vlm_session_close(session); vlm_image_close(image); vlm_engine_close(engine);
+ *
+ * Status.  Every function that can fail returns 0 (VLM_OK), a positive value (done, with something to
+ * know) or a negative one (failed, nothing changed unless said).  The last argument is a caller-owned
+ * vlm_error or NULL; it is written only on failure and its message names the file, tensor or field,
+ * what was found and what was expected.  Out-parameters are written only on success.
+ *
+ * The library never exits, prints, reads the environment, installs signal handlers, touches the locale
+ * or the caller's floating-point mode, and has no mutable globals.
+ *
+ * Determinism.  The same model, request and ISA level give the same bytes, whatever the thread count,
+ * prefill chunk, batch neighbours or cache hits.
+ *
+ * Text is UTF-8.  Lengths are in bytes unless a name says otherwise.
+ */
+#ifndef VLM_H
+#define VLM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define VLM_API __attribute__((visibility("default")))
+#else
+#define VLM_API
+#endif
+
+#define VLM_VERSION_MAJOR 0
+#define VLM_VERSION_MINOR 1
+#define VLM_VERSION_PATCH 0
+
+/* ---- status and errors ------------------------------------------------------------------------- */
+
+typedef enum vlm_status {
+    VLM_OK = 0,
+    VLM_DONE = 1,             /* the session has nothing more to say: see vlm_session_finish */
+    VLM_MORE = 2,             /* vlm_step: this session is still reading its prompt, no token yet */
+    VLM_ERR_ARGUMENT = -1,    /* the call itself is wrong */
+    VLM_ERR_MEMORY = -2,      /* an allocation failed or the memory budget would be exceeded */
+    VLM_ERR_IO = -3,          /* the operating system refused; see os_errno */
+    VLM_ERR_FORMAT = -4,      /* a file is not what it should be */
+    VLM_ERR_UNSUPPORTED = -5, /* a valid file that this build cannot run */
+    VLM_ERR_LIMIT = -6,       /* a limit of limits.h was exceeded */
+    VLM_ERR_CONTEXT = -7,     /* the conversation does not fit into the session's context */
+    VLM_ERR_CANCELLED = -8,   /* vlm_session_cancel was called */
+    VLM_ERR_NUMERIC = -9      /* the model produced NaN or infinity */
+} vlm_status;
+
+typedef struct vlm_error {
+    int status;        /* the vlm_status that was returned */
+    int os_errno;      /* errno of a failed system call, else 0 */
+    char message[256]; /* one line, no newline, always terminated */
+} vlm_error;
+
+/* ---- hooks ------------------------------------------------------------------------------------- */
+
+/* One function does it all, as in Lua: ptr NULL allocates; new_size 0 frees; otherwise resizes and
+ * keeps the contents.  Returns NULL on failure (the old block is then untouched).  Must be thread-safe.
+ * Blocks need the alignment of malloc. */
+typedef struct vlm_allocator {
+    void *(*resize)(void *ctx, void *ptr, size_t old_size, size_t new_size);
+    void *ctx;
+} vlm_allocator;
+
+typedef enum vlm_log_level { VLM_LOG_ERROR, VLM_LOG_WARN, VLM_LOG_INFO, VLM_LOG_DEBUG } vlm_log_level;
+typedef struct vlm_log {
+    void (*write)(void *ctx, vlm_log_level level, const char *message); /* one line, no newline */
+    void *ctx;
+} vlm_log;
+
+/* ---- engine ------------------------------------------------------------------------------------ */
+
+typedef struct vlm_engine vlm_engine;
+typedef struct vlm_session vlm_session;
+typedef struct vlm_image vlm_image;
+
+typedef struct vlm_engine_options {
+    size_t size;              /* set by init; lets this struct grow */
+    int n_threads;            /* 0: one per core this process may use */
+    const char *isa;          /* NULL or "auto": the best level usable here; else its name */
+    int vocab_only;           /* 1: tokenizer, template and processor only, no weights needed */
+    int no_mmap;              /* 1: read weight files into memory instead of mapping them */
+    uint64_t max_memory;      /* bytes this engine and its sessions may take beside mapped weights; 0: no limit */
+    vlm_allocator allocator;  /* resize NULL: malloc */
+    vlm_log log;              /* write NULL: silent */
+} vlm_engine_options;
+
+/* One file of a model that lies in memory (embedded in a program, an asset of an app). */
+typedef struct vlm_file {
+    const char *name; /* "config.json", "model.safetensors", ... */
+    const void *data;
+    size_t size;
+} vlm_file;
+
+VLM_API void vlm_engine_options_init(vlm_engine_options *o);
+/* path: a model directory in Hugging Face layout.  The path is not kept. */
+VLM_API int vlm_engine_open(vlm_engine **out, const char *path, const vlm_engine_options *o, vlm_error *err);
+/* The same from memory; the bytes are borrowed until close, names are not. */
+VLM_API int vlm_engine_open_files(vlm_engine **out, const vlm_file *files, size_t n_files,
+                                  const vlm_engine_options *o, vlm_error *err);
+/* All sessions must be closed before; NULL is allowed. */
+VLM_API void vlm_engine_close(vlm_engine *engine);
+VLM_API const char *vlm_engine_isa(const vlm_engine *engine);   /* "avx512"; lives as long as the engine */
+VLM_API int vlm_engine_n_threads(const vlm_engine *engine);
+VLM_API size_t vlm_engine_context_length(const vlm_engine *engine);
+VLM_API size_t vlm_engine_vocab_size(const vlm_engine *engine); /* rows of the logits */
+
+/* ---- text <-> ids ------------------------------------------------------------------------------ */
+
+/* Writes up to cap ids and sets *n to the number needed; call with cap 0 to ask.  No bos is added.
+ * special 0: text that looks like a control token stays text.  Invalid UTF-8 reads as U+FFFD. */
+VLM_API int vlm_tokenize(const vlm_engine *engine, const char *text, size_t n_text, int special,
+                         int32_t *ids, size_t cap, size_t *n, vlm_error *err);
+/* Writes up to cap bytes (no terminator) and sets *n to the number needed.  skip_special 1: control
+ * tokens give nothing.  The result is valid UTF-8 (U+FFFD for incomplete sequences). */
+VLM_API int vlm_detokenize(const vlm_engine *engine, const int32_t *ids, size_t n_ids, int skip_special,
+                           char *text, size_t cap, size_t *n, vlm_error *err);
+
+/* ---- images and messages ----------------------------------------------------------------------- */
+
+/* JPEG (EXIF orientation applied) or PNG, to RGB as the reference library loads a file.  The engine
+ * lends its allocator and must outlive the image.  Limits are checked before memory is taken. */
+VLM_API int vlm_image_open(vlm_image **out, const vlm_engine *engine, const char *path, vlm_error *err);
+/* name: how errors call these bytes. */
+VLM_API int vlm_image_decode(vlm_image **out, const vlm_engine *engine, const void *data, size_t n,
+                             const char *name, vlm_error *err);
+/* pixels: RGB, 8 bits each, rows of 3*width bytes without padding; copied. */
+VLM_API int vlm_image_from_rgb(vlm_image **out, const vlm_engine *engine, const uint8_t *pixels,
+                               uint32_t width, uint32_t height, vlm_error *err);
+VLM_API void vlm_image_close(vlm_image *image); /* when no session's last sync used it; NULL allowed */
+VLM_API uint32_t vlm_image_width(const vlm_image *image);
+VLM_API uint32_t vlm_image_height(const vlm_image *image);
+VLM_API const uint8_t *vlm_image_pixels(const vlm_image *image); /* [height][width][3] */
+VLM_API const uint8_t *vlm_image_hash(const vlm_image *image);   /* 32 bytes: SHA-256 of size and pixels */
+
+typedef enum vlm_part_kind { VLM_PART_TEXT, VLM_PART_IMAGE } vlm_part_kind;
+typedef struct vlm_part {
+    vlm_part_kind kind;
+    const char *text; /* kind text: n_text bytes */
+    size_t n_text;
+    const vlm_image *image; /* kind image */
+} vlm_part;
+
+typedef struct vlm_message {
+    const char *role; /* "system", "user", "assistant", or what the template knows */
+    const vlm_part *parts;
+    size_t n_parts;
+    int prefix; /* only on a last assistant message: continue it instead of beginning a new turn */
+} vlm_message;
+
+VLM_API vlm_part vlm_part_text(const char *text); /* borrows the terminated string */
+VLM_API vlm_part vlm_part_image(const vlm_image *image);
+
+/* ---- sessions ---------------------------------------------------------------------------------- */
+
+typedef enum vlm_kv_type { VLM_KV_F32, VLM_KV_F16, VLM_KV_BF16 } vlm_kv_type;
+typedef enum vlm_detail { VLM_DETAIL_AUTO, VLM_DETAIL_LOW, VLM_DETAIL_HIGH } vlm_detail;
+typedef enum vlm_phase { VLM_PHASE_VISION, VLM_PHASE_PREFILL } vlm_phase;
+
+typedef struct vlm_session_options {
+    size_t size;            /* set by init */
+    size_t context;         /* positions reserved; 0: what the first sync needs plus max_tokens, rounded up */
+    size_t max_tokens;      /* tokens to generate at most per sync; default 256; 0 is 0 */
+    size_t chunk;           /* rows of prompt per forward pass; default 256; changes no result */
+    vlm_kv_type kv_type;    /* default F32: faithful; F16 and BF16 halve the cache */
+    vlm_detail detail;      /* LOW: one frame per picture; HIGH and AUTO: the model's own tiling */
+    size_t max_tiles;       /* 0: no cap; else tiles per picture (overview not counted) are kept at most this */
+    float temperature;      /* default 0: greedy */
+    int top_k;              /* 0: off */
+    float top_p;            /* 1: off */
+    float min_p;            /* 0: off */
+    float repeat_penalty;   /* 1: off */
+    uint64_t seed;          /* of the counter-based generator; 0 is a seed like any other */
+    int n_logprobs;         /* 0: none; 1..20: that many alternatives beside each token's own */
+    const char *const *stop; /* strings that end the answer; copied at open */
+    size_t n_stop;
+    /* progress of the long phases, done of total tiles or prompt tokens; return nonzero to cancel */
+    int (*progress)(void *ctx, vlm_phase phase, size_t done, size_t total);
+    void *progress_ctx;
+} vlm_session_options;
+
+typedef struct vlm_logprob {
+    int32_t id;
+    float logprob; /* natural logarithm, of the model's distribution before sampling options */
+} vlm_logprob;
+
+typedef struct vlm_token {
+    int32_t id;
+    const char *text; /* the bytes this token completes, always whole UTF-8; may be empty; valid until the next call */
+    size_t n_text;
+    float logprob;          /* of id; 0 unless n_logprobs */
+    const vlm_logprob *top; /* n_top best, best first */
+    size_t n_top;
+} vlm_token;
+
+typedef enum vlm_finish { VLM_FINISH_NONE, VLM_FINISH_STOP, VLM_FINISH_LENGTH, VLM_FINISH_CANCELLED } vlm_finish;
+
+typedef struct vlm_stats { /* of the last sync and what followed it */
+    size_t prompt_tokens, image_tokens, text_tokens, cached_tokens, completion_tokens;
+    size_t n_tiles;
+    double preprocess_ms, vision_ms, prefill_ms, decode_ms;
+    uint64_t weights_bytes, kv_bytes, compute_bytes;
+} vlm_stats;
+
+VLM_API void vlm_session_options_init(vlm_session_options *o);
+VLM_API int vlm_session_open(vlm_session **out, vlm_engine *engine, const vlm_session_options *o, vlm_error *err);
+VLM_API void vlm_session_close(vlm_session *session); /* NULL allowed */
+/* The whole conversation, up to and including the message to answer.  Renders the template, decides
+ * what of the cache can stay, encodes new pictures.  The prompt itself is read by next or step.
+ * On failure the session keeps its previous state. */
+VLM_API int vlm_session_sync(vlm_session *session, const vlm_message *messages, size_t n_messages, vlm_error *err);
+/* VLM_OK: *token is the next token.  VLM_DONE: the answer is complete. */
+VLM_API int vlm_session_next(vlm_session *session, vlm_token *token, vlm_error *err);
+/* One forward pass for n sessions of this engine: a chunk of prompt or one decoding row each.  One
+ * step runs at a time.  Afterwards vlm_session_token tells each session's outcome. */
+VLM_API int vlm_step(vlm_engine *engine, vlm_session *const *sessions, size_t n, vlm_error *err);
+/* The outcome of the last step: VLM_OK with a token, VLM_MORE, VLM_DONE, or the session's own error. */
+VLM_API int vlm_session_token(vlm_session *session, vlm_token *token, vlm_error *err);
+/* The one call any thread may make at any time: the session's next or step ends soon (within a layer
+ * or a tile) with VLM_DONE and finish CANCELLED.  The next sync clears it. */
+VLM_API void vlm_session_cancel(vlm_session *session);
+VLM_API vlm_finish vlm_session_finish(const vlm_session *session);
+VLM_API void vlm_session_stats(const vlm_session *session, vlm_stats *out);
+/* The ids of the prompt that the last sync built, image placeholders expanded; lives until the next sync. */
+VLM_API const int32_t *vlm_session_prompt(const vlm_session *session, size_t *n);
+
+typedef struct vlm_estimate {
+    uint64_t weights_bytes; /* mapped: the system may drop and reread them */
+    uint64_t kv_bytes, vision_bytes, compute_bytes, total_bytes;
+} vlm_estimate;
+/* Will it fit?  For a session with these options (context given, or the model's when 0). */
+VLM_API int vlm_session_estimate(const vlm_engine *engine, const vlm_session_options *o, vlm_estimate *out,
+                                 vlm_error *err);
+
+VLM_API const char *vlm_version(void); /* "0.1.0" */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
