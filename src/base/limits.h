@@ -9,6 +9,7 @@
 #define VLM_LIMIT_TENSOR_DIMS UINT64_C(4)
 #define VLM_LIMIT_TENSOR_DIM UINT64_C(2147483647)
 #define VLM_LIMIT_TENSOR_ELEMENTS UINT64_C(281474976710655)
+#define VLM_LIMIT_TENSOR_NAME_BYTES UINT64_C(1024)
 #define VLM_LIMIT_SAFETENSORS_HEADER_BYTES UINT64_C(100000000)
 #define VLM_LIMIT_SHARDS UINT64_C(1024)
 #define VLM_LIMIT_CONFIG_BYTES UINT64_C(4194304)
@@ -54,6 +55,7 @@
     X(TENSOR_DIMS, "dimensions of a tensor") \
     X(TENSOR_DIM, "size of one dimension") \
     X(TENSOR_ELEMENTS, "elements of a tensor (2^48 - 1)") \
+    X(TENSOR_NAME_BYTES, "name of a tensor") \
     X(SAFETENSORS_HEADER_BYTES, "header of a safetensors file") \
     X(SHARDS, "files of one sharded model") \
     X(CONFIG_BYTES, "config, processor and template files") \

@@ -11,14 +11,21 @@ struct vlm_files {
     size_t n_memory;
     bool no_mmap;
 };
-/* dir is copied. */
-int vlm_files_init(struct vlm_files *f, const vlm_allocator *alloc, const char *dir, const vlm_file *memory,
-                   size_t n_memory, bool no_mmap, vlm_error *err);
+/* Either dir, which is copied and must be a directory, or n_memory > 0 files. */
+int vlm_files_init(struct vlm_files *f, const vlm_allocator *alloc, const char *dir,
+                   const vlm_file *memory, size_t n_memory, bool no_mmap, vlm_error *err);
 void vlm_files_free(struct vlm_files *f);
 bool vlm_files_has(const struct vlm_files *f, const char *name);
 /* A view of one file; names in errors read DIR/NAME.  Free with vlm_files_close. */
-int vlm_files_open(struct vlm_map *out, const struct vlm_files *f, const char *name, uint64_t max_bytes,
-                   vlm_error *err);
+int vlm_files_open(struct vlm_map *out, const struct vlm_files *f, const char *name,
+                   uint64_t max_bytes, vlm_error *err);
 void vlm_files_close(struct vlm_map *m, const struct vlm_files *f);
+
+/* DIR/NAME (NAME alone in memory; DIR for "") for messages; a long one keeps its end, where the
+ * names differ. */
+struct vlm_label {
+    char text[112];
+};
+const char *vlm_files_label(struct vlm_label *out, const struct vlm_files *f, const char *name);
 
 #endif
