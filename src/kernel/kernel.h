@@ -1,14 +1,16 @@
 /* kernel.h: the arithmetic.  Pure functions on pointers, one table of them per ISA level.
  *
- * They never allocate, log, lock, fail or start threads; any length including 0 and tails, any
- * alignment of their pointers; they write only their output range.  Every level computes each output
+ * They never allocate, log, lock, fail or start threads; any length including 0 and tails; float
+ * pointers need the alignment of a float, void pointers none; they write only their output range,
+ * which overlaps no input unless the function says "in place".  Every level computes each output
  * element in ONE order of summation that depends only on the length of the reduction, never on how
  * many rows or columns a call covers: that is what makes results independent of batch, chunk and
  * threads.  Levels may differ from each other in the last bits; each is deterministic.
  *
  * The order for a dot product of length k at a level with L lanes: blocks of VLM_K_BLOCK; inside a
- * block lane l sums the elements i with i % L == l in increasing i by fused multiply-add, then a fixed
- * tree adds the lanes; the blocks' sums are added in increasing order. */
+ * block lane l sums the elements i with i % L == l in increasing i by fused multiply-add (scalar:
+ * multiply, then add), then a fixed tree adds the lanes; the blocks' sums are added in increasing
+ * order. */
 #ifndef VLM_KERNEL_KERNEL_H
 #define VLM_KERNEL_KERNEL_H
 

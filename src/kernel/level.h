@@ -1,0 +1,35 @@
+/* level.h: what the ISA levels share: their entry points and the constants of their formulas. */
+#ifndef VLM_KERNEL_LEVEL_H
+#define VLM_KERNEL_LEVEL_H
+
+#include "kernel/kernel.h"
+
+/* Each overrides the entries of *k that it has something better for. */
+void vlm_kernel_scalar(struct vlm_kernels *k);
+void vlm_kernel_avx2(struct vlm_kernels *k);
+void vlm_kernel_avx512(struct vlm_kernels *k);
+void vlm_kernel_neon(struct vlm_kernels *k);
+
+/* Natural logarithm in double, to about 2 ulp, x > 0 and normal; NaN and infinity pass through. */
+double vlm_kernel_log(double x);
+
+/* e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln2 / 2, e^r = 1 + r + r^2 (C2 + C3 r + .. C6 r^4).
+ * ln 2 is taken off in two parts, the first short enough that n * LN2_HI is exact.  The coefficients
+ * are a minimax fit (relative error 3e-9); the result is within 1 ulp, a test over all inputs' range
+ * says so.  Clamping to [LO, HI] keeps 2^(n/2) representable and still ends in 0 and infinity. */
+#define VLM_EXP_LO -104.0f
+#define VLM_EXP_HI 89.0f
+#define VLM_EXP_LOG2E 1.44269504f
+#define VLM_EXP_LN2_HI 0.693359375f
+#define VLM_EXP_LN2_LO -2.12194440e-4f
+#define VLM_EXP_C2 0.49999994f
+#define VLM_EXP_C3 0.16666521f
+#define VLM_EXP_C4 0.04166839f
+#define VLM_EXP_C5 0.008368717f
+#define VLM_EXP_C6 0.0013814599f
+
+/* gelu_tanh(x) = x / (1 + e^(x (G1 + G3 x^2))): 0.5 (1 + tanh u) = 1 / (1 + e^(-2u)) */
+#define VLM_GELU_G1 -1.5957691216f      /* -2 sqrt(2/pi) */
+#define VLM_GELU_G3 -0.0713548162726f   /* 0.044715 G1 */
+
+#endif

@@ -1,0 +1,7 @@
+/* avx2.c: placeholder: nothing overridden yet. */
+#include "kernel/level.h"
+
+void vlm_kernel_avx2(struct vlm_kernels *k)
+{
+    (void)k;
+}
