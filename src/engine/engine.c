@@ -1,0 +1,285 @@
+/* engine.c: opens a model and what is needed to run it: account, files, tokenizer, template, weights,
+ * pool and backend, in this order; closes in reverse. */
+#include "engine/engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/hash.h"
+#include "base/limits.h"
+
+const char *vlm_version(void) { return "0.1.0"; }
+
+/* ---- the account ---- */
+
+static void *account_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
+{
+    struct vlm_account *a = ctx;
+    if (new_size > old_size) {
+        uint64_t more = new_size - old_size, used = atomic_fetch_add(&a->used, more) + more;
+        void *p = a->max == 0 || used <= a->max ? a->hook.resize(a->hook.ctx, ptr, old_size, new_size) : NULL;
+        if (!p)
+            atomic_fetch_sub(&a->used, more);
+        return p;
+    }
+    void *p = a->hook.resize(a->hook.ctx, ptr, old_size, new_size);
+    if (p || new_size == 0)
+        atomic_fetch_sub(&a->used, old_size - new_size);
+    return p;
+}
+
+/* ---- options ---- */
+
+void vlm_engine_options_init(vlm_engine_options *o) { *o = (vlm_engine_options){.size = sizeof *o}; }
+
+static int read_options(vlm_engine_options *out, const vlm_engine_options *o, vlm_error *err)
+{
+    vlm_engine_options_init(out);
+    if (!o)
+        return VLM_OK;
+    if (o->size < offsetof(vlm_engine_options, isa))
+        return vlm_fail(err, VLM_ERR_ARGUMENT, "engine options of %zu bytes: call vlm_engine_options_init first",
+                        o->size);
+    memcpy(out, o, vlm_min_size(o->size, sizeof *out));
+    if (out->n_threads < 0 || (uint64_t)out->n_threads > VLM_LIMIT_THREADS)
+        return vlm_fail(err, VLM_ERR_ARGUMENT, "%d threads, expected 0 to %u", out->n_threads,
+                        (unsigned)VLM_LIMIT_THREADS);
+    return VLM_OK;
+}
+
+/* ---- open ---- */
+
+static int open_tokenizer(vlm_engine *e, vlm_error *err)
+{
+    struct vlm_map map;
+    int rc = vlm_files_open(&map, &e->files, "tokenizer.json", VLM_LIMIT_TOKENIZER_BYTES, err);
+    if (rc < 0)
+        return rc;
+    rc = vlm_tokenizer_open(&e->tok, &e->alloc, map.data, map.n, "tokenizer.json", err);
+    vlm_sha256_of(e->tokenizer_hash, map.data, map.n);
+    vlm_files_close(&map, &e->files);
+    return rc;
+}
+
+static int open_template(vlm_engine *e, vlm_error *err)
+{
+    char where[64];
+    size_t n;
+    int rc = vlm_config_template(&e->template_source, &n, where, &e->files, err);
+    if (rc < 0 || !e->template_source)
+        return rc;
+    return vlm_template_open(&e->tmpl, &e->alloc, e->template_source, n, where, err);
+}
+
+static int hash_config(vlm_engine *e, vlm_error *err)
+{
+    struct vlm_map map;
+    int rc = vlm_files_open(&map, &e->files, "config.json", VLM_LIMIT_CONFIG_BYTES, err);
+    if (rc < 0)
+        return rc;
+    vlm_sha256_of(e->config_hash, map.data, map.n);
+    vlm_files_close(&map, &e->files);
+    return VLM_OK;
+}
+
+/* The tokenizer and the model must speak of the same ids. */
+static int check_ids(const vlm_engine *e, vlm_error *err)
+{
+    const struct vlm_config *c = &e->config;
+    int32_t image = vlm_token_find(e->tok, "<image>");
+    if (vlm_token_count(e->tok) > c->text.vocab)
+        return vlm_fail(err, VLM_ERR_FORMAT, "tokenizer.json: ids up to %zu, expected less than vocab_size %u",
+                        vlm_token_count(e->tok) - 1, c->text.vocab);
+    if (image >= 0 && image != c->image_token_id)
+        return vlm_fail(err, VLM_ERR_FORMAT, "tokenizer.json: <image> is %d, expected %d as config.json says", image,
+                        c->image_token_id);
+    return VLM_OK;
+}
+
+static int open_weights(vlm_engine *e, const vlm_engine_options *o, vlm_error *err)
+{
+    int rc = vlm_model_open(&e->model, &e->alloc, &e->files, err);
+    if (rc < 0)
+        return rc;
+    e->config = e->model->config;
+    rc = hash_config(e, err);
+    if (rc == VLM_OK)
+        rc = open_tokenizer(e, err);
+    if (rc == VLM_OK)
+        rc = check_ids(e, err);
+    if (rc == VLM_OK)
+        rc = vlm_pool_open(&e->pool, &e->alloc, o->n_threads ? o->n_threads : vlm_os_n_cores(), err);
+    if (rc == VLM_OK)
+        rc = vlm_backend_open(&e->backend, &e->alloc, e->pool, o->isa, err);
+    return rc;
+}
+
+/* Without weights: what config.json would say is taken from the tokenizer where it matters. */
+static int open_vocabulary(vlm_engine *e, vlm_error *err)
+{
+    int rc = open_tokenizer(e, err);
+    if (rc == VLM_OK && vlm_files_has(&e->files, "config.json"))
+        rc = vlm_config_read(&e->config, &e->files, err);
+    else if (rc == VLM_OK)
+        rc = vlm_config_read_processor(&e->config, &e->files, err);
+    if (rc == VLM_OK && e->config.text.vocab == 0) {
+        e->config.image_token_id = vlm_token_find(e->tok, "<image>");
+        e->config.text.vocab = (uint32_t)vlm_token_count(e->tok);
+    }
+    return rc;
+}
+
+static int open_engine(vlm_engine **out, const char *dir, const vlm_file *files, size_t n_files,
+                       const vlm_engine_options *options, vlm_error *err)
+{
+    vlm_engine_options o;
+    int rc = read_options(&o, options, err);
+    if (rc < 0)
+        return rc;
+    vlm_allocator hook = o.allocator.resize ? o.allocator : vlm_mem_system;
+    vlm_engine *e = vlm_mem_zalloc(&hook, 1, sizeof *e);
+    if (!e)
+        return vlm_fail_memory(err, sizeof *e, "the engine");
+    e->account.hook = hook;
+    e->account.max = o.max_memory;
+    e->alloc = (vlm_allocator){account_resize, &e->account};
+    e->log = o.log;
+    pthread_mutex_init(&e->step, NULL);
+    rc = vlm_files_init(&e->files, &e->alloc, dir, files, n_files, o.no_mmap, err);
+    if (rc == VLM_OK)
+        rc = o.vocab_only ? open_vocabulary(e, err) : open_weights(e, &o, err);
+    if (rc == VLM_OK)
+        rc = open_template(e, err);
+    if (rc < 0) {
+        vlm_engine_close(e);
+        return rc;
+    }
+    vlm_log_line(&e->log, VLM_LOG_INFO, "opened %s: %llu parameters, isa %s, %d threads", dir ? dir : "model",
+                 e->model ? (unsigned long long)e->model->parameters : 0, vlm_engine_isa(e), vlm_engine_n_threads(e));
+    *out = e;
+    return VLM_OK;
+}
+
+int vlm_engine_open(vlm_engine **out, const char *path, const vlm_engine_options *o, vlm_error *err)
+{
+    struct vlm_quoted q;
+    if (!out || !path)
+        return vlm_fail(err, VLM_ERR_ARGUMENT, "vlm_engine_open: out or path is NULL");
+    if (!vlm_os_is_directory(path))
+        return vlm_fail(err, VLM_ERR_FORMAT, "%s: %s, expected a model directory with config.json",
+                        vlm_base_quote(&q, path, strlen(path)),
+                        vlm_os_exists(NULL, path) ? "is no directory" : "not found");
+    return open_engine(out, path, NULL, 0, o, err);
+}
+
+int vlm_engine_open_files(vlm_engine **out, const vlm_file *files, size_t n_files, const vlm_engine_options *o,
+                          vlm_error *err)
+{
+    if (!out || !files)
+        return vlm_fail(err, VLM_ERR_ARGUMENT, "vlm_engine_open_files: out or files is NULL");
+    return open_engine(out, NULL, files, n_files, o, err);
+}
+
+void vlm_engine_close(vlm_engine *e)
+{
+    if (!e)
+        return;
+    if (e->backend) {
+        vlm_text_space_close(&e->text, e->backend);
+        vlm_vision_space_close(&e->vision, e->backend);
+    }
+    vlm_mem_free(&e->alloc, e->logits);
+    vlm_mem_free(&e->alloc, e->rows);
+    vlm_backend_close(e->backend);
+    vlm_pool_close(e->pool);
+    vlm_model_close(e->model);
+    vlm_template_close(e->tmpl);
+    vlm_mem_free(&e->alloc, e->template_source);
+    vlm_tokenizer_close(e->tok);
+    vlm_files_free(&e->files);
+    pthread_mutex_destroy(&e->step);
+    vlm_allocator hook = e->account.hook;
+    vlm_mem_free(&hook, e);
+}
+
+const char *vlm_engine_isa(const vlm_engine *e) { return e->backend ? vlm_backend_kernels(e->backend)->name : "none"; }
+int vlm_engine_n_threads(const vlm_engine *e) { return e->pool ? vlm_pool_size(e->pool) : 1; }
+size_t vlm_engine_context_length(const vlm_engine *e) { return e->config.text.context; }
+size_t vlm_engine_vocab_size(const vlm_engine *e) { return e->config.text.vocab; }
+
+int vlm_engine_need_model(const vlm_engine *e, vlm_error *err)
+{
+    return e->model ? VLM_OK : vlm_fail(err, VLM_ERR_ARGUMENT, "the engine was opened for its vocabulary only");
+}
+
+/* ---- text and images ---- */
+
+int vlm_tokenize(const vlm_engine *e, const char *text, size_t n_text, int special, int32_t *ids, size_t cap,
+                 size_t *n, vlm_error *err)
+{
+    struct vlm_ids list;
+    const struct vlm_span all = {0, n_text};
+    if (n_text > VLM_LIMIT_TEXT_BYTES)
+        return vlm_fail(err, VLM_ERR_LIMIT, "text of %zu bytes, expected at most %u", n_text,
+                        (unsigned)VLM_LIMIT_TEXT_BYTES);
+    vlm_ids_init(&list, &e->alloc);
+    int rc = vlm_token_encode(&list, e->tok, text, n_text, &all, special ? 0 : 1, err);
+    if (rc == VLM_OK) {
+        size_t k = vlm_min_size(cap, list.n);
+        if (k)
+            memcpy(ids, list.data, k * sizeof *ids);
+        *n = list.n;
+    }
+    vlm_ids_free(&list);
+    return rc;
+}
+
+int vlm_detokenize(const vlm_engine *e, const int32_t *ids, size_t n_ids, int skip_special, char *text, size_t cap,
+                   size_t *n, vlm_error *err)
+{
+    struct vlm_buf buf;
+    vlm_buf_init(&buf, &e->alloc, SIZE_MAX / 4);
+    int rc = vlm_token_decode(&buf, e->tok, ids, n_ids, skip_special, err);
+    if (rc == VLM_OK) {
+        size_t k = vlm_min_size(cap, buf.n);
+        if (k)
+            memcpy(text, buf.data, k);
+        *n = buf.n;
+    }
+    vlm_buf_free(&buf);
+    return rc;
+}
+
+int vlm_image_decode(vlm_image **out, const vlm_engine *e, const void *data, size_t n, const char *name,
+                     vlm_error *err)
+{
+    return vlm_image_load(out, &e->alloc, data, n, name, err);
+}
+
+int vlm_image_open(vlm_image **out, const vlm_engine *e, const char *path, vlm_error *err)
+{
+    struct vlm_map map;
+    /* a copy, not a mapping: a picture may change under us, and it is small */
+    int rc = vlm_map_open(&map, &e->alloc, NULL, path, true, VLM_LIMIT_IMAGE_FILE_BYTES, err);
+    if (rc < 0)
+        return rc;
+    rc = vlm_image_load(out, &e->alloc, map.data, map.n, path, err);
+    vlm_map_close(&map, &e->alloc);
+    return rc;
+}
+
+int vlm_image_from_rgb(vlm_image **out, const vlm_engine *e, const uint8_t *pixels, uint32_t width, uint32_t height,
+                       vlm_error *err)
+{
+    return vlm_image_make(out, &e->alloc, pixels, width, height, err);
+}
+
+void vlm_image_close(vlm_image *image) { vlm_image_free(image); }
+uint32_t vlm_image_width(const vlm_image *image) { return image->width; }
+uint32_t vlm_image_height(const vlm_image *image) { return image->height; }
+const uint8_t *vlm_image_pixels(const vlm_image *image) { return image->rgb; }
+const uint8_t *vlm_image_hash(const vlm_image *image) { return image->hash; }
+
+vlm_part vlm_part_text(const char *text) { return (vlm_part){VLM_PART_TEXT, text, strlen(text), NULL}; }
+vlm_part vlm_part_image(const vlm_image *image) { return (vlm_part){VLM_PART_IMAGE, NULL, 0, image}; }
