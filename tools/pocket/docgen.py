@@ -5,7 +5,7 @@ import numpy as np
 from PIL import Image
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KINDS = ("label", "tag")
+KINDS = ("label", "tag", "text")
 FAMILIES = ("value", "meaning", "line", "read", "absent")
 
 

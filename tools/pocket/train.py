@@ -1,0 +1,198 @@
+"""Trains the pocket model in stages; see docs/POCKET.md for the recipe and what was measured.
+
+  train.py s1 ...   the tower alone: which glyph stands in which patch (dense labels)
+  train.py s2 ...   the decoder alone: text in place of the picture, then symbols in place of what is seen
+  train.py s3 ...   both, from pixels to answers
+
+A stage stops at a clock time (--until HH:MM) and lets its rate fall over the last --decay share of it.
+State is saved every few minutes and a later run with the same --state continues: weights, optimiser,
+step (and with it the data).  Curves go to --log as CSV."""
+import argparse, csv, datetime, os, queue, time
+import torch
+import torch.multiprocessing as mp
+import torch.nn.functional as F
+import data, docgen
+from model import Muon, Pocket
+
+BATCH = 16
+
+
+def producer(library, stage, control, out, start, size):
+    os.nice(3)
+    torch.set_num_threads(1)
+    gen = docgen.Generator(library, docgen.fonts("train"))
+    step = start
+    while True:
+        lines, text_share = control[0], control[1] / 100
+        s = stage
+        if stage == "s2" and (step * 7919 % 100) / 100 < text_share:
+            s = "text"
+        b = data.batch(gen, step, s, size, lines=lines)
+        out.put((step, s, {k: torch.from_numpy(v) for k, v in b.items()}))
+        step += 1
+
+
+def noisy(cells, share):
+    """drops and swaps a few symbols, as a tower that errs would"""
+    hit = (torch.rand(cells.shape) < share) & (cells > 0)
+    wrong = torch.where(torch.rand(cells.shape) < 0.4, torch.zeros_like(cells), torch.randint_like(cells, 1, 97))
+    return torch.where(hit, wrong, cells)
+
+
+def dense_loss(model, h, cells, blank):
+    logits = F.linear(h, model.dense.weight.to(h.dtype), model.dense.bias.to(h.dtype)).float().unflatten(-1, (2, -1))
+    t = cells.long()
+    keep = t >= 0
+    w = torch.ones(logits.shape[-1])
+    w[0] = blank
+    loss = F.cross_entropy(logits[keep], t[keep], weight=w)
+    glyph = t > 0
+    top = logits.argmax(-1)
+    return loss, (top[glyph] == t[glyph]).float().mean().item(), (top[t == 0] > 0).float().mean().item()
+
+
+def answer_loss(model, visual, ids, want):
+    """-> loss, share of right tokens, share of wholly right answers"""
+    h = model.text_model(visual, ids)
+    asked = want >= 0
+    logits, t = model.text_model.logits(h[asked]), want[asked]
+    right = logits.argmax(-1) == t
+    bad = torch.zeros_like(want, dtype=torch.bool)
+    bad[asked] = ~right
+    rows = asked.any(-1)
+    return F.cross_entropy(logits, t), right.float().mean().item(), (~bad.any(-1))[rows].float().mean().item()
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("stage", choices=("s1", "s2", "s3"))
+    ap.add_argument("--library", default="build/libdocgen.so")
+    ap.add_argument("--state", required=True)
+    ap.add_argument("--tower", help="state of s1 to begin s3 with")
+    ap.add_argument("--decoder", help="state of s2 to begin s3 with")
+    ap.add_argument("--log", required=True)
+    ap.add_argument("--until", required=True, help="HH:MM, UTC")
+    ap.add_argument("--decay", type=float, default=0.25)
+    ap.add_argument("--muon", type=float, default=0.02)
+    ap.add_argument("--adam", type=float, default=1e-3)
+    ap.add_argument("--tower-rate", type=float, default=1.0, help="of the Muon rate, for the tower")
+    ap.add_argument("--no-compile", action="store_true")
+    ap.add_argument("--batch", type=int, default=BATCH)
+    a = ap.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(1)
+    mp.set_sharing_strategy("file_system")
+    hour, minute = map(int, a.until.split(":"))
+    end = datetime.datetime.now(datetime.timezone.utc).replace(hour=hour, minute=minute, second=0).timestamp()
+    began = time.time()
+
+    model = Pocket()
+    tower, decoder = ("vision_model", "dense"), ("text_model", "slots", "cell_position")
+    parts = dict(s1=tower, s2=decoder, s3=tower + decoder + ("connector",))[a.stage]
+    mine = [(n, p) for n, p in model.named_parameters() if n.split(".")[0] in parts]
+    hidden = [p for n, p in mine if ".layers." in n and p.ndim == 2]
+    in_tower = {id(p) for n, p in mine if n.startswith("vision_model")}
+    ids = {id(p) for p in hidden}
+    muon = Muon(hidden)
+    adam = torch.optim.AdamW([p for _, p in mine if id(p) not in ids], lr=a.adam, betas=(0.9, 0.98), weight_decay=0.0)
+    step, lines, text_share = 0, 1, 100
+    average = None
+    if os.path.exists(a.state):
+        s = torch.load(a.state, weights_only=False)
+        model.load_state_dict(s["model"]); muon.load_state_dict(s["muon"]); adam.load_state_dict(s["adam"])
+        step, lines, text_share = s["step"], s["lines"], s["text_share"]
+    elif a.stage == "s3":
+        full = model.state_dict()
+        for path, keep in ((a.tower, tower), (a.decoder, decoder + ("turn",))):
+            s = torch.load(path, weights_only=False)["model"]
+            full.update({k: v for k, v in s.items() if k.split(".")[0] in keep})
+        model.load_state_dict(full)
+    if a.stage != "s2":
+        lines = 0
+    if a.stage != "s1" and not a.no_compile:
+        import model as M
+        M.TextLayer.forward = torch.compile(M.TextLayer.forward, dynamic=False)
+
+    control = mp.Array("i", [lines, text_share])
+    q = mp.Queue(4)
+    mp.Process(target=producer, args=(a.library, a.stage, control, q, step, a.batch), daemon=True).start()
+    new = not os.path.exists(a.log)
+    log = open(a.log, "a", newline="")
+    out = csv.writer(log)
+    if new:
+        out.writerow("stage step seconds rate lines text loss_answer token exact loss_dense glyph false_glyph loss_symbol".split())
+    mean, n_mean, saved, level_since = {}, 0, time.time(), step
+
+    def save():
+        torch.save(dict(model=model.state_dict(), muon=muon.state_dict(), adam=adam.state_dict(), step=step, lines=lines,
+                        text_share=text_share), a.state + ".new")
+        os.replace(a.state + ".new", a.state)
+
+    while True:
+        now = time.time()
+        if now >= end:
+            break
+        rate = min(1.0, (end - now) / (a.decay * (end - began)), (step + 1) / 60 if step < 60 else 1.0)
+        try:
+            _, kind, b = q.get(timeout=60)
+        except queue.Empty:
+            continue
+        note = {}
+        loss = 0
+        if a.stage in ("s1", "s3"):
+            progress = (now - began) / (end - began)
+            h, visual = model.see(b["pixels"])
+            blank = 1.0 if a.stage == "s3" else 0.1 if progress < 0.25 else 0.3 if progress < 0.6 else 1.0
+            l, note["glyph"], note["false_glyph"] = dense_loss(model, h, b["cells"], blank)
+            note["loss_dense"] = l.item()
+            loss = loss + (0.5 if a.stage == "s3" else 1.0) * l
+        if a.stage == "s2":
+            visual = model.symbols(noisy(b["cells"].long(), 0.01), b["before"].long())
+        if a.stage == "s3":
+            with torch.no_grad():
+                target = model.symbols(b["cells"].long(), b["before"].long())
+            w = torch.where(b["cells"][..., 0] > 0, 1.0, 0.2)
+            l = ((visual.float() - target).pow(2).mean(-1) * w).sum() / w.sum()
+            note["loss_symbol"] = l.item()
+            loss = loss + l
+        if a.stage != "s1":
+            l, note["token"], note["exact"] = answer_loss(model, visual, b["ids"], b["want"])
+            note["loss_answer"] = l.item()
+            loss = loss + l
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_([p for p in adam.param_groups[0]["params"] if p.grad is not None], 1.0)
+        if torch.isfinite(norm):
+            for g in adam.param_groups:
+                g["lr"] = a.adam * rate
+            adam.step()
+            muon.step(lambda p: a.muon * rate * (a.tower_rate if id(p) in in_tower else 1.0))
+        model.zero_grad(set_to_none=True)
+        step += 1
+        for k, v in note.items():
+            mean[k] = mean.get(k, 0) + v
+        n_mean += 1
+        if step % 20 == 0:
+            m = {k: v / n_mean for k, v in mean.items()}
+            out.writerow([a.stage, step, round(time.time() - began), round(rate, 3), lines, kind] +
+                         [round(m[k], 4) if k in m else "" for k in
+                          "loss_answer token exact loss_dense glyph false_glyph loss_symbol".split()])
+            log.flush()
+            mean, n_mean = {}, 0
+            if a.stage == "s2" and step - level_since >= 20:  # the curriculum: more lines, then symbols
+                if text_share == 100 and m["token"] > (0.68 if lines < 6 else 0.9):
+                    if lines < 6:
+                        lines += 1
+                    else:
+                        text_share, lines = 10, 6
+                    level_since = step + 10
+                elif text_share < 100 and lines and m["token"] > 0.9:
+                    lines = 0
+                control[0], control[1] = lines, text_share
+        if time.time() - saved > 120:
+            save()
+            saved = time.time()
+    save()
+
+
+if __name__ == "__main__":
+    main()
