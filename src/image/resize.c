@@ -1,0 +1,329 @@
+/* resize.c: Pillow's separable resampling of 8-bit RGB, bit for bit (its versions up to 12.0).
+ *
+ * Along each axis an output sample is a weighted sum of the source samples around its centre.  The
+ * weights are doubles, normalised, then rounded to 22 fractional bits; sums are exact integers.  The
+ * horizontal pass comes first and is rounded to 8 bits.  libm's sin enters the weights: another last
+ * bit of it could matter only where a weight lies at a rounding tie.
+ *
+ * Rows flow through a ring: the vertical pass takes its rows as the horizontal pass makes them, so
+ * memory is (taps + STRIP) rows whatever the height of the source.  The loops are written with vector
+ * extensions and compiled twice on x86-64; integer sums are the same on every machine. */
+#include <math.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/limits.h"
+#include "image/image.h"
+
+#define FRACTION_BITS 22
+#define STRIP 16          /* rows of the horizontal pass taken together */
+#define LANES (3 * STRIP) /* values of one column of a strip */
+
+/* Weights of one axis: output i = sum over t < count[i] of weight[i * taps + t] * source[first[i] + t] */
+struct axis {
+    const vlm_allocator *alloc;
+    uint32_t n, taps;
+    uint32_t *first, *count; /* [n] */
+    int32_t *weight;         /* [n][taps] */
+};
+
+static double sinc(double x)
+{
+    if (x == 0.0)
+        return 1.0;
+    x *= M_PI;
+    return sin(x) / x;
+}
+
+static double lanczos3(double x) { return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0; }
+
+/* Keys' cubic with a = -0.5 */
+static double cubic(double x)
+{
+    const double a = -0.5;
+    x = fabs(x);
+    if (x < 1.0)
+        return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
+    return x < 2.0 ? (((x - 5) * x + 8) * x - 4) * a : 0.0;
+}
+
+static void axis_free(struct axis *a)
+{
+    if (a->alloc == NULL)
+        return;
+    vlm_mem_free(a->alloc, a->first);
+    vlm_mem_free(a->alloc, a->count);
+    vlm_mem_free(a->alloc, a->weight);
+}
+
+/* The weights of output i, in the order of operations of Pillow: any other would round otherwise. */
+static void axis_weigh(struct axis *a, uint32_t i, double *w, uint32_t n_source, enum vlm_resample filter)
+{
+    double scale = (double)n_source / a->n, stretch = scale < 1.0 ? 1.0 : scale;
+    double support = (filter == VLM_RESAMPLE_LANCZOS ? 3.0 : 2.0) * stretch;
+    double centre = (i + 0.5) * scale, shrink = 1.0 / stretch, sum = 0.0;
+    double low = centre - support + 0.5, high = centre + support + 0.5;
+    int first = low < 0.0 ? 0 : (int)low;
+    int end = high > n_source ? (int)n_source : (int)high;
+
+    a->first[i] = (uint32_t)first;
+    a->count[i] = (uint32_t)(end - first);
+    for (int t = 0; t < end - first; t++) {
+        double x = (t + first - centre + 0.5) * shrink;
+        w[t] = filter == VLM_RESAMPLE_LANCZOS ? lanczos3(x) : cubic(x);
+        sum += w[t];
+    }
+    int32_t *out = a->weight + (size_t)i * a->taps;
+    for (int t = 0; t < end - first; t++) {
+        double v = sum != 0.0 ? w[t] / sum : w[t];
+        out[t] = (int32_t)(v * (1 << FRACTION_BITS) + (v < 0 ? -0.5 : 0.5));
+    }
+}
+
+static int axis_make(struct axis *a, uint32_t n, uint32_t n_source, enum vlm_resample filter,
+                     const vlm_allocator *alloc, vlm_error *err)
+{
+    double scale = (double)n_source / n, support = filter == VLM_RESAMPLE_LANCZOS ? 3.0 : 2.0;
+    *a = (struct axis){.alloc = alloc, .n = n};
+    a->taps = (uint32_t)ceil(support * (scale < 1.0 ? 1.0 : scale)) * 2 + 1;
+    double *w = vlm_mem_alloc(alloc, a->taps, sizeof *w);
+    size_t n_weights = (size_t)n * a->taps;
+    a->first = vlm_mem_alloc(alloc, n, sizeof *a->first);
+    a->count = vlm_mem_alloc(alloc, n, sizeof *a->count);
+    a->weight = vlm_mem_alloc(alloc, n_weights, sizeof *a->weight);
+    bool ok = w != NULL && a->first != NULL && a->count != NULL && a->weight != NULL;
+    for (uint32_t i = 0; ok && i < n; i++)
+        axis_weigh(a, i, w, n_source, filter);
+    vlm_mem_free(alloc, w);
+    if (ok)
+        return VLM_OK;
+    axis_free(a);
+    *a = (struct axis){0};
+    return vlm_fail_memory(err, n_weights * sizeof *a->weight, "the weights of a resize");
+}
+
+/* ---- the two inner loops ---- */
+
+typedef uint32_t u32x8 __attribute__((vector_size(32)));
+typedef int32_t i32x8 __attribute__((vector_size(32)));
+typedef uint8_t u8x8 __attribute__((vector_size(8)));
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void add(u32x8 *sum, uint32_t weight, const uint8_t *p)
+{
+    u8x8 v;
+    memcpy(&v, p, sizeof v);
+    *sum += weight * __builtin_convertvector(v, u32x8);
+}
+
+/* clamp(sum >> 22, 0, 255); sums are modulo 2^32 and the true one fits into int32. */
+INLINE void narrow(uint8_t *p, const u32x8 *sum)
+{
+    i32x8 v = (i32x8)*sum >> FRACTION_BITS;
+    v &= ~(v < 0);
+    i32x8 over = v > 255;
+    v = (v & ~over) | (over & 255);
+    u8x8 b = __builtin_convertvector(v, u8x8);
+    memcpy(p, &b, sizeof b);
+}
+
+static uint8_t narrow1(uint32_t sum)
+{
+    int32_t v = (int32_t)sum >> FRACTION_BITS;
+    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+
+/* One strip: columns [sw][LANES] -> out [n][LANES]. */
+INLINE void across(uint8_t *out, const uint8_t *columns, const struct axis *a)
+{
+    for (uint32_t i = 0; i < a->n; i++) {
+        const int32_t *k = a->weight + (size_t)i * a->taps;
+        const uint8_t *p = columns + (size_t)a->first[i] * LANES;
+        u32x8 half = (u32x8){0} + (1u << (FRACTION_BITS - 1));
+        u32x8 s0 = half, s1 = half, s2 = half, s3 = half, s4 = half, s5 = half;
+        for (uint32_t t = 0; t < a->count[i]; t++, p += LANES) {
+            uint32_t w = (uint32_t)k[t];
+            add(&s0, w, p);
+            add(&s1, w, p + 8);
+            add(&s2, w, p + 16);
+            add(&s3, w, p + 24);
+            add(&s4, w, p + 32);
+            add(&s5, w, p + 40);
+        }
+        uint8_t *q = out + (size_t)i * LANES;
+        narrow(q, &s0);
+        narrow(q + 8, &s1);
+        narrow(q + 16, &s2);
+        narrow(q + 24, &s3);
+        narrow(q + 32, &s4);
+        narrow(q + 40, &s5);
+    }
+}
+
+/* One row: out[x] = sum of k[t] * rows[t][x], x < n. */
+INLINE void down(uint8_t *out, const uint8_t *const *rows, const int32_t *k, uint32_t count, size_t n)
+{
+    const uint32_t half1 = 1u << (FRACTION_BITS - 1);
+    size_t x = 0;
+    for (; x + 32 <= n; x += 32) {
+        u32x8 half = (u32x8){0} + half1;
+        u32x8 s0 = half, s1 = half, s2 = half, s3 = half;
+        for (uint32_t t = 0; t < count; t++) {
+            const uint8_t *p = rows[t] + x;
+            uint32_t w = (uint32_t)k[t];
+            add(&s0, w, p);
+            add(&s1, w, p + 8);
+            add(&s2, w, p + 16);
+            add(&s3, w, p + 24);
+        }
+        narrow(out + x, &s0);
+        narrow(out + x + 8, &s1);
+        narrow(out + x + 16, &s2);
+        narrow(out + x + 24, &s3);
+    }
+    for (; x < n; x++) {
+        uint32_t s = half1;
+        for (uint32_t t = 0; t < count; t++)
+            s += (uint32_t)k[t] * rows[t][x];
+        out[x] = narrow1(s);
+    }
+}
+
+static void across_base(uint8_t *out, const uint8_t *columns, const struct axis *a) { across(out, columns, a); }
+static void down_base(uint8_t *out, const uint8_t *const *rows, const int32_t *k, uint32_t count, size_t n)
+{
+    down(out, rows, k, count, n);
+}
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void across_avx2(uint8_t *out, const uint8_t *columns, const struct axis *a)
+{
+    across(out, columns, a);
+}
+__attribute__((target("avx2"))) static void down_avx2(uint8_t *out, const uint8_t *const *rows, const int32_t *k,
+                                                      uint32_t count, size_t n)
+{
+    down(out, rows, k, count, n);
+}
+#endif
+
+/* ---- one resize ---- */
+
+struct job {
+    uint8_t *dst;
+    const uint8_t *src;
+    uint32_t dw, dh, sw, sh;
+    struct axis h, v; /* n == 0: that size stays */
+    uint8_t *columns, *strip; /* [sw][LANES], [dw][LANES] */
+    uint8_t *ring;            /* [n_ring][dw][3] */
+    const uint8_t **rows;     /* [v.taps] */
+    uint32_t n_ring;
+    void (*across)(uint8_t *out, const uint8_t *columns, const struct axis *a);
+    void (*down)(uint8_t *out, const uint8_t *const *rows, const int32_t *k, uint32_t count, size_t n);
+};
+
+/* Source rows y .. y + n - 1, n <= STRIP, through the horizontal pass; row y + r goes to out[r]. */
+static void strip_across(struct job *j, uint8_t *const *out, uint32_t y, uint32_t n)
+{
+    for (uint32_t r = 0; r < n; r++) {
+        const uint8_t *p = j->src + (size_t)(y + r) * j->sw * 3;
+        for (uint32_t x = 0; x < j->sw; x++)
+            for (int c = 0; c < 3; c++)
+                j->columns[(size_t)x * LANES + r * 3 + c] = p[(size_t)x * 3 + c];
+    }
+    j->across(j->strip, j->columns, &j->h);
+    for (uint32_t r = 0; r < n; r++)
+        for (uint32_t x = 0; x < j->dw; x++)
+            memcpy(out[r] + (size_t)x * 3, j->strip + (size_t)x * LANES + r * 3, 3);
+}
+
+static void run(struct job *j)
+{
+    size_t row_bytes = (size_t)j->dw * 3;
+    uint32_t have = j->v.n != 0 ? j->v.first[0] : 0; /* rows below this are through the horizontal pass */
+    for (uint32_t y = 0; y < j->dh; y++) {
+        uint32_t first = j->v.n != 0 ? j->v.first[y] : y;
+        uint32_t count = j->v.n != 0 ? j->v.count[y] : 1;
+        while (j->h.n != 0 && have < first + count) {
+            uint8_t *out[STRIP];
+            uint32_t n = j->sh - have < STRIP ? j->sh - have : STRIP;
+            for (uint32_t r = 0; r < n; r++)
+                out[r] = j->v.n != 0 ? j->ring + (have + r) % j->n_ring * row_bytes
+                                     : j->dst + (have + r) * row_bytes;
+            strip_across(j, out, have, n);
+            have += n;
+        }
+        if (j->v.n == 0)
+            continue;
+        for (uint32_t t = 0; t < count; t++)
+            j->rows[t] = j->h.n != 0 ? j->ring + (first + t) % j->n_ring * row_bytes
+                                     : j->src + (first + t) * row_bytes;
+        j->down(j->dst + y * row_bytes, j->rows, j->v.weight + (size_t)y * j->v.taps, count, row_bytes);
+    }
+}
+
+static int prepare(struct job *j, enum vlm_resample filter, const vlm_allocator *alloc, vlm_error *err)
+{
+    int rc = VLM_OK;
+    if (j->sw != j->dw)
+        rc = axis_make(&j->h, j->dw, j->sw, filter, alloc, err);
+    if (rc == VLM_OK && j->sh != j->dh)
+        rc = axis_make(&j->v, j->dh, j->sh, filter, alloc, err);
+    if (rc != VLM_OK)
+        return rc;
+    size_t bytes = 0;
+    if (j->h.n != 0) {
+        bytes = ((size_t)j->sw + j->dw) * LANES;
+        j->columns = vlm_mem_zalloc(alloc, j->sw, LANES); /* a short last strip leaves lanes unset */
+        j->strip = vlm_mem_alloc(alloc, j->dw, LANES);
+        if (j->columns == NULL || j->strip == NULL)
+            return vlm_fail_memory(err, bytes, "the strips of a resize");
+    }
+    if (j->v.n != 0) {
+        j->rows = vlm_mem_alloc(alloc, j->v.taps, sizeof *j->rows);
+        if (j->rows == NULL)
+            return vlm_fail_memory(err, j->v.taps * sizeof *j->rows, "the rows of a resize");
+    }
+    if (j->h.n != 0 && j->v.n != 0) {
+        /* A window of taps rows, of which the last may lie anywhere in its strip. */
+        j->n_ring = j->v.taps + STRIP < j->sh ? j->v.taps + STRIP : j->sh;
+        j->ring = vlm_mem_alloc(alloc, j->n_ring, (size_t)j->dw * 3);
+        if (j->ring == NULL)
+            return vlm_fail_memory(err, (size_t)j->n_ring * j->dw * 3, "the rows of a resize");
+    }
+    return VLM_OK;
+}
+
+int vlm_image_resize(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src, uint32_t sw, uint32_t sh,
+                     enum vlm_resample filter, const vlm_allocator *alloc, vlm_error *err)
+{
+    const uint32_t side = 4 * VLM_LIMIT_IMAGE_SIDE; /* also: int holds every index and weight count */
+    if (dw == 0 || dh == 0 || sw == 0 || sh == 0 || dw > side || dh > side || sw > side || sh > side)
+        return vlm_fail(err, VLM_ERR_ARGUMENT, "resize from %ux%u to %ux%u: sides of 1 to %u are possible", sw,
+                        sh, dw, dh, side);
+    if (filter != VLM_RESAMPLE_LANCZOS && filter != VLM_RESAMPLE_BICUBIC)
+        return vlm_fail(err, VLM_ERR_UNSUPPORTED, "resampling %d: 1 (LANCZOS) and 3 (BICUBIC) are known",
+                        (int)filter);
+    if (sw == dw && sh == dh) {
+        memcpy(dst, src, (size_t)sw * sh * 3);
+        return VLM_OK;
+    }
+    struct job j = {.dst = dst, .src = src, .dw = dw, .dh = dh, .sw = sw, .sh = sh};
+    j.across = across_base;
+    j.down = down_base;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) {
+        j.across = across_avx2;
+        j.down = down_avx2;
+    }
+#endif
+    int rc = prepare(&j, filter, alloc, err);
+    if (rc == VLM_OK)
+        run(&j);
+    axis_free(&j.h);
+    axis_free(&j.v);
+    vlm_mem_free(alloc, j.columns);
+    vlm_mem_free(alloc, j.strip);
+    vlm_mem_free(alloc, j.ring);
+    vlm_mem_free(alloc, j.rows);
+    return rc;
+}
