@@ -31,7 +31,7 @@ uint64_t golden_hash(uint64_t hash, const void *words, size_t n_words)
 
 static char *read_file(const char *folder, const char *name, size_t *n)
 {
-    char path[1200];
+    char path[2000];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *f = fopen(path, "rb");
     if (!f || fseek(f, 0, SEEK_END) != 0)
@@ -93,8 +93,9 @@ static void read_tensor(struct golden_case *c, const char *line)
         golden_die("%s/case.txt: too many tensors", c->folder);
     struct golden_tensor *t = &c->tensors[c->n_tensors++];
     char type[4], shape[64];
-    if (sscanf(line, "%31s %3s %63s stride %zu max %lf fnv %" SCNx64, t->name, type, shape, &t->stride, &t->largest,
-               &t->hash) != 6 || t->stride == 0)
+    if (sscanf(line, "%31s %3s %63s stride %zu max %lf fnv %" SCNx64, t->name, type, shape,
+               &t->stride, &t->largest, &t->hash) != 6 ||
+        t->stride == 0)
         golden_die("%s/case.txt: bad line: tensor %s", c->folder, line);
     t->is_int32 = strcmp(type, "i4") == 0;
     for (char *p = strtok(shape, "x"); p && t->n_dims < 4; p = strtok(NULL, "x"))
@@ -166,7 +167,7 @@ void golden_case_bind(struct golden_case *c, const vlm_engine *engine)
     for (size_t i = 0; i < c->n_parts; i++) {
         if (!c->files[i])
             continue;
-        char path[1200];
+        char path[2000];
         snprintf(path, sizeof path, "%s/%s", c->folder, c->files[i]);
         if (vlm_image_open(&c->images[i], engine, path, &err) < 0)
             golden_die("%s: %s", c->folder, err.message);

@@ -1,4 +1,5 @@
-/* case.h: a golden request as it lies on disk (README.md): its conversation and the reference's tensors.
+/* case.h: a golden request as it lies on disk (README.md): its conversation and the reference's
+ * tensors.
  *
  * A test program's own reader: on a damaged fixture it says so and exits. */
 #ifndef GOLDEN_CASE_H
@@ -16,22 +17,22 @@ struct golden_tensor {
     char name[32];
     bool is_int32;
     size_t n_dims, shape[4];
-    size_t rows, cols;      /* of the whole tensor, seen as rows of its last dimension */
-    size_t stride, n_kept;  /* data holds the last row and every stride-th before it */
-    double largest;         /* magnitude in the whole tensor */
-    uint64_t hash;          /* of the whole tensor */
-    void *data;             /* [n_kept][cols] float or int32_t */
+    size_t rows, cols;     /* of the whole tensor, seen as rows of its last dimension */
+    size_t stride, n_kept; /* data holds the last row and every stride-th before it */
+    double largest;        /* magnitude in the whole tensor */
+    uint64_t hash;         /* of the whole tensor */
+    void *data;            /* [n_kept][cols] float or int32_t */
 };
 
 struct golden_case {
-    char folder[1024];
-    char *text;      /* case.txt, taken apart */
-    char *rendered;  /* expected output of the chat template */
+    char folder[1600];
+    char *text;     /* case.txt, taken apart */
+    char *rendered; /* expected output of the chat template */
     vlm_message messages[CASE_MAX_MESSAGES];
     size_t n_messages;
     vlm_part parts[CASE_MAX_PARTS];
-    const char *files[CASE_MAX_PARTS];    /* picture of a part, or NULL */
-    vlm_image *images[CASE_MAX_PARTS];    /* open while bound to an engine */
+    const char *files[CASE_MAX_PARTS]; /* picture of a part, or NULL */
+    vlm_image *images[CASE_MAX_PARTS]; /* open while bound to an engine */
     size_t n_parts;
     struct golden_tensor tensors[CASE_MAX_TENSORS];
     size_t n_tensors;

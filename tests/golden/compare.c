@@ -1,4 +1,5 @@
-/* compare.c: one request on one engine against the reference's tensors, rendered prompt and greedy ids. */
+/* compare.c: one request on one engine against the reference's tensors, rendered prompt and greedy
+ * ids. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,8 +7,9 @@
 
 #include "golden.h"
 
-/* The promise of the project: within this share of the tensor's largest value.  fp32 sums in another
- * order differ by up to 2e-5 on these models (check_numpy.py measures the reference against float64). */
+/* The promise of the project: within this share of the tensor's largest value.  fp32 sums in
+ * another order differ by up to 2e-5 on these models (check_numpy.py measures the reference against
+ * float64). */
 #define TOLERANCE 1e-4
 #define N_GENERATE 64
 
@@ -25,7 +27,8 @@ struct comparison {
     char problem[300]; /* the first, or "" */
 };
 
-static void compare_row(struct comparison *x, struct golden_tensor *t, struct progress *p, size_t row, const void *data)
+static void compare_row(struct comparison *x, struct golden_tensor *t, struct progress *p,
+                        size_t row, const void *data)
 {
     size_t first = (t->rows - 1) % t->stride;
     if (row < first || (row - first) % t->stride != 0)
@@ -39,8 +42,8 @@ static void compare_row(struct comparison *x, struct golden_tensor *t, struct pr
             p->error = isnan(d) ? INFINITY : d;
         bool exact = t->is_int32 || strcmp(t->name, "pixels") == 0;
         if (!(d <= (exact ? 0 : TOLERANCE * t->largest)) && !x->problem[0])
-            snprintf(x->problem, sizeof x->problem, "%s: row %zu column %zu is %.9g, expected %.9g", t->name, row, i,
-                     have, want);
+            snprintf(x->problem, sizeof x->problem, "%s: row %zu column %zu is %.9g, expected %.9g",
+                     t->name, row, i, have, want);
     }
 }
 
@@ -63,15 +66,17 @@ static int take(void *ctx, const vlm_traced *piece)
     struct golden_tensor *t = golden_case_tensor(x->c, piece->name);
     if (!t || !same_shape(t, piece)) {
         if (!x->problem[0])
-            snprintf(x->problem, sizeof x->problem, "%s: %zu dimensions, first %zu, last %zu: not what was expected",
-                     piece->name, piece->n_dims, piece->shape[0], piece->shape[piece->n_dims ? piece->n_dims - 1 : 0]);
+            snprintf(x->problem, sizeof x->problem,
+                     "%s: %zu dimensions, first %zu, last %zu: not what was expected", piece->name,
+                     piece->n_dims, piece->shape[0],
+                     piece->shape[piece->n_dims ? piece->n_dims - 1 : 0]);
         return 0;
     }
     struct progress *p = &x->seen[t - x->c->tensors];
     size_t inner = t->rows / t->shape[0], n = piece->n_rows * inner;
     if (piece->first_row * inner != p->next_row && !x->problem[0])
-        snprintf(x->problem, sizeof x->problem, "%s: row %zu came after %zu rows", t->name, piece->first_row,
-                 p->next_row);
+        snprintf(x->problem, sizeof x->problem, "%s: row %zu came after %zu rows", t->name,
+                 piece->first_row, p->next_row);
     for (size_t r = 0; r < n; r++)
         compare_row(x, t, p, p->next_row + r, (const char *)piece->data + 4 * r * t->cols);
     p->hash = golden_hash(p->hash, piece->data, n * t->cols);
@@ -88,14 +93,16 @@ static void check_whole(struct comparison *x)
         if (strncmp(t->name, "generated", 9) == 0)
             continue;
         if (p->next_row != t->rows)
-            snprintf(x->problem, sizeof x->problem, "%s: %zu rows came, expected %zu", t->name, p->next_row, t->rows);
+            snprintf(x->problem, sizeof x->problem, "%s: %zu rows came, expected %zu", t->name,
+                     p->next_row, t->rows);
         else if ((t->is_int32 || strcmp(t->name, "pixels") == 0) && p->hash != t->hash)
             snprintf(x->problem, sizeof x->problem, "%s: differs from the reference", t->name);
     }
 }
 
-/* Greedy ids must agree as long as the reference's margin exceeds twice the measured error of a logit
- * (both of the top two may be off); after a difference that may be, nothing can be compared. */
+/* Greedy ids must agree as long as the reference's margin exceeds twice the measured error of a
+ * logit (both of the top two may be off); after a difference that may be, nothing can be compared.
+ */
 static size_t check_generated(struct comparison *x)
 {
     struct golden_tensor *want = golden_case_tensor(x->c, "generated_ids");
@@ -107,12 +114,14 @@ static size_t check_generated(struct comparison *x)
         if (x->ids[i] == expected)
             continue;
         if (margin[i] > error && !x->problem[0])
-            snprintf(x->problem, sizeof x->problem, "generated_ids: id %zu is %d, expected %d (margin %g, error %g)", i,
+            snprintf(x->problem, sizeof x->problem,
+                     "generated_ids: id %zu is %d, expected %d (margin %g, error %g)", i,
                      (int)x->ids[i], (int)expected, (double)margin[i], error);
         return i;
     }
     if (x->n_ids != want->rows && !x->problem[0])
-        snprintf(x->problem, sizeof x->problem, "generated_ids: %zu came, expected %zu", x->n_ids, want->rows);
+        snprintf(x->problem, sizeof x->problem, "generated_ids: %zu came, expected %zu", x->n_ids,
+                 want->rows);
     return i;
 }
 
@@ -127,14 +136,15 @@ static void check_render(struct comparison *x, vlm_engine *engine)
         return;
     }
     if (r.n_text != strlen(x->c->rendered) || memcmp(r.text, x->c->rendered, r.n_text) != 0)
-        snprintf(x->problem, sizeof x->problem, "rendered prompt differs from the template's output");
+        snprintf(x->problem, sizeof x->problem,
+                 "rendered prompt differs from the template's output");
     else if (r.n_ids != ids->rows || memcmp(r.ids, ids->data, 4 * r.n_ids) != 0)
         snprintf(x->problem, sizeof x->problem, "vlm_render: ids differ");
     vlm_rendered_free(&r);
 }
 
-/* The same answer through a session, token by token; the distance of the two best log-probabilities is
- * the margin of the logits, so this also measures the decoding rows. */
+/* The same answer through a session, token by token; the distance of the two best log-probabilities
+ * is the margin of the logits, so this also measures the decoding rows. */
 static double check_session(struct comparison *x, vlm_engine *engine, size_t n_equal)
 {
     vlm_error err;
@@ -153,18 +163,23 @@ static double check_session(struct comparison *x, vlm_engine *engine, size_t n_e
     int rc;
     while ((rc = vlm_session_next(s, &token, &err)) == VLM_OK) {
         if ((n >= x->n_ids || token.id != x->ids[n]) && !x->problem[0])
-            snprintf(x->problem, sizeof x->problem, "session: token %zu is %d, unlike the trace", n, (int)token.id);
+            snprintf(x->problem, sizeof x->problem, "session: token %zu is %d, unlike the trace", n,
+                     (int)token.id);
         if (n < n_equal && token.n_top == 2)
-            worst = fmax(worst, fabs((double)token.top[0].logprob - token.top[1].logprob - margin[n]) / largest);
+            worst =
+                fmax(worst, fabs((double)token.top[0].logprob - token.top[1].logprob - margin[n]) /
+                                largest);
         n++;
     }
     size_t expected = x->n_ids;
     if (vlm_session_finish(s) == VLM_FINISH_STOP && n + 1 == expected)
         expected--; /* the trace ends with the stop token, the session does not say it */
     if ((rc < 0 || n != expected) && !x->problem[0])
-        snprintf(x->problem, sizeof x->problem, "session: ended after %zu tokens, expected %zu", n, expected);
+        snprintf(x->problem, sizeof x->problem, "session: ended after %zu tokens, expected %zu", n,
+                 expected);
     if (worst > 2 * TOLERANCE && !x->problem[0])
-        snprintf(x->problem, sizeof x->problem, "session: a margin is off by %.1e of the largest logit", worst);
+        snprintf(x->problem, sizeof x->problem,
+                 "session: a margin is off by %.1e of the largest logit", worst);
     vlm_session_close(s);
     return worst;
 }
@@ -196,9 +211,12 @@ bool golden_compare(struct golden_case *c, vlm_engine *engine)
             where = c->tensors[i].name;
         }
     }
-    double logits = x.seen[golden_case_tensor(c, "logits") - c->tensors].error / golden_case_tensor(c, "logits")->largest;
-    printf("%-6s %-7s %s: worst %.1e (%s), logits %.1e, decoded margins %.1e, %zu of %zu greedy ids%s%s\n",
-           x.problem[0] ? "FAILED" : "ok", vlm_engine_isa(engine), c->folder, worst, where, logits, margin_error, n_equal,
-           golden_case_tensor(c, "generated_ids")->rows, x.problem[0] ? ": " : "", x.problem);
+    double logits = x.seen[golden_case_tensor(c, "logits") - c->tensors].error /
+                    golden_case_tensor(c, "logits")->largest;
+    printf("%-6s %-7s %s: worst %.1e (%s), logits %.1e, decoded margins %.1e, %zu of %zu greedy "
+           "ids%s%s\n",
+           x.problem[0] ? "FAILED" : "ok", vlm_engine_isa(engine), c->folder, worst, where, logits,
+           margin_error, n_equal, golden_case_tensor(c, "generated_ids")->rows,
+           x.problem[0] ? ": " : "", x.problem);
     return !x.problem[0];
 }

@@ -1,5 +1,5 @@
-/* determinism.c: one hash of the logits over threads and chunks; one answer over cache states and batch
- * neighbours, to the last bit of its log-probabilities. */
+/* determinism.c: one hash of the logits over threads and chunks; one answer over cache states and
+ * batch neighbours, to the last bit of its log-probabilities. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +46,8 @@ static uint64_t trace_hash(struct golden_case *c, vlm_engine *engine, size_t chu
     vlm_session_options_init(&o);
     o.chunk = chunk;
     uint64_t hash = GOLDEN_HASH;
-    if (vlm_trace(engine, c->messages, c->n_messages, NULL, 0, &o, N_GENERATE, hash_logits, &hash, &err) < 0)
+    if (vlm_trace(engine, c->messages, c->n_messages, NULL, 0, &o, N_GENERATE, hash_logits, &hash,
+                  &err) < 0)
         golden_die("%s: %s", c->folder, err.message);
     return hash;
 }
@@ -104,12 +105,13 @@ static struct answer ask(vlm_session *s, const vlm_message *messages, size_t n)
     return a;
 }
 
-static bool same(const char *what, const struct golden_case *c, const struct answer *a, const struct answer *b)
+static bool same(const char *what, const struct golden_case *c, const struct answer *a,
+                 const struct answer *b)
 {
     if (a->hash == b->hash && a->n_tokens == b->n_tokens)
         return true;
-    printf("FAILED %s: %s: %016" PRIx64 " after %zu tokens, expected %016" PRIx64 " after %zu\n", c->folder, what,
-           a->hash, a->n_tokens, b->hash, b->n_tokens);
+    printf("FAILED %s: %s: %016" PRIx64 " after %zu tokens, expected %016" PRIx64 " after %zu\n",
+           c->folder, what, a->hash, a->n_tokens, b->hash, b->n_tokens);
     return false;
 }
 
@@ -127,14 +129,16 @@ static void make_talk(struct talk *t, const struct golden_case *c, char *answer)
     t->n_all = c->n_messages + 2;
     t->more[0] = vlm_part_text(answer);
     t->more[1] = vlm_part_text("And how many on the second page?");
-    t->messages[t->n_first] = (vlm_message){.role = "assistant", .parts = &t->more[0], .n_parts = 1};
+    t->messages[t->n_first] =
+        (vlm_message){.role = "assistant", .parts = &t->more[0], .n_parts = 1};
     t->messages[t->n_first + 1] = (vlm_message){.role = "user", .parts = &t->more[1], .n_parts = 1};
 }
 
 static bool check_cache(struct golden_case *c, vlm_engine *engine)
 {
     struct talk t;
-    vlm_session *fresh = open_session(engine, 64), *kept = open_session(engine, 7), *other = open_session(engine, 64);
+    vlm_session *fresh = open_session(engine, 64), *kept = open_session(engine, 7),
+                *other = open_session(engine, 64);
     struct answer first = ask(fresh, c->messages, c->n_messages);
     first.text[first.n_text] = 0;
     make_talk(&t, c, first.text);
@@ -148,7 +152,8 @@ static bool check_cache(struct golden_case *c, vlm_engine *engine)
     ok = same("conversation extended", c, &longer, &all) && ok;
     ok = same("conversation cut back", c, &shorter, &first) && ok;
     if (again.cached == 0 || longer.cached == 0 || shorter.cached == 0) {
-        printf("FAILED %s: nothing was reused (%zu, %zu, %zu)\n", c->folder, again.cached, longer.cached, shorter.cached);
+        printf("FAILED %s: nothing was reused (%zu, %zu, %zu)\n", c->folder, again.cached,
+               longer.cached, shorter.cached);
         ok = false;
     }
     vlm_session_close(fresh);
@@ -167,7 +172,8 @@ static bool check_batch(struct golden_case *c, vlm_engine *engine)
     make_talk(&t, c, text);
     const vlm_message *messages[3] = {c->messages, &small, t.messages};
     size_t n[3] = {c->n_messages, 1, t.n_all};
-    struct answer alone[3], together[3] = {{.hash = GOLDEN_HASH}, {.hash = GOLDEN_HASH}, {.hash = GOLDEN_HASH}};
+    struct answer alone[3],
+        together[3] = {{.hash = GOLDEN_HASH}, {.hash = GOLDEN_HASH}, {.hash = GOLDEN_HASH}};
     vlm_session *s[3];
     bool open[3] = {true, true, true};
     vlm_error err;
@@ -208,7 +214,8 @@ static bool check_batch(struct golden_case *c, vlm_engine *engine)
     return ok;
 }
 
-bool golden_determinism(const char *model, const char *isa, struct golden_case *const *cases, size_t n_cases)
+bool golden_determinism(const char *model, const char *isa, struct golden_case *const *cases,
+                        size_t n_cases)
 {
     bool ok = true;
     for (size_t k = 0; k < n_cases; k++) {
@@ -221,8 +228,9 @@ bool golden_determinism(const char *model, const char *isa, struct golden_case *
             for (size_t j = 0; j < sizeof chunks / sizeof chunks[0]; j++) {
                 uint64_t h = trace_hash(c, engine, chunks[j]);
                 if (have && h != hash) {
-                    printf("FAILED %s: %s, %d threads, chunk %zu: %016" PRIx64 ", expected %016" PRIx64 "\n", c->folder,
-                           isa, thread_counts[i], chunks[j], h, hash);
+                    printf("FAILED %s: %s, %d threads, chunk %zu: %016" PRIx64
+                           ", expected %016" PRIx64 "\n",
+                           c->folder, isa, thread_counts[i], chunks[j], h, hash);
                     equal = false;
                 }
                 hash = have ? hash : h;
@@ -233,7 +241,8 @@ bool golden_determinism(const char *model, const char *isa, struct golden_case *
             golden_case_unbind(c);
             vlm_engine_close(engine);
         }
-        printf("%-6s %-7s %s: logits %016" PRIx64 "\n", equal ? "ok" : "FAILED", isa, c->folder, hash);
+        printf("%-6s %-7s %s: logits %016" PRIx64 "\n", equal ? "ok" : "FAILED", isa, c->folder,
+               hash);
         ok = ok && equal;
     }
     return ok;

@@ -2,7 +2,8 @@
  *
  *     golden [--determinism] [--isa LEVEL] DIR...
  *
- * DIR holds CHECKPOINT/model and CHECKPOINT/REQUEST/case.txt.  Every ISA level usable here is tried. */
+ * DIR holds CHECKPOINT/model and CHECKPOINT/REQUEST/case.txt.  Every ISA level usable here is
+ * tried. */
 #include "golden.h"
 
 #include <dirent.h>
@@ -24,7 +25,7 @@ static int visible(const struct dirent *e)
 
 static bool exists(const char *folder, const char *name)
 {
-    char path[1200];
+    char path[2000];
     struct stat st;
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return stat(path, &st) == 0;
@@ -36,7 +37,7 @@ static size_t read_cases(struct golden_case **cases, const char *checkpoint)
     size_t n_cases = 0;
     int n = scandir(checkpoint, &entries, visible, alphasort);
     for (int i = 0; i < n; i++) {
-        char folder[1024];
+        char folder[1600];
         snprintf(folder, sizeof folder, "%s/%s", checkpoint, entries[i]->d_name);
         if (exists(folder, "case.txt") && n_cases < MAX_CASES)
             cases[n_cases++] = golden_case_read(folder);
@@ -49,7 +50,8 @@ static size_t read_cases(struct golden_case **cases, const char *checkpoint)
     return n_cases;
 }
 
-static void compare_all(const char *model, const char *isa, struct golden_case **cases, size_t n, struct tally *tally)
+static void compare_all(const char *model, const char *isa, struct golden_case **cases, size_t n,
+                        struct tally *tally)
 {
     vlm_engine *engine;
     vlm_error err;
@@ -69,7 +71,8 @@ static void compare_all(const char *model, const char *isa, struct golden_case *
     vlm_engine_close(engine);
 }
 
-static void run_checkpoint(const char *checkpoint, const char *only_isa, bool determinism, struct tally *tally)
+static void run_checkpoint(const char *checkpoint, const char *only_isa, bool determinism,
+                           struct tally *tally)
 {
     struct golden_case *cases[MAX_CASES];
     size_t n = read_cases(cases, checkpoint);
@@ -122,6 +125,7 @@ int main(int argc, char **argv)
         else
             run_directory(argv[i], isa, determinism, &tally);
     }
-    printf("%zu checkpoints: %zu ok, %zu failed\n", tally.n_checkpoints, tally.n_ok, tally.n_failed);
+    printf("%zu checkpoints: %zu ok, %zu failed\n", tally.n_checkpoints, tally.n_ok,
+           tally.n_failed);
     return tally.n_ok == 0 || tally.n_failed > 0;
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""A second opinion on the fixtures: SmolVLM written down in numpy (float64) from the project's specification,
+"""A second opinion on the fixtures: SmolVLM in numpy (float64) written from its specification,
 without transformers or torch, compared with the dumps of make_golden.py.
 
     check_numpy.py tests/data/golden"""
+
 import glob
 import json
 import math
@@ -13,19 +14,19 @@ import numpy as np
 from PIL import Image, ImageOps
 from tokenizers import Tokenizer
 
+# ---- files ---------------------------------------------------------------------------------------
 
-# ---- files ---------------------------------------------------------------------------------------------
 
 def tensors_of(path):
     out = {}
     for file in sorted(glob.glob(f"{path}/*.safetensors")):
         raw = open(file, "rb").read()
         n = int.from_bytes(raw[:8], "little")
-        for name, t in json.loads(raw[8:8 + n]).items():
+        for name, t in json.loads(raw[8 : 8 + n]).items():
             if name == "__metadata__":
                 continue
             a, b = t["data_offsets"]
-            data = raw[8 + n + a:8 + n + b]
+            data = raw[8 + n + a : 8 + n + b]
             if t["dtype"] == "BF16":
                 w = (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
             else:
@@ -63,7 +64,8 @@ class Model:
         self.tokenizer = Tokenizer.from_file(f"{path}/tokenizer.json")
 
 
-# ---- pictures and prompt -------------------------------------------------------------------------------
+# ---- pictures and prompt -------------------------------------------------------------------------
+
 
 def even(n):
     return max(n + n % 2, 1)
@@ -93,13 +95,20 @@ def tiles_of(m, path):
         return 0, 0, [np.asarray(im)]
     rows, cols = h // side, w // side
     x = np.asarray(im)
-    tiles = [x[r * side:(r + 1) * side, c * side:(c + 1) * side] for r in range(rows) for c in range(cols)]
+    tiles = [
+        x[r * side : (r + 1) * side, c * side : (c + 1) * side]
+        for r in range(rows)
+        for c in range(cols)
+    ]
     return rows, cols, tiles + [np.asarray(im.resize((side, side), Image.LANCZOS))]
 
 
 def expand(m, rows, cols):
     fake, body = "<fake_token_around_image>", "<image>" * m.n_image
-    text = "".join("".join(f"{fake}<row_{r + 1}_col_{c + 1}>{body}" for c in range(cols)) + "\n" for r in range(rows))
+    text = "".join(
+        "".join(f"{fake}<row_{r + 1}_col_{c + 1}>{body}" for c in range(cols)) + "\n"
+        for r in range(rows)
+    )
     return text + ("\n" if rows else "") + f"{fake}<global-img>{body}{fake}"
 
 
@@ -122,7 +131,8 @@ def prompt_of(m, messages, folder):
     return np.array(ids), ((x - np.float32(0.5)) / np.float32(0.5)).transpose(0, 3, 1, 2)
 
 
-# ---- forward -------------------------------------------------------------------------------------------
+# ---- forward -------------------------------------------------------------------------------------
+
 
 def softmax(x):
     e = np.exp(x - x.max(-1, keepdims=True))
@@ -145,8 +155,15 @@ def attend(q, k, v, scale, causal):
 def vision(m, pixels, got):
     w, p, s = m.w, m.patch, m.side
     pre = "model.vision_model."
-    kernel, bias = w[pre + "embeddings.patch_embedding.weight"], w[pre + "embeddings.patch_embedding.bias"]
-    x = pixels.astype(np.float64)[:, :, :s * p, :s * p].reshape(-1, 3, s, p, s, p).transpose(0, 2, 4, 1, 3, 5)
+    kernel, bias = (
+        w[pre + "embeddings.patch_embedding.weight"],
+        w[pre + "embeddings.patch_embedding.bias"],
+    )
+    x = (
+        pixels.astype(np.float64)[:, :, : s * p, : s * p]
+        .reshape(-1, 3, s, p, s, p)
+        .transpose(0, 2, 4, 1, 3, 5)
+    )
     x = x.reshape(len(pixels), s * s, -1) @ kernel.reshape(len(kernel), -1).T + bias
     x = x + w[pre + "embeddings.position_embedding.weight"]
     got["vision.embed"] = x
@@ -156,15 +173,21 @@ def vision(m, pixels, got):
         linear = lambda n, y: y @ w[l + n + ".weight"].T + w[l + n + ".bias"]
         norm = lambda n, y: layer_norm(y, w[l + n + ".weight"], w[l + n + ".bias"])
         h = norm("layer_norm1", x)
-        q, k, v = (linear(f"self_attn.{n}_proj", h).reshape(*h.shape[:2], m.v_heads, d).transpose(0, 2, 1, 3)
-                   for n in "qkv")
-        a = np.stack([attend(*qkv, d ** -0.5, False) for qkv in zip(q, k, v)])
+        q, k, v = (
+            linear(f"self_attn.{n}_proj", h)
+            .reshape(*h.shape[:2], m.v_heads, d)
+            .transpose(0, 2, 1, 3)
+            for n in "qkv"
+        )
+        a = np.stack([attend(*qkv, d**-0.5, False) for qkv in zip(q, k, v)])
         x = x + linear("self_attn.out_proj", a.transpose(0, 2, 1, 3).reshape(x.shape))
         h = linear("mlp.fc1", norm("layer_norm2", x))
-        h = 0.5 * h * (1 + np.tanh(np.sqrt(2 / np.pi) * (h + 0.044715 * h ** 3)))
+        h = 0.5 * h * (1 + np.tanh(np.sqrt(2 / np.pi) * (h + 0.044715 * h**3)))
         x = x + linear("mlp.fc2", h)
         got[f"vision.{i:02d}"] = x
-    x = got["vision.out"] = layer_norm(x, w[pre + "post_layernorm.weight"], w[pre + "post_layernorm.bias"])
+    x = got["vision.out"] = layer_norm(
+        x, w[pre + "post_layernorm.weight"], w[pre + "post_layernorm.bias"]
+    )
     f = m.scale
     x = x.reshape(len(x), s // f, f, s // f, f, -1).transpose(0, 1, 3, 2, 4, 5)  # ho wo dy dx c
     x = x.reshape(-1, f * f * m.v_hidden) @ w["model.connector.modality_projection.proj.weight"].T
@@ -183,17 +206,21 @@ def text(m, ids, image, got):
     cos, sin = np.cos(angle), np.sin(angle)
 
     def rope(y):  # [heads, n, d]
-        a, b = y[..., :d // 2], y[..., d // 2:]
+        a, b = y[..., : d // 2], y[..., d // 2 :]
         return np.concatenate([a * cos - b * sin, b * cos + a * sin], -1)
 
     rms = lambda y, g: y / np.sqrt((y * y).mean(-1, keepdims=True) + m.eps) * g
     for i in range(m.layers):
         l = f"{pre}layers.{i}."
         h = rms(x, w[l + "input_layernorm.weight"])
-        heads = lambda name, count: (h @ w[f"{l}self_attn.{name}_proj.weight"].T).reshape(n, count, d).transpose(1, 0, 2)
+        heads = (
+            lambda name, count: (h @ w[f"{l}self_attn.{name}_proj.weight"].T)
+            .reshape(n, count, d)
+            .transpose(1, 0, 2)
+        )
         q, k, v = rope(heads("q", m.heads)), rope(heads("k", m.kv)), heads("v", m.kv)
         group = m.heads // m.kv
-        a = attend(q, np.repeat(k, group, 0), np.repeat(v, group, 0), d ** -0.5, True)
+        a = attend(q, np.repeat(k, group, 0), np.repeat(v, group, 0), d**-0.5, True)
         x = x + a.transpose(1, 0, 2).reshape(n, -1) @ w[l + "self_attn.o_proj.weight"].T
         h = rms(x, w[l + "post_attention_layernorm.weight"])
         gate = h @ w[l + "mlp.gate_proj.weight"].T
@@ -205,7 +232,8 @@ def text(m, ids, image, got):
     got["logits"] = got["text.norm"] @ head.T
 
 
-# ---- comparing -----------------------------------------------------------------------------------------
+# ---- comparing -----------------------------------------------------------------------------------
+
 
 def check(m, folder):
     messages, tensors = [], []
@@ -227,25 +255,31 @@ def check(m, folder):
         if name == "generated_ids":
             ids = got["prompt_ids"]
             full = {}
-            text(m, np.concatenate([ids, want[:-1]]), image, full) if m.image_id not in want else None
+            (
+                text(m, np.concatenate([ids, want[:-1]]), image, full)
+                if m.image_id not in want
+                else None
+            )
             if full:
-                mine = full["logits"][len(ids) - 1:].argmax(-1)
+                mine = full["logits"][len(ids) - 1 :].argmax(-1)
                 assert (mine == want).all(), f"{folder}: generated ids differ"
             continue
         if name == "generated_margin":
             continue
         have = got[name]
-        assert "x".join(map(str, have.shape)) == shape, f"{folder}: {name} is {have.shape}, expected {shape}"
+        assert (
+            "x".join(map(str, have.shape)) == shape
+        ), f"{folder}: {name} is {have.shape}, expected {shape}"
         stride = int(stride)
         if stride > 1:
             flat = have.reshape(-1, have.shape[-1])
-            have = flat[(len(flat) - 1) % stride::stride]
+            have = flat[(len(flat) - 1) % stride :: stride]
         if name in ("prompt_ids", "pixels"):
             assert (have == want).all(), f"{folder}: {name} differs"
         else:
             worst = max(worst, (np.abs(have - want).max() / float(largest), name))
     assert worst[0] < 1e-4, f"{folder}: {worst[1]} differs by {worst[0]:.1e} of its largest value"
-    print(f"{folder}: ids, pixels, generated ids equal; worst {worst[0]:.1e} of the largest value ({worst[1]})")
+    print(f"{folder}: ids, pixels, generated ids equal; worst {worst[0]:.1e} ({worst[1]})")
 
 
 for checkpoint in sorted(glob.glob(f"{sys.argv[1]}/*/model")):

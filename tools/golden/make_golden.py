@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Tiny random SmolVLM checkpoints in Hugging Face layout, and what the reference library computes with them.
+"""Tiny random SmolVLM checkpoints in Hugging Face layout, and what the reference makes of them.
 
-    make_golden.py OUT                    the committed set (tests/data/golden), samples of large tensors
+    make_golden.py OUT          the committed set (tests/data/golden), samples of large tensors
     make_golden.py OUT --seed 7 --count 10 [--full]     other checkpoints of the same kinds
 
-The reference is transformers 5.23.0 in fp32 with eager attention and the PIL image processor, on weights
-rounded to the type in the file.  tests/golden/README.md describes the files."""
+The reference is transformers 5.23.0 in fp32 with eager attention and the PIL image processor, on
+weights rounded to the type in the file.  tests/golden/README.md describes the files."""
+
 import argparse
 import json
 import os
@@ -18,7 +19,12 @@ import safetensors.torch
 import tokenizers
 import torch
 import transformers
-from transformers import AutoImageProcessor, AutoProcessor, SmolVLMConfig, SmolVLMForConditionalGeneration
+from transformers import (
+    AutoImageProcessor,
+    AutoProcessor,
+    SmolVLMConfig,
+    SmolVLMForConditionalGeneration,
+)
 from transformers.image_utils import load_image
 
 import pictures
@@ -32,61 +38,100 @@ TEMPLATE = (  # byte for byte the template of the SmolVLM2 releases
     "{% if message['content'][0]['type'] == 'image' %}{{':'}}{% else %}{{': '}}{% endif %}"
     "{% for line in message['content'] %}{% if line['type'] == 'text' %}{{line['text']}}"
     "{% elif line['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %}<end_of_utterance>\n"
-    "{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}")
+    "{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
+)
 
-# ---- what to make --------------------------------------------------------------------------------------
+# ---- what to make --------------------------------------------------------------------------------
 
 # A picture is (file, width, height[, mode[, orientation]]); a request is a list of messages
 # (role, part...), a part is text or ("image", k) of its pictures.
 ASK = "What is the total?"
-TEXT = [("system", "You are a helpful assistant."), ("user", "How many items? Answer in 1 word, please.")]
+TEXT = [
+    ("system", "You are a helpful assistant."),
+    ("user", "How many items? Answer in 1 word, please."),
+]
 ONE = [("user", ("image", 0), ASK)]
 THREE = [("user", ("image", 0), ("image", 1), "Compare:", ("image", 2), " Is it the same?")]
-TALK = [("system", "You are a helpful assistant."), ("user", ("image", 0), "Read the label."),
-        ("assistant", " The price is 12.50 EUR."), ("user", "And", ("image", 1), "this one?\nNaïve — 你好")]
+TALK = [
+    ("system", "You are a helpful assistant."),
+    ("user", ("image", 0), "Read the label."),
+    ("assistant", " The price is 12.50 EUR."),
+    ("user", "And", ("image", 1), "this one?\nNaïve — 你好"),
+]
+
+
+def text_part(hidden, ffn, heads=None, kv=None, head=None, layers=2):
+    names = dict(num_attention_heads=heads, num_key_value_heads=kv, head_dim=head)
+    given = {k: v for k, v in names.items() if v is not None}
+    return dict(hidden_size=hidden, intermediate_size=ffn, num_hidden_layers=layers) | given
+
+
+def vision_part(hidden, tile, patch=None, heads=None, ffn=None, layers=2):
+    names = dict(patch_size=patch, num_attention_heads=heads, intermediate_size=ffn)
+    given = {k: v for k, v in names.items() if v is not None}
+    return dict(hidden_size=hidden, image_size=tile, num_hidden_layers=layers) | given
+
 
 COMMITTED = {
     "gqa-f32": dict(
-        text=dict(hidden_size=48, num_attention_heads=6, num_key_value_heads=2, head_dim=12, intermediate_size=80),
-        vision=dict(hidden_size=60, num_attention_heads=3, intermediate_size=100, patch_size=8, image_size=64),
-        scale=2, longest=128, layout="new", types="F32", shards=1, requests={
+        text=text_part(48, 80, heads=6, kv=2, head=12),
+        vision=vision_part(60, tile=64, patch=8, heads=3, ffn=100),
+        **dict(scale=2, longest=128, layout="new", types="F32", shards=1),
+        requests={
             "split": ([("page.png", 200, 150)], ONE),
             "talk": ([("a.jpg", 97, 61, "RGB", 6), ("b.png", 40, 90, "RGBA")], TALK),
-            "text": ([], TEXT)}),
+            "text": ([], TEXT),
+        },
+    ),
     "mha-bf16-patch14": dict(
-        text=dict(hidden_size=40, num_attention_heads=2, intermediate_size=72),
-        vision=dict(hidden_size=144, num_attention_heads=2, intermediate_size=90, patch_size=14, image_size=90),
-        scale=3, longest=270, layout="old", types="BF16", shards=2, requests={
+        text=text_part(40, 72, heads=2),
+        vision=vision_part(144, tile=90, patch=14, heads=2, ffn=90),
+        **dict(scale=3, longest=270, layout="old", types="BF16", shards=2),
+        requests={
             "split": ([("page.png", 300, 200)], ONE),
-            "tall": ([("tall.png", 30, 1000)], ONE)}),
-    "defaults-f16": dict(
-        text=dict(hidden_size=32, head_dim=6, intermediate_size=48),
-        vision=dict(hidden_size=32, image_size=128, num_hidden_layers=1),
-        scale=None, longest=256, layout="old", types="F16", shards=1, omit=True, requests={
-            "split": ([("photo.jpg", 180, 180)], ONE), "text": ([], TEXT)}),
+            "tall": ([("tall.png", 30, 1000)], ONE),
+        },
+    ),
+    "defaults-f16": dict(  # what is not given here is left out of the file
+        text=text_part(32, 48, head=6),
+        vision=vision_part(32, tile=128, layers=1),
+        **dict(scale=None, longest=256, layout="old", types="F16", shards=1, omit=True),
+        requests={"split": ([("photo.jpg", 180, 180)], ONE), "text": ([], TEXT)},
+    ),
     "tied-whole": dict(
-        text=dict(hidden_size=40, num_attention_heads=4, num_key_value_heads=1, head_dim=20, intermediate_size=64),
-        vision=dict(hidden_size=48, num_attention_heads=4, intermediate_size=80, patch_size=8, image_size=64),
-        scale=4, longest=100, split=False, tied=True, layout="old", types="F32", shards=1, requests={
-            "three": ([("a.png", 80, 50, "P"), ("b.jpg", 33, 77, "L"), ("c.png", 64, 64, "L")], THREE),
-            "talk": ([("a.png", 1000, 30), ("b.png", 1, 1)], TALK)}),
+        text=text_part(40, 64, heads=4, kv=1, head=20),
+        vision=vision_part(48, tile=64, patch=8, heads=4, ffn=80),
+        **dict(scale=4, longest=100, layout="old", types="F32", shards=1, split=False, tied=True),
+        requests={
+            "three": ([("a.png", 80, 50, "P"), ("b.jpg", 33, 77, "L"), ("c.png", 64, 64)], THREE),
+            "talk": ([("a.png", 1000, 30), ("b.png", 1, 1)], TALK),
+        },
+    ),
     "mixed-shards": dict(
-        text=dict(hidden_size=36, num_attention_heads=3, num_key_value_heads=1, head_dim=20, intermediate_size=60),
-        vision=dict(hidden_size=40, num_attention_heads=2, intermediate_size=64, patch_size=16, image_size=64),
-        scale=2, longest=448, layout="new", types="mixed", shards=3, requests={
-            "wide": ([("wide.png", 1000, 30)], ONE), "dot": ([("dot.png", 1, 1)], ONE)}),
+        text=text_part(36, 60, heads=3, kv=1, head=20),
+        vision=vision_part(40, tile=64, patch=16, heads=2, ffn=64),
+        **dict(scale=2, longest=448, layout="new", types="mixed", shards=3),
+        requests={"wide": ([("wide.png", 1000, 30)], ONE), "dot": ([("dot.png", 1, 1)], ONE)},
+    ),
     "v1-tokens": dict(
-        text=dict(hidden_size=40, num_attention_heads=2, num_key_value_heads=1, intermediate_size=56),
-        vision=dict(hidden_size=36, num_attention_heads=3, intermediate_size=60, patch_size=8, image_size=64),
-        scale=2, longest=150, tied=True, v1=True, extra_rows=3, stop_early=True, layout="new", types="BF16",
-        shards=1, requests={
-            "split": ([("a.jpg", 90, 120, "RGB", 8)], ONE), "wide": ([("wide.png", 1000, 30)], ONE)}),
+        text=text_part(40, 56, heads=2, kv=1),
+        vision=vision_part(36, tile=64, patch=8, heads=3, ffn=60),
+        **dict(scale=2, longest=150, layout="new", types="BF16", shards=1, tied=True),
+        **dict(v1=True, extra_rows=3, stop_early=True),
+        requests={
+            "split": ([("a.jpg", 90, 120, "RGB", 8)], ONE),
+            "wide": ([("wide.png", 1000, 30)], ONE),
+        },
+    ),
     "small-edge": dict(
-        text=dict(hidden_size=72, num_attention_heads=2, num_key_value_heads=1, head_dim=72, intermediate_size=64),
-        vision=dict(hidden_size=40, num_attention_heads=2, intermediate_size=56, patch_size=14, image_size=44),
-        scale=3, longest=30, layout="new", types="F16", shards=1, requests={
+        text=text_part(72, 64, heads=2, kv=1, head=72),
+        vision=vision_part(40, tile=44, patch=14, heads=2, ffn=56),
+        **dict(scale=3, longest=30, layout="new", types="F16", shards=1),
+        requests={
             "single": ([("a.png", 70, 40)], ONE),
-            "three": ([("a.png", 20, 300), ("b.png", 44, 44), ("c.jpg", 120, 25)], THREE)}),
+            "three": ([("a.png", 20, 300), ("b.png", 44, 44, "L"), ("c.jpg", 120, 25)], THREE),
+        },
+    ),
 }
 
 
@@ -106,19 +151,28 @@ def random_checkpoint(rng):
     for k in range(2):
         shots = [random_picture(rng, pick, i) for i in range(n_pictures if k == 0 else pick(1, 2))]
         requests[f"r{k}"] = (shots, random_messages(rng, pick, len(shots)))
+    hidden, v_hidden = heads * int(rng.integers(3, 16)), v_heads * int(rng.integers(5, 40))
+    ffn, v_ffn = int(rng.integers(10, 120)), int(rng.integers(10, 150))
     return dict(
-        text=dict(hidden_size=heads * int(rng.integers(3, 16)), num_attention_heads=heads, num_key_value_heads=kv,
-                  head_dim=head, intermediate_size=int(rng.integers(10, 120)), num_hidden_layers=pick(1, 2, 3)),
-        vision=dict(hidden_size=v_heads * int(rng.integers(5, 40)), num_attention_heads=v_heads, patch_size=patch,
-                    intermediate_size=int(rng.integers(10, 150)), image_size=tile, num_hidden_layers=pick(1, 2, 3)),
-        scale=scale, longest=int(tile * rng.uniform(0.5, 4.5)), split=pick(True, True, False),
-        tied=pick(True, False), v1=pick(False, False, True), extra_rows=pick(0, 0, 5), stop_early=pick(True, False),
-        layout=pick("old", "new"), types=pick("F32", "F16", "BF16", "mixed"), shards=pick(1, 1, 2, 3), requests=requests)
+        text=text_part(hidden, ffn, heads, kv, head, layers=pick(1, 2, 3)),
+        vision=vision_part(v_hidden, tile, patch, v_heads, v_ffn, layers=pick(1, 2, 3)),
+        **dict(scale=scale, longest=int(tile * rng.uniform(0.5, 4.5)), layout=pick("old", "new")),
+        **dict(types=pick("F32", "F16", "BF16", "mixed"), shards=pick(1, 1, 2, 3)),
+        **dict(split=pick(True, True, False), tied=pick(True, False), v1=pick(False, False, True)),
+        **dict(extra_rows=pick(0, 0, 5), stop_early=pick(True, False)),
+        requests=requests,
+    )
 
 
 def random_picture(rng, pick, i):
-    sizes = [(int(rng.integers(1, 400)), int(rng.integers(1, 400))), (1000, 30), (30, 1000), (1, 1),
-             (int(rng.integers(2, 900)), 1), (1, int(rng.integers(2, 900)))]
+    sizes = [
+        (int(rng.integers(1, 400)), int(rng.integers(1, 400))),
+        (1000, 30),
+        (30, 1000),
+        (1, 1),
+        (int(rng.integers(2, 900)), 1),
+        (1, int(rng.integers(2, 900))),
+    ]
     width, height = sizes[pick(0, 0, 0, 0, 0, 1, 2, 3, 4, 5)]
     kind = pick("png", "jpg")
     mode = pick("RGB", "RGB", "L") if kind == "jpg" else pick("RGB", "RGB", "L", "RGBA", "P")
@@ -126,7 +180,8 @@ def random_picture(rng, pick, i):
 
 
 def random_messages(rng, pick, n_pictures):
-    words = (tiny_tokenizer.CORPUS + " 123 4,567.89 Ωmega 你好 🙂 don't   spaces\n\nlines").split(" ")
+    odd = " 123 4,567.89 Ωmega 你好 🙂 don't   spaces\n\nlines"
+    words = (tiny_tokenizer.CORPUS + odd).split(" ")
     say = lambda: " ".join(str(rng.choice(words)) for _ in range(int(rng.integers(1, 12))))
     messages = [("system", say())] if rng.random() < 0.4 else []
     left = list(range(n_pictures))
@@ -140,15 +195,23 @@ def random_messages(rng, pick, n_pictures):
         messages.append(("assistant", " " + say()))
 
 
-# ---- the checkpoint ------------------------------------------------------------------------------------
+# ---- the checkpoint ------------------------------------------------------------------------------
+
 
 def config_of(c, special, vocab):
-    text = dict(model_type="llama", num_hidden_layers=2, vocab_size=vocab, **{}) | c["text"]
-    vision = dict(num_hidden_layers=2) | c["vision"]
+    text, vision = dict(c["text"], model_type="llama", vocab_size=vocab), dict(c["vision"])
     if not c.get("omit"):
-        text |= dict(rms_norm_eps=1e-5, max_position_embeddings=4096, rope_theta=c.get("theta", 100000.0))
-    top = dict(model_type="smolvlm", architectures=["SmolVLMForConditionalGeneration"], text_config=text,
-               vision_config=vision, image_token_id=special["<image>"], pad_token_id=128002)
+        text |= dict(
+            rms_norm_eps=1e-5, max_position_embeddings=4096, rope_theta=c.get("theta", 100000.0)
+        )
+    top = dict(
+        model_type="smolvlm",
+        architectures=["SmolVLMForConditionalGeneration"],
+        text_config=text,
+        vision_config=vision,
+        image_token_id=special["<image>"],
+        pad_token_id=128002,
+    )
     if c.get("scale"):
         top["scale_factor"] = c["scale"]
     if c.get("tied"):
@@ -170,24 +233,57 @@ def fill(model, types, rng):
             w = rng.normal(0, 0.5, shape)
         elif "embed_tokens" in name:
             w = rng.normal(0, 0.4, shape)
-        else:  # sharp attention, and layers that outweigh the embedding (else a tied head only repeats)
-            gain = 1.6 if any(n in name for n in ("q_proj", "k_proj", "o_proj", "down_proj")) else 1.0
+        else:  # sharp attention, and layers that outweigh the embedding: a tied head would repeat
+            gain = (
+                1.6 if any(n in name for n in ("q_proj", "k_proj", "o_proj", "down_proj")) else 1.0
+            )
             w = rng.normal(0, gain / np.sqrt(np.prod(shape[1:])), shape)
-        kind = types if types != "mixed" else ("F32" if len(shape) == 1 else
-                                               "F16" if "vision" in name else "BF16")
+        kind = (
+            types
+            if types != "mixed"
+            else ("F32" if len(shape) == 1 else "F16" if "vision" in name else "BF16")
+        )
         p.data = torch.from_numpy(w.astype(np.float32)).to(TYPES[kind])
 
 
 def write_old_layout(c, top, model, tensors, out):
-    """The files as the releases have them: two processor files, chat_template.json, torch_dtype, rope_theta."""
-    kind = "float32" if c["types"] in ("F32", "mixed") else {"F16": "float16", "BF16": "bfloat16"}[c["types"]]
-    text = dict(top["text_config"], torch_dtype=kind, is_llama_config=True, neftune_noise_alpha=0.0,
-                perceiver_config={"model_type": "smolvlm"}, pixel_shuffle_factor=model.config.scale_factor,
-                qk_layer_norms=False, rope_interleaved=False, use_resampler=False, _flash_attn_2_enabled=True)
-    vision = dict(top["vision_config"], model_type="smolvlm_vision", max_image_size={"longest_edge": 364},
-                  size={"longest_edge": 2048}, use_base_siglip=False)
-    dump(out, "config.json", dict(top, text_config=text, vision_config=vision, torch_dtype=kind,
-                                  transformers_version="4.47.1", use_cache=False))
+    """The files as the releases have them: torch_dtype, rope_theta, keys without effect."""
+    kind = (
+        "float32"
+        if c["types"] in ("F32", "mixed")
+        else {"F16": "float16", "BF16": "bfloat16"}[c["types"]]
+    )
+    text = dict(
+        top["text_config"],
+        torch_dtype=kind,
+        is_llama_config=True,
+        neftune_noise_alpha=0.0,
+        perceiver_config={"model_type": "smolvlm"},
+        pixel_shuffle_factor=model.config.scale_factor,
+        qk_layer_norms=False,
+        rope_interleaved=False,
+        use_resampler=False,
+        _flash_attn_2_enabled=True,
+    )
+    vision = dict(
+        top["vision_config"],
+        model_type="smolvlm_vision",
+        max_image_size={"longest_edge": 364},
+        size={"longest_edge": 2048},
+        use_base_siglip=False,
+    )
+    dump(
+        out,
+        "config.json",
+        dict(
+            top,
+            text_config=text,
+            vision_config=vision,
+            torch_dtype=kind,
+            transformers_version="4.47.1",
+            use_cache=False,
+        ),
+    )
     names = sorted(tensors)
     total = sum(t.numel() * t.element_size() for t in tensors.values())
     if c["shards"] == 1:
@@ -200,9 +296,14 @@ def write_old_layout(c, top, model, tensors, out):
             shards[at][n] = tensors[n]
             used += tensors[n].numel() * tensors[n].element_size()
         for i, shard in enumerate(shards):
-            safetensors.torch.save_file(shard, f"{out}/model-{i + 1:05d}-of-{c['shards']:05d}.safetensors",
-                                        {"format": "pt"})
-        dump(out, "model.safetensors.index.json", {"metadata": {"total_size": total}, "weight_map": weight_map})
+            safetensors.torch.save_file(
+                shard, f"{out}/model-{i + 1:05d}-of-{c['shards']:05d}.safetensors", {"format": "pt"}
+            )
+        dump(
+            out,
+            "model.safetensors.index.json",
+            {"metadata": {"total_size": total}, "weight_map": weight_map},
+        )
 
 
 def dump(out, name, value):
@@ -212,7 +313,7 @@ def dump(out, name, value):
 
 
 def make_checkpoint(c, out, rng, eos):
-    """Writes the model directory; eos is generation_config's eos_token_id (None: the end of utterance)."""
+    """Writes the model directory; eos: generation_config's (None: the end of utterance)."""
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
     tokenizer, special = tiny_tokenizer.make(v1=c.get("v1", False))
@@ -221,28 +322,69 @@ def make_checkpoint(c, out, rng, eos):
     top = config_of(c, special, vocab)
     with open(f"{out}/tokenizer.json", "w", encoding="utf-8") as f:
         json.dump(tokenizer, f, ensure_ascii=False, separators=(",", ":"))
-    named = {"fake_image_token": "<fake_token_around_image>", "image_token": "<image>",
-             "end_of_utterance_token": "<end_of_utterance>"}
+    named = {
+        "fake_image_token": "<fake_token_around_image>",
+        "image_token": "<image>",
+        "end_of_utterance_token": "<end_of_utterance>",
+    }
     if not c.get("v1"):  # naming a token that is not there would add it
         named["global_image_token"] = "<global-img>"
-    dump(out, "tokenizer_config.json", named | {
-        "bos_token": "<|im_start|>", "eos_token": "<end_of_utterance>", "pad_token": "<|im_end|>",
-        "unk_token": "<|endoftext|>", "clean_up_tokenization_spaces": False, "add_prefix_space": False,
-        "model_max_length": 8192, "tokenizer_class": "GPT2Tokenizer", "processor_class": "SmolVLMProcessor",
-        "extra_special_tokens": named})
-    dump(out, "generation_config.json", {"_from_model_config": True, "bos_token_id": 0,
-                                         "eos_token_id": end if eos is None else eos, "pad_token_id": 2,
-                                         "transformers_version": "4.47.1"})
+    dump(
+        out,
+        "tokenizer_config.json",
+        named
+        | {
+            "bos_token": "<|im_start|>",
+            "eos_token": "<end_of_utterance>",
+            "pad_token": "<|im_end|>",
+            "unk_token": "<|endoftext|>",
+            "clean_up_tokenization_spaces": False,
+            "add_prefix_space": False,
+            "model_max_length": 8192,
+            "tokenizer_class": "GPT2Tokenizer",
+            "processor_class": "SmolVLMProcessor",
+            "extra_special_tokens": named,
+        },
+    )
+    dump(
+        out,
+        "generation_config.json",
+        {
+            "_from_model_config": True,
+            "bos_token_id": 0,
+            "eos_token_id": end if eos is None else eos,
+            "pad_token_id": 2,
+            "transformers_version": "4.47.1",
+        },
+    )
     tile = top["vision_config"]["image_size"]
     side = tile // top["vision_config"].get("patch_size", 32) // top.get("scale_factor", 2)
-    dump(out, "preprocessor_config.json", {
-        "do_convert_rgb": True, "do_image_splitting": c.get("split", True), "do_normalize": True, "do_pad": True,
-        "do_rescale": True, "do_resize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3,
-        "image_processor_type": "SmolVLMImageProcessor", "max_image_size": {"longest_edge": tile},
-        "processor_class": "SmolVLMProcessor", "resample": 1, "rescale_factor": 0.00392156862745098,
-        "size": {"longest_edge": c["longest"]},
-        "video_sampling": {"fps": 1, "max_frames": 64, "video_size": {"longest_edge": tile}}})
-    dump(out, "processor_config.json", {"image_seq_len": side * side, "processor_class": "SmolVLMProcessor"})
+    dump(
+        out,
+        "preprocessor_config.json",
+        {
+            "do_convert_rgb": True,
+            "do_image_splitting": c.get("split", True),
+            "do_normalize": True,
+            "do_pad": True,
+            "do_rescale": True,
+            "do_resize": True,
+            "image_mean": [0.5] * 3,
+            "image_std": [0.5] * 3,
+            "image_processor_type": "SmolVLMImageProcessor",
+            "max_image_size": {"longest_edge": tile},
+            "processor_class": "SmolVLMProcessor",
+            "resample": 1,
+            "rescale_factor": 0.00392156862745098,
+            "size": {"longest_edge": c["longest"]},
+            "video_sampling": {"fps": 1, "max_frames": 64, "video_size": {"longest_edge": tile}},
+        },
+    )
+    dump(
+        out,
+        "processor_config.json",
+        {"image_seq_len": side * side, "processor_class": "SmolVLMProcessor"},
+    )
     dump(out, "chat_template.json", {"chat_template": TEMPLATE})
 
     dump(out, "config.json", top)
@@ -254,25 +396,38 @@ def make_checkpoint(c, out, rng, eos):
         write_old_layout(c, top, model, tensors, out)
         return
     processor = AutoProcessor.from_pretrained(out)
-    for f in ("config.json", "preprocessor_config.json", "processor_config.json", "chat_template.json",
-              "tokenizer_config.json"):
+    for f in (
+        "config.json",
+        "preprocessor_config.json",
+        "processor_config.json",
+        "chat_template.json",
+        "tokenizer_config.json",
+    ):
         os.remove(f"{out}/{f}")
     kept = open(f"{out}/generation_config.json").read()
     tokens = open(f"{out}/tokenizer.json").read()
     total = sum(t.numel() * t.element_size() for t in tensors.values())
-    model.save_pretrained(out, max_shard_size=total // c["shards"] + 5000 if c["shards"] > 1 else "5GB")
+    model.save_pretrained(
+        out, max_shard_size=total // c["shards"] + 5000 if c["shards"] > 1 else "5GB"
+    )
     processor.save_pretrained(out)
     with open(f"{out}/generation_config.json", "w") as f:
         f.write(kept)
     with open(f"{out}/tokenizer.json", "w", encoding="utf-8") as f:
-        f.write(tokens)  # as tiny_tokenizer wrote it: the library's class adds an empty post-processor
+        f.write(
+            tokens
+        )  # as tiny_tokenizer wrote it: the library's class adds an empty post-processor
 
 
-# ---- the reference -------------------------------------------------------------------------------------
+# ---- the reference -------------------------------------------------------------------------------
+
 
 def messages_json(messages, folder, shots):
-    part = lambda p: ({"type": "text", "text": p} if isinstance(p, str) else
-                      {"type": "image", "path": os.path.join(folder, shots[p[1]][0])})
+    part = lambda p: (
+        {"type": "text", "text": p}
+        if isinstance(p, str)
+        else {"type": "image", "path": os.path.join(folder, shots[p[1]][0])}
+    )
     return [{"role": m[0], "content": [part(p) for p in m[1:]]} for m in messages]
 
 
@@ -291,6 +446,7 @@ def reference(model, processor, conversation):
         def hook(_, __, output):
             if name not in got:
                 got[name] = (output[0] if isinstance(output, tuple) else output).detach().clone()
+
         hooks.append(module.register_forward_hook(hook))
 
     if paths:
@@ -304,6 +460,7 @@ def reference(model, processor, conversation):
 
     def keep_input(_, args, kwargs):
         got.setdefault("text.embed", (args[0] if args else kwargs["hidden_states"]).clone())
+
     hooks.append(m.text_model.layers[0].register_forward_pre_hook(keep_input, with_kwargs=True))
     for i, layer in enumerate(m.text_model.layers):
         keep(layer, f"text.{i:02d}")
@@ -312,9 +469,14 @@ def reference(model, processor, conversation):
         got["logits"] = model(**inputs).logits
         for h in hooks:
             h.remove()
-        out = model.generate(**inputs, do_sample=False, max_new_tokens=N_GENERATE, output_logits=True,
-                             return_dict_in_generate=True)
-    got["generated_ids"] = out.sequences[0, inputs["input_ids"].shape[1]:]
+        out = model.generate(
+            **inputs,
+            do_sample=False,
+            max_new_tokens=N_GENERATE,
+            output_logits=True,
+            return_dict_in_generate=True,
+        )
+    got["generated_ids"] = out.sequences[0, inputs["input_ids"].shape[1] :]
     best = torch.stack(out.logits)[:, 0].topk(2).values
     got["generated_margin"] = best[:, 0] - best[:, 1]
     for name, t in got.items():
@@ -328,14 +490,14 @@ def reference(model, processor, conversation):
 
 def fnv(array):
     """FNV-1a over 32-bit little-endian words."""
-    h = 0xcbf29ce484222325
+    h = 0xCBF29CE484222325
     for w in np.ascontiguousarray(array).view("<u4").reshape(-1).tolist():
-        h = ((h ^ w) * 0x100000001b3) & 0xffffffffffffffff
+        h = ((h ^ w) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
     return h
 
 
 def stride_of(rows, cols, full):
-    """Rows kept: the last one and every stride-th before it, stride a prime so that all places get a turn."""
+    """Rows kept: the last one and every stride-th before it; a prime, so all places get a turn."""
     if full or rows * cols <= SAMPLE:
         return 1
     stride = -(-rows * cols // SAMPLE)
@@ -349,15 +511,19 @@ def write_request(out, messages, shots, text, got, full):
     lines = []
     for m in messages:
         lines.append(f"message {m[0]}")
-        lines += [f"text {escape(p)}" if isinstance(p, str) else f"image {shots[p[1]][0]}" for p in m[1:]]
+        lines += [
+            f"text {escape(p)}" if isinstance(p, str) else f"image {shots[p[1]][0]}" for p in m[1:]
+        ]
     lines.append(f"rendered {escape(text)}")
     for name, t in got.items():
         flat = t.reshape(-1, t.shape[-1]) if t.ndim > 1 else t.reshape(-1, 1)
         stride = stride_of(*flat.shape, full)
-        kept = flat[(len(flat) - 1) % stride::stride]
+        kept = flat[(len(flat) - 1) % stride :: stride]
         np.save(f"{out}/{name}.npy", t if stride == 1 else np.ascontiguousarray(kept))
-        lines.append(f"tensor {name} {'i4' if t.dtype == np.int32 else 'f4'} {'x'.join(map(str, t.shape))} "
-                     f"stride {stride} max {float(np.abs(t).max()) if t.size else 0:.9g} fnv {fnv(t):016x}")
+        lines.append(
+            f"tensor {name} {'i4' if t.dtype == np.int32 else 'f4'} {'x'.join(map(str, t.shape))} "
+            f"stride {stride} max {float(np.abs(t).max()) if t.size else 0:.9g} fnv {fnv(t):016x}"
+        )
     with open(f"{out}/case.txt", "w", encoding="utf-8") as f:
         f.write("\n".join(lines) + "\n")
 
@@ -376,10 +542,13 @@ def try_build(name, c, root, seed, full):
     shutil.rmtree(out, ignore_errors=True)
     for round_ in range(2 if c.get("stop_early") else 1):
         make_checkpoint(c, f"{out}/model", np.random.default_rng(seed), eos)
-        model = SmolVLMForConditionalGeneration.from_pretrained(f"{out}/model", dtype=torch.float32,
-                                                                attn_implementation="eager").eval()
+        model = SmolVLMForConditionalGeneration.from_pretrained(
+            f"{out}/model", dtype=torch.float32, attn_implementation="eager"
+        ).eval()
         processor = AutoProcessor.from_pretrained(f"{out}/model")
-        processor.image_processor = AutoImageProcessor.from_pretrained(f"{out}/model", backend="pil")
+        processor.image_processor = AutoImageProcessor.from_pretrained(
+            f"{out}/model", backend="pil"
+        )
         assert type(processor.image_processor).__name__ == "SmolVLMImageProcessorPil"
         margins = {}
         for k, (request, (shots, messages)) in enumerate(c["requests"].items()):
@@ -396,22 +565,43 @@ def try_build(name, c, root, seed, full):
             margin = got["generated_margin"] / np.abs(got["logits"]).max()
             n, kinds = len(got["generated_ids"]), len(set(got["generated_ids"].tolist()))
             if margin.min() < 2e-4 or (n < N_GENERATE or kinds < 8) and not c.get("stop_early"):
-                print(f"{name}/{request}: {n} tokens of {kinds} kinds, smallest margin {margin.min():.1e}: again")
+                print(
+                    f"{name}/{request}: {n} tokens, {kinds} kinds, margin {margin.min():.1e}: again"
+                )
                 return False
             write_request(folder, messages, shots, text, got, full)
-            margins[request] = {"prompt_tokens": len(got["prompt_ids"]), "generated": n, "of_kinds": kinds,
-                                "tiles": len(got["pixels"]) if "pixels" in got else 0,
-                                "smallest_margin_of_largest_logit": float(f"{margin.min():.3g}")}
+            margins[request] = {
+                "prompt_tokens": len(got["prompt_ids"]),
+                "generated": n,
+                "of_kinds": kinds,
+                "tiles": len(got["pixels"]) if "pixels" in got else 0,
+                "smallest_margin_of_largest_logit": float(f"{margin.min():.3g}"),
+            }
         if c.get("stop_early"):
             eos = eos_next
-    dump(out, "meta.json", {
-        "generator": "tools/golden/make_golden.py", "seed": list(seed), "requests": margins,
-        "reference": {"transformers": transformers.__version__, "torch": torch.__version__,
-                      "tokenizers": tokenizers.__version__, "Pillow": PIL.__version__, "numpy": np.__version__,
-                      "python": sys.version.split()[0], "dtype": "float32", "attn_implementation": "eager",
-                      "image_processor": type(processor.image_processor).__name__, "backend": "pil",
-                      "pictures_given_as": "paths (load_image)"},
-        "checkpoint": {k: v for k, v in c.items() if k != "requests"}})
+    dump(
+        out,
+        "meta.json",
+        {
+            "generator": "tools/golden/make_golden.py",
+            "seed": list(seed),
+            "requests": margins,
+            "reference": {
+                "transformers": transformers.__version__,
+                "torch": torch.__version__,
+                "tokenizers": tokenizers.__version__,
+                "Pillow": PIL.__version__,
+                "numpy": np.__version__,
+                "python": sys.version.split()[0],
+                "dtype": "float32",
+                "attn_implementation": "eager",
+                "image_processor": type(processor.image_processor).__name__,
+                "backend": "pil",
+                "pictures_given_as": "paths (load_image)",
+            },
+            "checkpoint": {k: v for k, v in c.items() if k != "requests"},
+        },
+    )
     print(f"{name}: {json.dumps(margins)}")
     return True
 

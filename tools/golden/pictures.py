@@ -1,4 +1,5 @@
-"""Small synthetic pictures: smooth ground, shapes and print, so that files stay small and tiles differ."""
+"""Small synthetic pictures: smooth ground, shapes, print; small files, tiles that differ."""
+
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -11,7 +12,9 @@ def draw(rng, width, height):
     ground = np.zeros((height, width, 3))
     for c in range(3):
         fx, fy, phase = rng.uniform(0.5, 3.0, 2).tolist() + [rng.uniform(0, 6.28)]
-        ground[..., c] = 140 + 80 * np.sin(fx * x / max(width, 1) * 3 + fy * y / max(height, 1) * 3 + phase)
+        ground[..., c] = 140 + 80 * np.sin(
+            fx * x / max(width, 1) * 3 + fy * y / max(height, 1) * 3 + phase
+        )
     im = Image.fromarray(ground.clip(0, 255).astype(np.uint8), "RGB")
     pen = ImageDraw.Draw(im)
     for _ in range(int(rng.integers(3, 8))):
@@ -21,7 +24,9 @@ def draw(rng, width, height):
         (pen.ellipse if rng.random() < 0.5 else pen.rectangle)([x0, y0, x1, y1], fill=fill)
     for _ in range(width * height // 2500 + 1):
         at = (int(rng.integers(0, max(1, width))), int(rng.integers(0, max(1, height))))
-        pen.text(at, str(rng.choice(WORDS)), fill=(0, 0, 0) if rng.random() < 0.7 else (255, 255, 255))
+        pen.text(
+            at, str(rng.choice(WORDS)), fill=(0, 0, 0) if rng.random() < 0.7 else (255, 255, 255)
+        )
     return im
 
 

@@ -1,18 +1,35 @@
-"""A tiny byte-level BPE tokenizer.json with the structure of SmolVLM2's: the same pre-tokenizer, decoder
-and special tokens (fewer reserved ones), 256 bytes and a few dozen merges learnt from CORPUS."""
+"""A tiny byte-level BPE tokenizer.json with the structure of SmolVLM2's: the same pre-tokenizer,
+decoder and special tokens (fewer reserved ones), 256 bytes and some merges learnt from CORPUS."""
+
 import json
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-CORPUS = """What is the total on this receipt? Describe this picture. Read the label and give the price.
+CORPUS = """What is the total on this receipt? Describe this picture. Read the label.
 The quick brown fox jumps over the lazy dog. How many items are there in the image? There are three
-items. Answer in one word, please. Compare the first page with the second page. User: Assistant: System:
-You are a helpful assistant. The price is 12.50 EUR. Is the text in the table the same as in the other?
+items. Answer in one word, please. Compare the first page with the second page. Give the price.
+You are a helpful assistant. The price is 12.50 EUR. User: Assistant: System:
+Is the text in the table the same as in the other?
 """
-LOW = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<repo_name>", "<reponame>", "<file_sep>",
-       "<filename>", "<gh_stars>", "<issue_start>", "<issue_comment>", "<issue_closed>",
-       "<jupyter_start>", "<jupyter_text>", "<jupyter_code>", "<jupyter_output>", "<jupyter_script>",
-       "<empty_output>"]
+LOW = [
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<repo_name>",
+    "<reponame>",
+    "<file_sep>",
+    "<filename>",
+    "<gh_stars>",
+    "<issue_start>",
+    "<issue_comment>",
+    "<issue_closed>",
+    "<jupyter_start>",
+    "<jupyter_text>",
+    "<jupyter_code>",
+    "<jupyter_output>",
+    "<jupyter_script>",
+    "<empty_output>",
+]
 
 
 def high_tokens(v1):
@@ -20,36 +37,88 @@ def high_tokens(v1):
         return ["<fake_token_around_image>", "<image>", "<end_of_utterance>"]
     rows = [f"<row_{r}_col_{c}>" for r in range(1, 7) for c in range(1, 7)]
     reserved = [f"<|reserved_special_token_{i}|>" for i in range(3)]
-    return ["<global-img>", *rows, "<fake_token_around_image>", "<image>", *reserved, "<end_of_utterance>"]
+    return [
+        "<global-img>",
+        *rows,
+        "<fake_token_around_image>",
+        "<image>",
+        *reserved,
+        "<end_of_utterance>",
+    ]
 
 
 def make(n_merges=70, v1=False):
     """Returns (tokenizer.json as a dict, {token: id of the special tokens})."""
     t = Tokenizer(models.BPE())
-    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True),
-                                               pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    t.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(vocab_size=len(alphabet) + n_merges, initial_alphabet=alphabet,
-                                  show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=len(alphabet) + n_merges, initial_alphabet=alphabet, show_progress=False
+    )
     t.train_from_iterator(CORPUS.split("\n"), trainer)
-    merges = [list(m) if not isinstance(m, str) else m.split(" ")
-              for m in json.loads(t.to_str())["model"]["merges"]]
+    merges = [
+        list(m) if not isinstance(m, str) else m.split(" ")
+        for m in json.loads(t.to_str())["model"]["merges"]
+    ]
     vocab = {}
     for piece in LOW + alphabet + [a + b for a, b in merges]:
         vocab.setdefault(piece, len(vocab))
     special = {piece: i for i, piece in enumerate(LOW)}
     for piece in high_tokens(v1):
         special[piece] = len(vocab) + len(special) - len(LOW)
-    added = [{"id": i, "content": piece, "single_word": False, "lstrip": False, "rstrip": False,
-              "normalized": False, "special": True} for piece, i in special.items()]
+    added = [
+        {
+            "id": i,
+            "content": piece,
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": True,
+        }
+        for piece, i in special.items()
+    ]
     spec = {
-        "version": "1.0", "truncation": None, "padding": None, "added_tokens": added, "normalizer": None,
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
-            {"type": "Digits", "individual_digits": True},
-            {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}]},
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": added,
+        "normalizer": None,
+        "pre_tokenizer": {
+            "type": "Sequence",
+            "pretokenizers": [
+                {"type": "Digits", "individual_digits": True},
+                {
+                    "type": "ByteLevel",
+                    "add_prefix_space": False,
+                    "trim_offsets": True,
+                    "use_regex": True,
+                },
+            ],
+        },
         "post_processor": None,
-        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
-        "model": {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
-                  "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False,
-                  "ignore_merges": False, "vocab": vocab, "merges": merges}}
+        "decoder": {
+            "type": "ByteLevel",
+            "add_prefix_space": True,
+            "trim_offsets": True,
+            "use_regex": True,
+        },
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "ignore_merges": False,
+            "vocab": vocab,
+            "merges": merges,
+        },
+    }
     return spec, special
