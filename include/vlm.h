@@ -245,7 +245,8 @@ VLM_API int vlm_step(vlm_engine *engine, vlm_session *const *sessions, size_t n,
 /* The outcome of the last step: VLM_OK with a token, VLM_MORE, VLM_DONE, or the session's own error. */
 VLM_API int vlm_session_token(vlm_session *session, vlm_token *token, vlm_error *err);
 /* The one call any thread may make at any time: the session's next or step ends soon (within a layer
- * or a tile) with VLM_DONE and finish CANCELLED.  The next sync clears it. */
+ * or a tile) with VLM_DONE and finish CANCELLED; a sync that is encoding pictures fails with
+ * VLM_ERR_CANCELLED.  The next sync clears it. */
 VLM_API void vlm_session_cancel(vlm_session *session);
 VLM_API vlm_finish vlm_session_finish(const vlm_session *session);
 VLM_API void vlm_session_stats(const vlm_session *session, vlm_stats *out);

@@ -96,20 +96,19 @@ int32_t vlm_engine_sample(const float *logits, size_t n, const struct vlm_sample
         size_t limit = o->top_k > 0 && o->top_k < n ? o->top_k : n;
         double total = 0, sum = 0;
         make_heap(c, n);
-        first = n; /* the sorted ones gather at the end, worst first */
-        if (o->top_k == 0)
-            for (size_t i = 0; i < n; i++)
-                total += exp((double)c[i].logit - (double)best.logit);
-        for (size_t i = 0; i < limit; i++)
-            pop(c, first--);
-        if (o->top_k > 0) /* top-p counts probabilities among the top k */
-            for (size_t i = first; i < n; i++)
-                total += exp((double)c[i].logit - (double)best.logit);
+        if (o->top_k > 0)
+            for (first = n; first > n - limit;) /* the sorted ones gather at the end, worst first */
+                pop(c, first--);
+        for (size_t i = first; i < n; i++) /* top-p counts probabilities among what top-k left */
+            total += exp((double)c[i].logit - (double)best.logit);
         if (o->top_p < 1) {
             size_t i = n;
-            while (i > first && sum < (double)o->top_p * total)
+            while (i > n - limit && (i == n || sum < (double)o->top_p * total)) {
+                if (o->top_k == 0)
+                    pop(c, i);
                 sum += exp((double)c[--i].logit - (double)best.logit);
-            first = i == n ? n - 1 : i;
+            }
+            first = i;
         }
     }
     if (o->min_p > 0) {

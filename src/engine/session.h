@@ -1,0 +1,58 @@
+/* session.h: one conversation timeline. */
+#ifndef VLM_ENGINE_SESSION_H
+#define VLM_ENGINE_SESSION_H
+
+#include "engine/engine.h"
+#include "engine/sample.h"
+
+/* What stands at one position.  Two positions with the same beginning and equal keys have equal keys
+ * and values in the cache, whatever request they came from. */
+struct vlm_position {
+    int32_t id;
+    uint32_t picture; /* 0: text; else 1 + index into pictures */
+    uint32_t token;   /* index among the picture's tokens */
+};
+struct vlm_session_picture {
+    uint8_t hash[32];
+    struct vlm_tile_plan plan;
+    size_t n_tokens;
+    float *features; /* [n_tokens][hidden], or NULL when no position still to be computed needs it */
+};
+struct vlm_timeline {
+    struct vlm_position *positions;
+    size_t n, cap;
+    struct vlm_session_picture *pictures;
+    size_t n_pictures;
+};
+
+struct vlm_session {
+    vlm_engine *engine;
+    vlm_session_options options; /* stop strings are owned */
+    size_t *stop_lengths;
+    size_t longest_stop;
+    struct vlm_kv kv;
+    struct vlm_timeline time;
+    size_t n_prompt, n_done;  /* positions of the prompt; positions in the cache */
+    size_t limit;             /* positions that the context allows */
+    int32_t *prompt;          /* ids, for vlm_session_prompt */
+
+    atomic_bool cancel;
+    int outcome;              /* of the last step */
+    vlm_error error;
+    vlm_finish finish;
+    vlm_token token;
+    struct vlm_buf pending;   /* bytes not yet given out */
+    struct vlm_buf out;       /* the last token's text */
+    uint8_t *seen;            /* a bit for each id of the timeline */
+    struct vlm_candidate *candidates; /* [vocab] */
+    vlm_logprob *top;
+    vlm_stats stats;
+};
+
+/* ---- text.c: bytes of tokens -> whole characters, stop strings held back ---- */
+
+/* Adds the token's bytes; moves what may be shown to s->out.  Returns true when a stop string was
+ * reached (the text before it is in s->out). last: nothing follows, so nothing is held back. */
+bool vlm_engine_text_add(vlm_session *s, const char *bytes, size_t n, bool last);
+
+#endif
