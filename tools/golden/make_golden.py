@@ -431,7 +431,7 @@ def messages_json(messages, folder, shots):
     return [{"role": m[0], "content": [part(p) for p in m[1:]]} for m in messages]
 
 
-def reference(model, processor, conversation):
+def reference(model, processor, conversation, n_generate=N_GENERATE):
     """Every tensor of cli.md's trace table, plus the top-two margins of the generated tokens."""
     text = processor.apply_chat_template(conversation, add_generation_prompt=True)
     paths = [p["path"] for m in conversation for p in m["content"] if p["type"] == "image"]
@@ -472,7 +472,7 @@ def reference(model, processor, conversation):
         out = model.generate(
             **inputs,
             do_sample=False,
-            max_new_tokens=N_GENERATE,
+            max_new_tokens=n_generate,
             output_logits=True,
             return_dict_in_generate=True,
         )

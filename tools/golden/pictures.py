@@ -1,7 +1,11 @@
-"""Small synthetic pictures: smooth ground, shapes, print; small files, tiles that differ."""
+"""Small synthetic pictures: smooth ground, shapes, print; small files, tiles that differ.
+
+pictures.py PAGE.png        the page that fullsize.sh asks about (1536x1152, black on white)"""
+
+import sys
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 WORDS = "TOTAL 12.50 ITEM milk bread 3 x 1.99 EUR page one two label price BEST BEFORE 2026".split()
 
@@ -46,3 +50,20 @@ def save(rng, path, width, height, mode="RGB", orientation=1):
         im.save(path, quality=88, exif=exif)
     else:
         im.save(path, optimize=True)
+
+
+def page(path, width=1536, height=1152):
+    rng = np.random.default_rng(1)
+    im = Image.new("L", (width, height), 255)
+    pen = ImageDraw.Draw(im)
+    pen.text((80, 40), "INVOICE No. 2026-1121", fill=0, font=ImageFont.load_default(56))
+    font = ImageFont.load_default(26)
+    for y in range(140, height - 60, 44):
+        words = " ".join(str(w) for w in rng.choice(WORDS, 11))
+        pen.text((80, y), f"{words}  {rng.uniform(1, 99):.2f}", fill=0, font=font)
+        pen.line([80, y + 38, width - 80, y + 38], fill=128)
+    im.save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    page(sys.argv[1])
