@@ -1,0 +1,15 @@
+/* ask.h: sorts the bare arguments of run and trace into MODEL, pictures and prompt. */
+#ifndef VLM_CLI_ASK_H
+#define VLM_CLI_ASK_H
+
+#include "options.h"
+
+struct cli_ask {
+    const char *model;  /* NULL: pocket */
+    const char *prompt; /* NULL with --messages or --ids */
+    struct cli_list images;
+};
+/* Prints the error; returns the exit status. */
+int cli_ask_sort(struct cli_ask *a, const struct cli_options *o);
+
+#endif

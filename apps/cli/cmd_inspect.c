@@ -1,0 +1,188 @@
+/* cmd_inspect.c: vlm inspect, vlm plan: what a model is, and what it would take. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "io.h"
+#include "model.h"
+
+static const char *hex(char out[65], const uint8_t hash[32])
+{
+    for (int i = 0; i < 32; i++)
+        snprintf(out + 2 * i, 3, "%02x", hash[i]);
+    return out;
+}
+
+static json_t *text_or_null(const char *s)
+{
+    return s ? cli_json_string(s, strlen(s)) : json_null();
+}
+
+static json_t *tensors_json(const vlm_engine *engine)
+{
+    json_t *list = json_array();
+    vlm_tensor_info t;
+    for (size_t i = 0; vlm_inspect_tensor(engine, i, &t); i++) {
+        json_t *shape = json_array();
+        for (size_t k = 0; k < t.n_dims; k++)
+            json_array_append_new(shape, json_integer((json_int_t)t.shape[k]));
+        json_array_append_new(list,
+                              json_pack("{s:o, s:s, s:o, s:I, s:o}", "name", text_or_null(t.name),
+                                        "type", t.type, "shape", shape, "bytes",
+                                        (json_int_t)t.bytes, "file", text_or_null(t.file)));
+    }
+    return list;
+}
+
+static void add_counts(json_t *j, const vlm_model_info *m)
+{
+    const struct {
+        const char *key;
+        uint64_t value;
+    } counts[] = {{"parameters", m->parameters},
+                  {"parameters_vision", m->parameters_vision},
+                  {"parameters_connector", m->parameters_connector},
+                  {"parameters_text", m->parameters_text},
+                  {"weights_bytes", m->weights_bytes},
+                  {"file_bytes", m->file_bytes},
+                  {"n_tensors", m->n_tensors},
+                  {"context_length", m->context_length},
+                  {"vocab_size", m->vocab_size},
+                  {"n_added_tokens", m->n_added_tokens},
+                  {"text_hidden", m->text_hidden},
+                  {"text_layers", m->text_layers},
+                  {"text_heads", m->text_heads},
+                  {"text_kv_heads", m->text_kv_heads},
+                  {"text_head_dim", m->text_head_dim},
+                  {"text_ffn", m->text_ffn},
+                  {"vision_hidden", m->vision_hidden},
+                  {"vision_layers", m->vision_layers},
+                  {"vision_heads", m->vision_heads},
+                  {"vision_ffn", m->vision_ffn},
+                  {"patch_size", m->patch_size},
+                  {"tile_size", m->tile_size},
+                  {"scale_factor", m->scale_factor},
+                  {"image_seq_len", m->image_seq_len},
+                  {"longest_edge", m->longest_edge}};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        json_object_set_new(j, counts[i].key, json_integer((json_int_t)counts[i].value));
+}
+
+static json_t *info_json(const vlm_engine *engine, const vlm_model_info *m)
+{
+    char config[65], tokenizer[65];
+    json_t *eos = json_array();
+    for (size_t i = 0; i < m->n_eos; i++)
+        json_array_append_new(eos, json_integer(m->eos_ids[i]));
+    json_t *j = json_pack(
+        "{s:o, s:o, s:o, s:i, s:o, s:s, s:s, s:o}", "format", text_or_null(m->format), "family",
+        text_or_null(m->family), "architecture", text_or_null(m->architecture), "image_token_id",
+        (int)m->image_token_id, "eos_ids", eos, "config_sha256", hex(config, m->config_hash),
+        "tokenizer_sha256", hex(tokenizer, m->tokenizer_hash), "chat_template",
+        text_or_null(m->chat_template));
+    if (!j)
+        return NULL;
+    add_counts(j, m);
+    json_object_set_new(j, "tensors", tensors_json(engine));
+    return j;
+}
+
+static void print_tensors(const vlm_engine *engine)
+{
+    vlm_tensor_info t;
+    for (size_t i = 0; vlm_inspect_tensor(engine, i, &t); i++) {
+        printf("%-4s %12llu ", t.type, (unsigned long long)t.bytes);
+        cli_put_text(stdout, t.name, strlen(t.name));
+        for (size_t k = 0; k < t.n_dims; k++)
+            printf("%s%llu", k ? ", " : " [", (unsigned long long)t.shape[k]);
+        puts(t.n_dims ? "]" : "");
+    }
+}
+
+static void print_info(const struct cli_options *o, const vlm_engine *engine,
+                       const vlm_model_info *m)
+{
+    char config[65], tokenizer[65];
+    printf("format        %s\nfamily        %s\narchitecture  ", m->format, m->family);
+    cli_put_text(stdout, m->architecture, strlen(m->architecture));
+    printf("\nparameters    %llu: vision %llu, connector %llu, text %llu\n",
+           (unsigned long long)m->parameters, (unsigned long long)m->parameters_vision,
+           (unsigned long long)m->parameters_connector, (unsigned long long)m->parameters_text);
+    printf("weights       %zu tensors, %llu bytes (files: %llu)\n", m->n_tensors,
+           (unsigned long long)m->weights_bytes, (unsigned long long)m->file_bytes);
+    printf("text          %zu layers of %zu, %zu heads and %zu of keys, of %zu; feed-forward %zu\n",
+           m->text_layers, m->text_hidden, m->text_heads, m->text_kv_heads, m->text_head_dim,
+           m->text_ffn);
+    printf("vision        %zu layers of %zu, %zu heads; feed-forward %zu\n", m->vision_layers,
+           m->vision_hidden, m->vision_heads, m->vision_ffn);
+    printf("pictures      longest edge %zu, tiles of %zu, patches of %zu, shuffle %zu: %zu tokens "
+           "a tile\n",
+           m->longest_edge, m->tile_size, m->patch_size, m->scale_factor, m->image_seq_len);
+    printf("vocabulary    %zu, of which %zu added; picture token %d; ends at", m->vocab_size,
+           m->n_added_tokens, m->image_token_id);
+    for (size_t i = 0; i < m->n_eos; i++)
+        printf(" %d", m->eos_ids[i]);
+    printf("\ncontext       %zu\nchat template %zu bytes\n", m->context_length,
+           m->chat_template ? strlen(m->chat_template) : 0);
+    printf("config        sha256 %s\ntokenizer     sha256 %s\n", hex(config, m->config_hash),
+           hex(tokenizer, m->tokenizer_hash));
+    if (o->tensors)
+        print_tensors(engine);
+}
+
+int cli_cmd_inspect(const struct cli_options *o)
+{
+    struct cli_model m;
+    vlm_model_info info;
+    vlm_error err = {0};
+    int status = cli_model_open(&m, o, o->args.v[0], false);
+    if (status)
+        return status;
+    int rc = VLM_OK;
+    vlm_inspect(m.engine, &info);
+    if (o->json)
+        rc = cli_json_print(stdout, info_json(m.engine, &info), &err);
+    else
+        print_info(o, m.engine, &info);
+    if (rc >= 0)
+        rc = cli_flush(stdout, "standard output", &err);
+    cli_model_close(&m);
+    return rc < 0 ? cli_failed(&err) : CLI_OK;
+}
+
+static int print_plan(const struct cli_options *o, const vlm_estimate *e, vlm_error *err)
+{
+    if (o->json)
+        return cli_json_print(
+            stdout,
+            json_pack("{s:I, s:I, s:I, s:I, s:I}", "weights_bytes", (json_int_t)e->weights_bytes,
+                      "kv_bytes", (json_int_t)e->kv_bytes, "vision_bytes",
+                      (json_int_t)e->vision_bytes, "compute_bytes", (json_int_t)e->compute_bytes,
+                      "total_bytes", (json_int_t)e->total_bytes),
+            err);
+    printf("weights %15llu bytes, mapped: the system may drop and reread them\n",
+           (unsigned long long)e->weights_bytes);
+    printf("kv      %15llu\nvision  %15llu\ncompute %15llu\ntotal   %15llu\n",
+           (unsigned long long)e->kv_bytes, (unsigned long long)e->vision_bytes,
+           (unsigned long long)e->compute_bytes, (unsigned long long)e->total_bytes);
+    return VLM_OK;
+}
+
+int cli_cmd_plan(const struct cli_options *o)
+{
+    struct cli_model m;
+    vlm_session_options so;
+    vlm_estimate estimate;
+    vlm_error err = {0};
+    int status = cli_model_open(&m, o, o->args.v[0], false);
+    if (status)
+        return status;
+    cli_session_options(&so, o);
+    int rc = vlm_session_estimate(m.engine, &so, &estimate, &err);
+    if (rc >= 0)
+        rc = print_plan(o, &estimate, &err);
+    if (rc >= 0)
+        rc = cli_flush(stdout, "standard output", &err);
+    cli_model_close(&m);
+    return rc < 0 ? cli_failed(&err) : CLI_OK;
+}

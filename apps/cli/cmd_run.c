@@ -1,0 +1,65 @@
+/* cmd_run.c: vlm run: one question, one answer. */
+#include <string.h>
+
+#include "answer.h"
+#include "ask.h"
+#include "base/os.h"
+#include "cmd.h"
+#include "io.h"
+#include "signals.h"
+
+/* The answer, streamed or as one object.  Text that came before a failure or Ctrl-C stays printed.
+ */
+static int print_answer(const struct cli_options *o, const struct cli_model *m,
+                        vlm_session *session, const struct cli_request *r, double start,
+                        vlm_error *err)
+{
+    struct cli_answer a;
+    int rc = cli_answer_make(&a, session, r, o->json ? NULL : stdout, o->logprobs > 0, err);
+    if (!o->json && (rc == VLM_OK || a.text.n) && !(a.text.n && a.text.data[a.text.n - 1] == '\n'))
+        putchar('\n');
+    if (o->json && rc == VLM_OK)
+        rc = cli_json_print(stdout, cli_answer_json(&a, m, r, m->load_ms, vlm_os_now_ms() - start),
+                            err);
+    if (rc == VLM_OK)
+        rc = cli_flush(stdout, "standard output", err);
+    cli_answer_free(&a);
+    return rc;
+}
+
+static int ask(const struct cli_options *o, const struct cli_ask *q, const struct cli_model *m,
+               double start, vlm_error *err)
+{
+    struct cli_request r;
+    vlm_session *session = NULL;
+    vlm_session_options so;
+    int rc = cli_request_from_options(&r, m->engine, o, &q->images, q->prompt, err);
+    if (rc < 0)
+        return rc;
+    cli_session_options(&so, o);
+    rc = vlm_session_open(&session, m->engine, &so, err);
+    if (rc == VLM_OK)
+        rc = print_answer(o, m, session, &r, start, err);
+    vlm_session_close(session);
+    cli_request_free(&r);
+    return rc;
+}
+
+int cli_cmd_run(const struct cli_options *o)
+{
+    struct cli_ask q;
+    struct cli_model m;
+    vlm_error err = {0};
+    double start = vlm_os_now_ms();
+    int status = cli_ask_sort(&q, o);
+    if (status == CLI_OK)
+        status = cli_model_open(&m, o, q.model, false);
+    if (status)
+        return status;
+    if (ask(o, &q, &m, start, &err) < 0)
+        status = cli_failed(&err);
+    else if (cli_interrupted())
+        status = CLI_INTERRUPTED;
+    cli_model_close(&m);
+    return status;
+}

@@ -1,0 +1,222 @@
+/* cmd_trace.c: vlm trace: every intermediate as a .npy file, and the comparison with another trace.
+ *
+ * Pieces of different tensors arrive interleaved (a prompt is read in chunks), so files are half
+ * written side by side: each is closed between its pieces and gets its name when its last row came.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "ask.h"
+#include "base/limits.h"
+#include "cmd.h"
+#include "io.h"
+#include "model.h"
+#include "npy.h"
+#include "request.h"
+#include "signals.h"
+
+struct tensor {
+    char name[64];
+    size_t rows_left;
+    struct cli_file file;
+};
+
+struct trace {
+    const struct cli_options *o;
+    struct tensor **tensors; /* in order of arrival */
+    size_t n, cap;
+    bool only_seen[CLI_LIST_MAX];
+    int rc; /* of the callback */
+    vlm_error *err;
+};
+
+/* --only takes "logits" and "logits.npy" */
+static bool is_name(const char *only, const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(only, name, n) == 0 && (only[n] == 0 || strcmp(only + n, ".npy") == 0);
+}
+
+static bool is_wanted(struct trace *t, const char *name)
+{
+    const struct cli_list *only = &t->o->only;
+    bool wanted = only->n == 0;
+    for (size_t i = 0; i < only->n; i++)
+        if (is_name(only->v[i], name))
+            wanted = t->only_seen[i] = true;
+    return wanted;
+}
+
+static struct tensor *find(struct trace *t, const char *name)
+{
+    for (size_t i = t->n; i-- > 0;)
+        if (strcmp(t->tensors[i]->name, name) == 0)
+            return t->tensors[i];
+    return NULL;
+}
+
+static int begin(struct trace *t, const vlm_traced *p, struct tensor **out)
+{
+    char file[80];
+    struct tensor *x = NULL;
+    if (vlm_grow(&vlm_mem_system, &t->tensors, &t->cap, t->n, sizeof *t->tensors))
+        x = vlm_mem_zalloc(&vlm_mem_system, 1, sizeof *x);
+    if (!x)
+        return vlm_fail_memory(t->err, sizeof *x, "the trace");
+    t->tensors[t->n++] = x;
+    snprintf(x->name, sizeof x->name, "%s", p->name);
+    snprintf(file, sizeof file, "%s.npy", p->name);
+    x->rows_left = p->n_dims ? p->shape[0] : 1;
+    int rc = cli_file_open(&x->file, t->o->out_dir, file, t->err);
+    if (rc == VLM_OK)
+        cli_npy_header(x->file.f, p->is_int32, p->n_dims, p->shape);
+    *out = x;
+    return rc;
+}
+
+static int write_piece(struct trace *t, const vlm_traced *p)
+{
+    struct tensor *x = find(t, p->name);
+    size_t row = 4;
+    int rc = x ? cli_file_resume(&x->file, t->err) : begin(t, p, &x);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 1; i < p->n_dims; i++)
+        row *= p->shape[i];
+    fwrite(p->data, row, p->n_rows, x->file.f);
+    x->rows_left -= p->n_rows < x->rows_left ? p->n_rows : x->rows_left;
+    return x->rows_left ? cli_file_suspend(&x->file, t->err) : cli_file_commit(&x->file, t->err);
+}
+
+static int on_piece(void *ctx, const vlm_traced *piece)
+{
+    struct trace *t = ctx;
+    if (is_wanted(t, piece->name))
+        t->rc = write_piece(t, piece);
+    return t->rc < 0 || cli_interrupted();
+}
+
+static void free_trace(struct trace *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        cli_file_abort(&t->tensors[i]->file); /* nothing once committed */
+        vlm_mem_free(&vlm_mem_system, t->tensors[i]);
+    }
+    vlm_mem_free(&vlm_mem_system, t->tensors);
+}
+
+/* "1,2,3" */
+static int read_ids(int32_t **out, size_t *n, const char *text, vlm_error *err)
+{
+    size_t cap = strlen(text) / 2 + 1;
+    int32_t *ids = vlm_mem_alloc(&vlm_mem_system, cap, sizeof *ids);
+    if (!ids)
+        return vlm_fail_memory(err, cap * sizeof *ids, "token ids");
+    for (*n = 0; *text >= '0' && *text <= '9';) {
+        int64_t v = 0;
+        for (; *text >= '0' && *text <= '9' && v <= INT32_MAX; text++)
+            v = v * 10 + (*text - '0');
+        if (v > INT32_MAX)
+            break;
+        ids[(*n)++] = (int32_t)v;
+        if (*text == ',' && text[1])
+            text++;
+    }
+    *out = ids;
+    if (*text == 0 && *n > 0)
+        return VLM_OK;
+    vlm_mem_free(&vlm_mem_system, ids);
+    return vlm_fail(err, VLM_ERR_ARGUMENT,
+                    "--ids: found no list of token ids, expected one like 1,2,3");
+}
+
+static int run_engine(struct trace *t, vlm_engine *engine, const struct cli_ask *q, vlm_error *err)
+{
+    struct cli_request r = {0};
+    int32_t *ids = NULL;
+    size_t n_ids = 0;
+    vlm_session_options so;
+    cli_session_options(&so, t->o);
+    int rc = t->o->ids ? read_ids(&ids, &n_ids, t->o->ids, err)
+                       : cli_request_from_options(&r, engine, t->o, &q->images, q->prompt, err);
+    if (rc == VLM_OK)
+        rc = cli_make_dir(t->o->out_dir, err);
+    if (rc == VLM_OK) {
+        vlm_error traced = {0};
+        rc = vlm_trace(engine, r.messages, r.n_messages, ids, n_ids, &so, t->o->max_tokens,
+                       on_piece, t, &traced);
+        if (rc < 0 && t->rc == VLM_OK)
+            *err = traced;
+        if (t->rc < 0) /* the callback's error is in *err already, and is why it stopped */
+            rc = t->rc;
+    }
+    cli_progress_clear();
+    vlm_mem_free(&vlm_mem_system, ids);
+    cli_request_free(&r);
+    return rc;
+}
+
+static int check_only(const struct trace *t, vlm_error *err)
+{
+    struct vlm_quoted q;
+    for (size_t i = 0; i < t->o->only.n; i++)
+        if (!t->only_seen[i])
+            return vlm_fail(err, VLM_ERR_ARGUMENT,
+                            "--only: found '%s', which was not in this trace, expected a name "
+                            "like text.00",
+                            vlm_base_quote(&q, t->o->only.v[i], strlen(t->o->only.v[i])));
+    return VLM_OK;
+}
+
+static int compare(const struct trace *t, vlm_error *err)
+{
+    const char **names = vlm_mem_alloc(&vlm_mem_system, t->n, sizeof *names);
+    if (!names)
+        return vlm_fail_memory(err, t->n * sizeof *names, "the names");
+    for (size_t i = 0; i < t->n; i++)
+        names[i] = t->tensors[i]->name;
+    int rc = cli_npy_compare(t->o->out_dir, t->o->compare, names, t->n, t->o->tolerance, err);
+    vlm_mem_free(&vlm_mem_system, names);
+    return rc;
+}
+
+static int trace(struct trace *t, const struct cli_ask *q, vlm_engine *engine, vlm_error *err)
+{
+    int rc = run_engine(t, engine, q, err);
+    if (rc == VLM_OK)
+        rc = check_only(t, err);
+    if (rc == VLM_OK && t->o->compare)
+        rc = compare(t, err);
+    vlm_error e;
+    if (rc >= 0 && cli_flush(stdout, "standard output", &e) < 0) {
+        *err = e;
+        rc = e.status;
+    }
+    return rc;
+}
+
+int cli_cmd_trace(const struct cli_options *o)
+{
+    vlm_error err = {0};
+    struct trace t = {.o = o, .err = &err};
+    struct cli_ask q;
+    struct cli_model m;
+    int status = cli_ask_sort(&q, o);
+    if (status)
+        return status;
+    if (!o->out_dir)
+        return cli_usage(o->verb, "trace: found no --out, expected a directory for the files");
+    if (!q.model)
+        return cli_usage(o->verb,
+                         "trace: found no MODEL, expected a directory (or " CLI_POCKET ")");
+    status = cli_model_open(&m, o, q.model, false);
+    if (status)
+        return status;
+    cli_signals_patient(true);
+    int rc = trace(&t, &q, m.engine, &err);
+    free_trace(&t);
+    cli_model_close(&m);
+    if (rc < 0)
+        return cli_failed(&err);
+    return cli_interrupted() ? CLI_INTERRUPTED : rc == VLM_DONE ? CLI_FAILED : CLI_OK;
+}

@@ -1,0 +1,115 @@
+/* options.h: the verbs of the command and the one table of their options.
+ *
+ * Owns the names, ranges and help of every option: parsing, checks and --help all read the same
+ * rows. Values are borrowed from argv; nothing here takes memory.  Ranges are checked before
+ * anything else happens, so a verb never sees a value outside them. */
+#ifndef VLM_CLI_OPTIONS_H
+#define VLM_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
+
+enum {
+    V_RUN = 1 << 0,
+    V_BATCH = 1 << 1,
+    V_TOKENIZE = 1 << 2,
+    V_DETOKENIZE = 1 << 3,
+    V_RENDER = 1 << 4,
+    V_TRACE = 1 << 5,
+    V_TILES = 1 << 6,
+    V_INSPECT = 1 << 7,
+    V_LIMITS = 1 << 8,
+    V_VERSION = 1 << 9,
+    V_MAKE_DOCS = 1 << 10,
+    V_BENCH = 1 << 11,
+    V_PLAN = 1 << 12,
+    V_SHOW = 1 << 13,
+    V_HELP = 1 << 14,
+    V_ALL = (1 << 15) - 1
+};
+
+#define CLI_LIST_MAX 64
+struct cli_list {
+    const char *v[CLI_LIST_MAX];
+    size_t n;
+};
+
+struct cli_options;
+struct cli_verb {
+    const char *name;
+    unsigned bit;
+    size_t min_args, max_args;
+    const char *args;     /* what follows the name in the usage line */
+    const char *summary;  /* one line */
+    const char *notes;    /* paragraphs for --help, or NULL */
+    const char *examples; /* lines for --help */
+    int (*run)(const struct cli_options *o);
+};
+extern const struct cli_verb cli_verbs[]; /* ends with a NULL name */
+
+struct cli_options {
+    const struct cli_verb *verb;
+    struct cli_list args;
+    /* everywhere */
+    uint64_t threads; /* 0: one per core */
+    const char *isa;
+    int log; /* vlm_log_level */
+    bool json, help, version, no_mmap;
+    /* what to ask */
+    struct cli_list images, systems;
+    const char *prompt, *messages, *ids;
+    /* how to answer */
+    uint64_t max_tokens, seed, top_k, logprobs;
+    double temperature, top_p, min_p, repeat_penalty;
+    struct cli_list stops;
+    /* how to look and compute */
+    uint64_t max_tiles, context, chunk, max_memory;
+    int detail, kv_type; /* vlm_detail, vlm_kv_type */
+    /* single verbs */
+    bool lines, special, tensors, no_generation_prompt;
+    const char *output, *out_dir, *jsonl, *compare, *kind;
+    struct cli_list only, fonts;
+    double tolerance;
+    uint64_t count, reps, width;
+};
+
+/* Reads argv into *o.  Returns -1 to go on with o->verb, else the exit status (help was printed, or
+ * the error). */
+int cli_options_parse(struct cli_options *o, int argc, char **argv);
+
+enum cli_option_type {
+    CLI_FLAG,   /* bool */
+    CLI_UINT,   /* uint64_t in lo..hi */
+    CLI_BYTES,  /* uint64_t in lo..hi, with K, M, G or T */
+    CLI_FLOAT,  /* double in flo..fhi */
+    CLI_TEXT,   /* const char * */
+    CLI_LIST,   /* struct cli_list of at most hi texts */
+    CLI_CHOICE, /* int: index into choices */
+    CLI_LATER   /* named by cli.md, not in this build */
+};
+struct cli_option {
+    const char *name, *alias; /* "--max-tokens", "-n" or NULL */
+    const char *meta;         /* how help calls the value */
+    const char *help;
+    enum cli_option_type type;
+    unsigned verbs;
+    size_t offset; /* in struct cli_options */
+    uint64_t lo, hi;
+    double flo, fhi;
+    const char *const *choices; /* NULL-terminated */
+};
+extern const struct cli_option cli_option_table[]; /* ends with a NULL name */
+
+/* `vlm help`, `vlm VERB --help` */
+void cli_help_all(void);
+void cli_help_verb(const struct cli_verb *verb);
+const struct cli_verb *cli_verb_find(const char *name); /* or NULL */
+
+/* One line on stderr and the hint.  Returns CLI_USAGE. */
+int cli_usage(const struct cli_verb *verb, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

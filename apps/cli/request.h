@@ -1,0 +1,46 @@
+/* request.h: one conversation as the library wants it, built from options or from JSON.
+ *
+ * Owns its messages, parts, decoded pictures and the JSON or text they point into.  Keep it until
+ * the session that synced it has synced another or is closed. */
+#ifndef VLM_CLI_REQUEST_H
+#define VLM_CLI_REQUEST_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "model.h"
+
+struct cli_request {
+    vlm_message *messages;
+    size_t n_messages;
+    vlm_part *parts; /* of all messages, one after another */
+    size_t n_parts, cap_parts;
+    vlm_image *images[16]; /* VLM_LIMIT_IMAGES */
+    size_t n_images;
+    json_t *json;        /* the texts' owner, or NULL */
+    struct vlm_buf text; /* the prompt that came from standard input */
+    double decode_ms;    /* reading and decoding pictures */
+};
+
+/* Where texts come from, for errors and for the paths of pictures. */
+struct cli_source {
+    const char *shown; /* "m.json", "in.jsonl: line 7" */
+    const char *file;  /* paths are relative to its directory; NULL or "-": the current one */
+    bool or_here;      /* and, when not found there, to the current directory */
+};
+
+/* --messages, or --system, pictures and prompt: images first, then the text, in one user message.
+ */
+int cli_request_from_options(struct cli_request *r, const vlm_engine *engine,
+                             const struct cli_options *o, const struct cli_list *images,
+                             const char *prompt, vlm_error *err);
+/* {"messages": [...]} or {"prompt": "...", "images": [...]}.  object is borrowed. */
+int cli_request_from_json(struct cli_request *r, const vlm_engine *engine,
+                          const struct cli_options *o, json_t *object,
+                          const struct cli_source *source, vlm_error *err);
+void cli_request_free(struct cli_request *r);
+
+/* One picture; - is standard input. */
+int cli_image_open(vlm_image **out, const vlm_engine *engine, const char *path, vlm_error *err);
+
+#endif

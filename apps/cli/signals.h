@@ -1,0 +1,20 @@
+/* signals.h: Ctrl-C, a mapped file that shrinks, a reader that leaves.
+ *
+ * The first Ctrl-C cancels what can be cancelled (a session, or a verb that asks cli_interrupted)
+ * and lets the verb end in order with status 130; the second leaves at once, as the first does
+ * where nothing can be cancelled.  Owns the process's signal handlers; one session at a time. */
+#ifndef VLM_CLI_SIGNALS_H
+#define VLM_CLI_SIGNALS_H
+
+#include <stdbool.h>
+
+#include "vlm.h"
+
+void cli_signals_init(void);
+bool cli_interrupted(void);
+void cli_signals_session(vlm_session *session); /* what Ctrl-C cancels; NULL: nothing */
+void cli_signals_patient(bool on);              /* the verb looks at cli_interrupted itself */
+void cli_signals_model(const char *name);       /* what SIGBUS blames */
+void cli_signals_partial(const char *path); /* borrowed; removed when leaving at once; NULL: none */
+
+#endif

@@ -1,0 +1,99 @@
+/* verbs.c: the verbs of this build and what --help says about them. */
+#include <stddef.h>
+
+#include "cmd.h"
+
+static const char run_notes[] =
+    "MODEL is a directory in Hugging Face layout; omitted or `pocket`, the model inside this "
+    "program.\n"
+    "A bare argument that is a directory is the MODEL, a picture file is an --image, another text "
+    "is the\n"
+    "prompt (or the MODEL, when -p or --messages is given).  Pictures come before the text, in "
+    "order.\n"
+    "Paths in a messages file are looked up beside it, then in the current directory.\n"
+    "Ctrl-C ends the answer; again, the program.\n";
+static const char batch_notes[] =
+    "A line is {\"id\":..., \"images\":[\"a.png\"], \"prompt\":\"...\"} or {\"id\":..., "
+    "\"messages\":[...]}, with\n"
+    "paths relative to IN.jsonl.  Each becomes one object of `run --json` with the same id; one "
+    "that\n"
+    "fails becomes {\"id\":..., \"error\":\"...\"}, the others go on, and the exit status is 1.\n";
+static const char render_notes[] =
+    "Prints the prompt text as the model's template gives it; with --json also the ids, pictures\n"
+    "expanded.  --jsonl prints such an object for each line of its file.\n";
+static const char trace_notes[] =
+    "Writes prompt_ids, pixels, vision.embed, vision.00 ..., vision.out, connector, text.embed, "
+    "text.00 ...,\n"
+    "text.norm, logits and, with -n, generated_ids as DIR/NAME.npy.  With --compare prints a "
+    "table, and\n"
+    "where the first difference begins; the exit status is 1 if there is one.\n";
+static const char docs_notes[] =
+    "Writes OUTDIR/KIND-SEED.png and OUTDIR/truth.jsonl: for each question a line in the form "
+    "batch reads,\n"
+    "with the answer beside it.  The same seed, fonts and FreeType give the same bytes.\n";
+
+const struct cli_verb cli_verbs[] = {
+    {"run", V_RUN, 0, CLI_LIST_MAX, "[MODEL] [PICTURE]... [PROMPT] [options]",
+     "answer a question about pictures", run_notes,
+     "  vlm run receipt.jpg \"What is the total?\"\n"
+     "  vlm run SmolVLM2-2.2B-Instruct --image a.png --image b.png -p \"What changed?\" -n 100\n"
+     "  vlm run --messages conversation.json --json\n"
+     "  cat photo.jpg | vlm run --image - -p \"Describe this.\" --temp 0.7 --top-p 0.9 --seed 7\n",
+     cli_cmd_run},
+    {"batch", V_BATCH, 1, 2, "[MODEL] IN.jsonl [options]", "answer many requests, one a line",
+     batch_notes,
+     "  vlm batch questions.jsonl -o answers.jsonl\n"
+     "  vlm batch SmolVLM2-500M-Video-Instruct - < questions.jsonl | head -1\n",
+     cli_cmd_batch},
+    {"tokenize", V_TOKENIZE, 1, 1, "MODEL [options]", "text on standard input to token ids",
+     "No bos is added.  Text never yields control tokens unless --special is given.\n",
+     "  echo -n \"Hello there\" | vlm tokenize pocket\n"
+     "  vlm tokenize SmolVLM2-256M-Video-Instruct --jsonl < strings.jsonl\n",
+     cli_cmd_tokenize},
+    {"detokenize", V_DETOKENIZE, 1, 1, "MODEL [options]", "token ids on standard input to text",
+     NULL,
+     "  echo \"[19556, 665]\" | vlm detokenize SmolVLM2-256M-Video-Instruct\n"
+     "  vlm detokenize pocket --jsonl < ids.jsonl\n",
+     cli_cmd_detokenize},
+    {"render", V_RENDER, 1, 1, "MODEL (--messages F.json | --jsonl F.jsonl) [options]",
+     "the prompt that a conversation becomes", render_notes,
+     "  vlm render pocket --messages conversation.json\n"
+     "  vlm render SmolVLM2-500M-Video-Instruct --messages conversation.json --json\n",
+     cli_cmd_render},
+    {"trace", V_TRACE, 0, CLI_LIST_MAX,
+     "MODEL [PICTURE]... (PROMPT | --messages F | --ids LIST) --out DIR [options]",
+     "every intermediate of a forward pass, as .npy files", trace_notes,
+     "  vlm trace pocket label.png \"What is the price?\" --out ours\n"
+     "  vlm trace SmolVLM2-500M-Video-Instruct --image a.png -p \"Hi\" --out ours --compare "
+     "reference\n"
+     "  vlm trace pocket --ids 1,2,3 -n 8 --out ours --only logits --only generated_ids\n",
+     cli_cmd_trace},
+    {"tiles", V_TILES, 1, 2, "[MODEL] FILE [options]", "what the model sees of a picture", NULL,
+     "  vlm tiles receipt.jpg\n"
+     "  vlm tiles SmolVLM2-2.2B-Instruct receipt.jpg --out tiles --max-tiles 6\n",
+     cli_cmd_tiles},
+    {"inspect", V_INSPECT, 1, 1, "MODEL [options]", "what a model is made of", NULL,
+     "  vlm inspect SmolVLM2-256M-Video-Instruct --tensors\n"
+     "  vlm inspect pocket --json\n",
+     cli_cmd_inspect},
+    {"plan", V_PLAN, 1, 1, "MODEL [options]", "the memory a session would take", NULL,
+     "  vlm plan SmolVLM2-2.2B-Instruct --ctx 4096 --kv f16\n", cli_cmd_plan},
+    {"bench", V_BENCH, 0, 1, "[MODEL] [options]",
+     "this machine's limits, and the fractions reached", NULL,
+     "  vlm bench\n"
+     "  vlm bench SmolVLM2-500M-Video-Instruct --threads 2 --reps 9 --json\n",
+     cli_cmd_bench},
+    {"make-docs", V_MAKE_DOCS, 1, 1, "--kind KIND --seed S --count N OUTDIR",
+     "draw documents whose content is known", docs_notes,
+     "  vlm make-docs --kind label --seed 7 --count 3 docs\n"
+     "  vlm batch docs/truth.jsonl -n 24\n",
+     cli_cmd_make_docs},
+    {"show", V_SHOW, 1, 1, "FILE [options]", "draw a picture in the terminal", NULL,
+     "  vlm show label.png --width 60\n", cli_cmd_show},
+    {"limits", V_LIMITS, 0, 0, "[options]", "every limit the program enforces", NULL,
+     "  vlm limits --json\n", cli_cmd_limits},
+    {"version", V_VERSION, 0, 0, "[options]", "version, commit, compiler, kernels, libraries", NULL,
+     "  vlm version --json\n", cli_cmd_version},
+    {"help", V_HELP, 0, 1, "[VERB]", "this list, or the help of one verb", NULL, "  vlm help run\n",
+     cli_cmd_help},
+    {0}};
