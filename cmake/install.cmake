@@ -1,5 +1,5 @@
-# What `make install` puts where: headers, both libraries, pkg-config and CMake package files, the
-# command.  Included at the end of the top CMakeLists.txt.
+# What `make install` puts where: headers, both libraries, pkg-config and CMake package files.
+# Included at the end of the top CMakeLists.txt; apps install themselves.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/vlm)
 
@@ -23,7 +23,4 @@ file(RELATIVE_PATH include_from_pc /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x/${CMA
 configure_file(${CMAKE_CURRENT_LIST_DIR}/vlm.pc.in ${PROJECT_BINARY_DIR}/vlm.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/vlm.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-if(TARGET vlm)
-  install(TARGETS vlm RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-endif()
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
