@@ -409,6 +409,32 @@ static void write_tag(struct writer *w, int max_lines)
     }
 }
 
+/* Lines of words and strings without keys: nothing but reading. */
+static void write_text(struct writer *w, int max_lines)
+{
+    struct vlm_rng *r = w->r;
+    int n = max_lines < 4 ? max_lines : 3 + pick(r, (max_lines < 9 ? max_lines : 9) - 2);
+    bool centred = vlm_docgen_chance(r, 0.3);
+    for (int i = 0; i < n; i++) {
+        char line[80] = "", word[40];
+        size_t at = 0;
+        int want = vlm_docgen_chance(r, 0.3) ? 4 + pick(r, w->room - 3) : w->room - pick(r, 5);
+        while ((int)at < want) {
+            if (vlm_docgen_chance(r, 0.5))
+                random_string(r, word, 8);
+            else
+                write_product(r, word, sizeof word);
+            if (w->value_upper)
+                set_case(word, 1);
+            at += (size_t)snprintf(line + at, sizeof line - at, "%s%s", at ? " " : "", word);
+        }
+        line[want] = 0; /* ASCII */
+        while (want > 1 && line[want - 1] == ' ')
+            line[--want] = 0;
+        add_row(w, line, NULL, 1.0)->align = centred ? ALIGN_CENTRE : ALIGN_LEFT;
+    }
+}
+
 /* ---- questions ---- */
 
 /* pattern with its one %s replaced; returns false when it does not fit */
@@ -543,10 +569,13 @@ void vlm_docgen_write(struct vlm_docgen_content *c, struct vlm_docgen_doc *doc, 
     w.value_upper = w.key_case == 1 && vlm_docgen_chance(r, 0.6);
     if (doc->kind == VLM_DOCGEN_TAG)
         write_tag(&w, max_lines);
+    else if (doc->kind == VLM_DOCGEN_TEXT)
+        write_text(&w, max_lines);
     else
         write_label(&w, max_lines);
     join_text(&w);
     ask_fields(&w);
     ask_lines(&w);
-    ask_absent(&w);
+    if (doc->kind != VLM_DOCGEN_TEXT)
+        ask_absent(&w);
 }

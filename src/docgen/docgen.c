@@ -38,7 +38,8 @@ struct page {
 
 const char *vlm_docgen_kind_name(enum vlm_docgen_kind kind)
 {
-    return kind == VLM_DOCGEN_LABEL ? "label" : kind == VLM_DOCGEN_TAG ? "tag" : "?";
+    static const char *const names[] = {"label", "tag", "text"};
+    return (unsigned)kind < VLM_DOCGEN_N_KINDS ? names[kind] : "?";
 }
 
 const char *vlm_docgen_family_name(enum vlm_docgen_family family)

@@ -27,6 +27,7 @@
 enum vlm_docgen_kind {
     VLM_DOCGEN_LABEL, /* "key value" lines */
     VLM_DOCGEN_TAG,   /* a name and a large price */
+    VLM_DOCGEN_TEXT,  /* lines of words and numbers */
     VLM_DOCGEN_N_KINDS
 };
 

@@ -5,6 +5,7 @@ import docgen
 from model import CONFIG, EOU, GLYPHS, encode
 
 GRID = CONFIG["tile"] // CONFIG["patch"]
+TEXT_CELLS = 128
 CLASS = {ord(g): i + 1 for i, g in enumerate(GLYPHS)}
 TRAIN_SEED, HELD_SEED = 1 << 40, 1 << 20  # training seeds begin at the first, held-out documents at the second
 
@@ -41,13 +42,13 @@ def cells_of(doc):
 
 def text_cells(text, rng):
     """The page as plain characters in reading order, in place of what is seen."""
-    cells, before = np.zeros((GRID * GRID, 2), np.int16), np.zeros(GRID * GRID, np.int16)
+    cells, before = np.zeros((TEXT_CELLS, 2), np.int16), np.zeros(TEXT_CELLS, np.int16)
     at, previous = rng.randrange(0, 8), 0
     for ch in text:
-        if at >= GRID * GRID:
+        if at >= TEXT_CELLS:
             break
         if ch == "\n":
-            at += 1 + rng.randrange(0, 8)
+            at += 1 + rng.randrange(0, 3)
             previous = 0
         elif ch == " ":
             at += 1

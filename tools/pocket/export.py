@@ -68,8 +68,8 @@ def main():
         tie_word_embeddings=True, torch_dtype="bfloat16", use_cache=True, vocab_size=VOCAB, pad_token_id=2,
         text_config=dict(
             architectures=["LlamaForCausalLM"], model_type="llama", vocab_size=VOCAB, hidden_size=d, intermediate_size=c["lm_ff"],
-            num_hidden_layers=c["lm_layers"], num_attention_heads=c["heads"], num_key_value_heads=c["heads"],
-            head_dim=d // c["heads"], hidden_act="silu", rms_norm_eps=1e-5, rope_theta=c["theta"],
+            num_hidden_layers=c["lm_layers"], num_attention_heads=c["lm_heads"], num_key_value_heads=c["lm_heads"],
+            head_dim=d // c["lm_heads"], hidden_act="silu", rms_norm_eps=1e-5, rope_theta=c["theta"],
             max_position_embeddings=1024, attention_bias=False, mlp_bias=False, tie_word_embeddings=True,
             bos_token_id=1, eos_token_id=EOU, pad_token_id=2, torch_dtype="bfloat16"),
         vision_config=dict(

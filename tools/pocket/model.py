@@ -9,7 +9,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-CONFIG = dict(tile=256, patch=16, d=192, heads=6, vit_layers=4, vit_ff=768, lm_layers=5, lm_ff=384, theta=100000.0)
+CONFIG = dict(tile=256, patch=16, d=192, heads=6, lm_heads=3, vit_layers=4, vit_ff=768, lm_layers=5, lm_ff=384, theta=100000.0)
 
 # ---- vocabulary: 3 controls, 256 bytes, picture tokens; one glyph is one token
 SPECIALS_FIRST = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -153,7 +153,7 @@ class TextLayer(nn.Module):
         super().__init__()
         d = c["d"]
         self.input_layernorm, self.post_attention_layernorm = RMSNorm(d), RMSNorm(d)
-        self.self_attn = TextAttention(d, c["heads"])
+        self.self_attn = TextAttention(d, c["lm_heads"])
         self.mlp = nn.Module()
         self.mlp.gate_proj, self.mlp.up_proj = nn.Linear(d, c["lm_ff"], bias=False), nn.Linear(d, c["lm_ff"], bias=False)
         self.mlp.down_proj = nn.Linear(c["lm_ff"], d, bias=False)
@@ -195,7 +195,7 @@ class TextModel(nn.Module):
         tail = self.embed_tokens(torch.tensor(PREFIX_TAIL)).expand(B, -1, -1)
         p = torch.cat([head.to(dtype), visual.to(dtype), tail.to(dtype)], 1)
         s = self.embed_tokens(ids).to(dtype)
-        P, hd = p.shape[1], d // self.c["heads"]
+        P, hd = p.shape[1], d // self.c["lm_heads"]
         cs_p = rope(torch.arange(P), hd, self.c["theta"], dtype)
         cs_s = rope(torch.arange(P, P + T), hd, self.c["theta"], dtype)
         mask_p, mask_s = causal(P, dtype), causal(T, dtype)
@@ -246,7 +246,7 @@ class Pocket(nn.Module):
             a.o_proj.weight.data.copy_(0.3 * u.T)
             l.mlp.down_proj.weight.data.mul_(1 / math.sqrt(2 * c["lm_layers"]))
 
-    def symbols(self, cells, before, positions=True):
+    def symbols(self, cells, before):
         """cells [B,N,2] glyph classes (<=0: none), before [B,N] class of the glyph left of the first -> [B,N,d]"""
         e = self.text_model.embed_tokens.weight[torch.tensor(GLYPH_TOKEN)]
         e = torch.cat([torch.zeros_like(e[:1]), e[1:]])
@@ -254,7 +254,7 @@ class Pocket(nn.Module):
         x = e[k[..., 0]] + self.slots[0][k[..., 0]]
         x = x + 0.7 * e[k[..., 1]] + self.slots[1][k[..., 1]]
         x = x + 0.5 * (e @ self.turn)[before.clamp(min=0)]
-        return x + self.cell_position if positions else x
+        return x + self.cell_position[: x.shape[1]]
 
     def see(self, pixels):
         h = self.vision_model(pixels)
