@@ -27,6 +27,7 @@ from transformers import (
 )
 from transformers.image_utils import load_image
 
+import check_numpy
 import pictures
 import tiny_tokenizer
 
@@ -529,81 +530,99 @@ def write_request(out, messages, shots, text, got, full):
 
 
 def build(name, c, root, seed, full):
-    """One checkpoint with its requests.  Weights are redrawn until greedy margins are clear."""
+    """One checkpoint with its requests.  Weights are redrawn until they make a good test."""
     for attempt in range(20):
-        made = try_build(name, c, root, (seed, attempt), full)
-        if made:
+        problem = try_build(name, c, root, (seed, attempt), full)
+        if not problem:
             return
-    raise SystemExit(f"{name}: no clear margins in 20 attempts")
+        print(f"{name}/{problem}: drawing again")
+    raise SystemExit(f"{name}: nothing good in 20 attempts")
 
 
 def try_build(name, c, root, seed, full):
+    """What is wrong with this draw, or None."""
     out, eos = f"{root}/{name}", None
     shutil.rmtree(out, ignore_errors=True)
-    for round_ in range(2 if c.get("stop_early") else 1):
-        make_checkpoint(c, f"{out}/model", np.random.default_rng(seed), eos)
-        model = SmolVLMForConditionalGeneration.from_pretrained(
-            f"{out}/model", dtype=torch.float32, attn_implementation="eager"
-        ).eval()
-        processor = AutoProcessor.from_pretrained(f"{out}/model")
-        processor.image_processor = AutoImageProcessor.from_pretrained(
-            f"{out}/model", backend="pil"
+    if c.get("stop_early"):  # a first round finds an id to stop at
+        make_checkpoint(c, f"{out}/model", np.random.default_rng(seed), None)
+        first = next(iter(c["requests"]))
+        _, got = run_request(*load(f"{out}/model"), c, out, first, seed)
+        ids = got["generated_ids"].tolist()
+        late = [t for i, t in enumerate(ids) if i >= 8 and t not in ids[:i]]
+        eos = [0, late[0]] if late else None
+    make_checkpoint(c, f"{out}/model", np.random.default_rng(seed), eos)
+    model, processor = load(f"{out}/model")
+    results = {}
+    for request, (shots, messages) in c["requests"].items():
+        folder = f"{out}/{request}"
+        text, got = run_request(model, processor, c, out, request, seed)
+        ids, margin = (
+            got["generated_ids"],
+            got["generated_margin"].min() / np.abs(got["logits"]).max(),
         )
-        assert type(processor.image_processor).__name__ == "SmolVLMImageProcessorPil"
-        margins = {}
-        for k, (request, (shots, messages)) in enumerate(c["requests"].items()):
-            folder = f"{out}/{request}"
-            os.makedirs(folder, exist_ok=True)
-            rng = np.random.default_rng((*seed, 1000 + k))
-            for file, *rest in shots:
-                pictures.save(rng, f"{folder}/{file}", *rest)
-            text, got = reference(model, processor, messages_json(messages, folder, shots))
-            if eos is None and c.get("stop_early") and k == 0:  # the next round stops at this id
-                ids = got["generated_ids"].tolist()
-                late = [t for i, t in enumerate(ids) if i >= 8 and t not in ids[:i]]
-                eos_next = [0, late[0]] if late else None
-            margin = got["generated_margin"] / np.abs(got["logits"]).max()
-            n, kinds = len(got["generated_ids"]), len(set(got["generated_ids"].tolist()))
-            if margin.min() < 2e-4 or (n < N_GENERATE or kinds < 8) and not c.get("stop_early"):
-                print(
-                    f"{name}/{request}: {n} tokens, {kinds} kinds, margin {margin.min():.1e}: again"
-                )
-                return False
-            write_request(folder, messages, shots, text, got, full)
-            margins[request] = {
-                "prompt_tokens": len(got["prompt_ids"]),
-                "generated": n,
-                "of_kinds": kinds,
-                "tiles": len(got["pixels"]) if "pixels" in got else 0,
-                "smallest_margin_of_largest_logit": float(f"{margin.min():.3g}"),
-            }
-        if c.get("stop_early"):
-            eos = eos_next
-    dump(
-        out,
-        "meta.json",
-        {
-            "generator": "tools/golden/make_golden.py",
-            "seed": list(seed),
-            "requests": margins,
-            "reference": {
-                "transformers": transformers.__version__,
-                "torch": torch.__version__,
-                "tokenizers": tokenizers.__version__,
-                "Pillow": PIL.__version__,
-                "numpy": np.__version__,
-                "python": sys.version.split()[0],
-                "dtype": "float32",
-                "attn_implementation": "eager",
-                "image_processor": type(processor.image_processor).__name__,
-                "backend": "pil",
-                "pictures_given_as": "paths (load_image)",
-            },
-            "checkpoint": {k: v for k, v in c.items() if k != "requests"},
+        kinds = len(set(ids.tolist()))
+        if margin < 2e-4:
+            return f"{request}: margin {margin:.1e} of the largest logit"
+        if not c.get("stop_early") and (len(ids) < N_GENERATE or kinds < 8):
+            return f"{request}: {len(ids)} ids of {kinds} kinds"
+        write_request(folder, messages, shots, text, got, full)
+        error, where = check_numpy.check(check_numpy.Model(f"{out}/model"), folder)
+        if error > 2e-5:  # too delicate to compare anything with
+            return f"{request}: the reference itself is off by {error:.1e} in {where}"
+        results[request] = {
+            "prompt_tokens": len(got["prompt_ids"]),
+            "generated": len(ids),
+            "of_kinds": kinds,
+            "tiles": len(got["pixels"]) if "pixels" in got else 0,
+            "smallest_margin_of_largest_logit": float(f"{margin:.2g}"),
+            "reference_against_float64": float(f"{error:.1g}"),
+        }
+    dump(out, "meta.json", meta(c, seed, processor, results))
+    print(f"{name}: {json.dumps(results)}")
+    return None
+
+
+def load(path):
+    model = SmolVLMForConditionalGeneration.from_pretrained(
+        path, dtype=torch.float32, attn_implementation="eager"
+    ).eval()
+    processor = AutoProcessor.from_pretrained(path)
+    processor.image_processor = AutoImageProcessor.from_pretrained(path, backend="pil")
+    assert type(processor.image_processor).__name__ == "SmolVLMImageProcessorPil"
+    return model, processor
+
+
+def run_request(model, processor, c, out, request, seed):
+    """Draws the request's pictures and asks the reference."""
+    shots, messages = c["requests"][request]
+    folder = f"{out}/{request}"
+    os.makedirs(folder, exist_ok=True)
+    rng = np.random.default_rng((*seed, 1000 + list(c["requests"]).index(request)))
+    for file, *rest in shots:
+        pictures.save(rng, f"{folder}/{file}", *rest)
+    return reference(model, processor, messages_json(messages, folder, shots))
+
+
+def meta(c, seed, processor, results):
+    return {
+        "generator": "tools/golden/make_golden.py",
+        "seed": list(seed),
+        "requests": results,
+        "reference": {
+            "transformers": transformers.__version__,
+            "torch": torch.__version__,
+            "tokenizers": tokenizers.__version__,
+            "Pillow": PIL.__version__,
+            "numpy": np.__version__,
+            "python": sys.version.split()[0],
+            "dtype": "float32",
+            "attn_implementation": "eager",
+            "image_processor": type(processor.image_processor).__name__,
+            "backend": "pil",
+            "pictures_given_as": "paths (load_image)",
         },
-    )
-    print(f"{name}: {json.dumps(margins)}")
-    return True
+        "checkpoint": {k: v for k, v in c.items() if k != "requests"},
+    }
 
 
 def main():
