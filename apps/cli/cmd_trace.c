@@ -25,6 +25,8 @@ struct trace {
     const struct cli_options *o;
     struct tensor **tensors; /* in order of arrival */
     size_t n, cap;
+    int32_t *ids; /* of --ids, or NULL */
+    size_t n_ids;
     bool only_seen[CLI_LIST_MAX];
     int rc; /* of the callback */
     vlm_error *err;
@@ -103,47 +105,52 @@ static void free_trace(struct trace *t)
         vlm_mem_free(&vlm_mem_system, t->tensors[i]);
     }
     vlm_mem_free(&vlm_mem_system, t->tensors);
+    vlm_mem_free(&vlm_mem_system, t->ids);
 }
 
-/* "1,2,3" */
-static int read_ids(int32_t **out, size_t *n, const char *text, vlm_error *err)
+/* "1,2,3".  Returns how many, 0 when it is no such list; ids has room for all. */
+static size_t read_ids(int32_t *ids, const char *text)
 {
-    size_t cap = strlen(text) / 2 + 1;
-    int32_t *ids = vlm_mem_alloc(&vlm_mem_system, cap, sizeof *ids);
-    if (!ids)
-        return vlm_fail_memory(err, cap * sizeof *ids, "token ids");
-    for (*n = 0; *text >= '0' && *text <= '9';) {
+    size_t n = 0;
+    while (*text >= '0' && *text <= '9') {
         int64_t v = 0;
         for (; *text >= '0' && *text <= '9' && v <= INT32_MAX; text++)
             v = v * 10 + (*text - '0');
         if (v > INT32_MAX)
-            break;
-        ids[(*n)++] = (int32_t)v;
+            return 0;
+        ids[n++] = (int32_t)v;
         if (*text == ',' && text[1])
             text++;
     }
-    *out = ids;
-    if (*text == 0 && *n > 0)
-        return VLM_OK;
-    vlm_mem_free(&vlm_mem_system, ids);
-    return vlm_fail(err, VLM_ERR_ARGUMENT,
-                    "--ids: found no list of token ids, expected one like 1,2,3");
+    return *text ? 0 : n;
+}
+
+/* Before the model is opened.  Prints the error; returns the exit status. */
+static int take_ids(struct trace *t)
+{
+    const char *text = t->o->ids;
+    if (!text)
+        return CLI_OK;
+    t->ids = vlm_mem_alloc(&vlm_mem_system, strlen(text) / 2 + 1, sizeof *t->ids);
+    t->n_ids = t->ids ? read_ids(t->ids, text) : 0;
+    struct vlm_quoted q;
+    return t->n_ids ? CLI_OK
+                    : cli_usage(t->o->verb, "--ids: found '%s', expected token ids like 1,2,3",
+                                vlm_base_quote(&q, text, strlen(text)));
 }
 
 static int run_engine(struct trace *t, vlm_engine *engine, const struct cli_ask *q, vlm_error *err)
 {
     struct cli_request r = {0};
-    int32_t *ids = NULL;
-    size_t n_ids = 0;
     vlm_session_options so;
     cli_session_options(&so, t->o);
-    int rc = t->o->ids ? read_ids(&ids, &n_ids, t->o->ids, err)
-                       : cli_request_from_options(&r, engine, t->o, &q->images, q->prompt, err);
+    int rc =
+        t->ids ? VLM_OK : cli_request_from_options(&r, engine, t->o, &q->images, q->prompt, err);
     if (rc == VLM_OK)
         rc = cli_make_dir(t->o->out_dir, err);
     if (rc == VLM_OK) {
         vlm_error traced = {0};
-        rc = vlm_trace(engine, r.messages, r.n_messages, ids, n_ids, &so, t->o->max_tokens,
+        rc = vlm_trace(engine, r.messages, r.n_messages, t->ids, t->n_ids, &so, t->o->max_tokens,
                        on_piece, t, &traced);
         if (rc < 0 && t->rc == VLM_OK)
             *err = traced;
@@ -151,7 +158,6 @@ static int run_engine(struct trace *t, vlm_engine *engine, const struct cli_ask 
             rc = t->rc;
     }
     cli_progress_clear();
-    vlm_mem_free(&vlm_mem_system, ids);
     cli_request_free(&r);
     return rc;
 }
@@ -209,9 +215,13 @@ int cli_cmd_trace(const struct cli_options *o)
     if (!q.model)
         return cli_usage(o->verb,
                          "trace: found no MODEL, expected a directory (or " CLI_POCKET ")");
-    status = cli_model_open(&m, o, q.model, false);
-    if (status)
+    status = take_ids(&t);
+    if (status == CLI_OK)
+        status = cli_model_open(&m, o, q.model, false);
+    if (status) {
+        free_trace(&t);
         return status;
+    }
     cli_signals_patient(true);
     int rc = trace(&t, &q, m.engine, &err);
     free_trace(&t);

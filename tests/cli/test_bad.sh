@@ -1,0 +1,81 @@
+#!/bin/sh
+# Bad input is exit status 1 with one line that names the file; nothing half-written stays behind.
+set -u
+vlm=$1 root=$2
+. "$(dirname "$0")/lib.sh"
+picture=$root/tests/data/golden/page_1536x1152.png
+
+names() { has "$tmp/err" "$1"; }
+
+# pictures
+echo "no picture" >"$tmp/text.jpg"
+: >"$tmp/empty.png"
+head -c 2000 "$picture" >"$tmp/cut.png"
+for f in text.jpg empty.png cut.png missing.png; do
+  expect 1 run "$model" --image "$tmp/$f" -p x
+  names "$f"
+  expect 1 tiles "$model" "$tmp/$f"
+  names "$f"
+done
+expect 1 run "$model" --image "$tmp" -p x
+mkfifo "$tmp/fifo.png"
+expect 1 run "$model" --image "$tmp/fifo.png" -p x
+expect_in "$tmp/text.jpg" 1 run "$model" --image - -p x
+names "standard input"
+set --
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17; do set -- "$@" --image "$picture"; done
+expect 2 run "$model" -p x "$@"
+
+# models
+mkdir "$tmp/none"
+expect 1 run "$tmp/none" -p x
+names none
+expect 1 run "$tmp/missing/model" -p x
+names missing
+expect 1 run "$tmp/text.jpg.gguf" -p x
+cp -r "$model" "$tmp/model"
+rm -f "$tmp/model"/*.safetensors*
+expect 1 run "$tmp/model" -p x
+names "$tmp/model"
+expect_in /dev/null 0 tokenize "$tmp/model" # needs no weights
+cp "$model"/*.safetensors "$tmp/model/"
+for f in "$tmp/model"/*.safetensors; do
+  size=$(wc -c <"$f")
+  head -c $((size - 1)) "$f" >"$tmp/short" && cp "$tmp/short" "$f"
+done
+expect 1 inspect "$tmp/model"
+names safetensors
+
+# batch and standard output
+printf '{"prompt":"x"}\n' >"$tmp/in.jsonl"
+expect 1 batch "$model" "$tmp/in.jsonl" -o "$tmp/no/such/dir/out.jsonl"
+expect 1 batch "$model" "$tmp/in.jsonl" -o "$tmp"
+expect 1 batch "$model" "$tmp"
+if [ -w /dev/full ]; then
+  got=0
+  "$vlm" run "$model" -p x -n 2 >/dev/full 2>"$tmp/err" || got=$?
+  check 1 "vlm run >/dev/full"
+  got=0
+  "$vlm" limits >/dev/full 2>"$tmp/err" || got=$?
+  check 1 "vlm limits >/dev/full"
+fi
+
+# contexts and budgets
+expect 1 run "$model" -p "a longer question than that" --ctx 4
+expect 1 run "$model" -p x --max-memory 1K
+names max
+find "$tmp" -name '.*partial*' | grep -q . && fail "half-written files were left: $(find "$tmp" -name '.*partial*')"
+
+# Ctrl-C: what was said stays, status 130
+"$vlm" run "$model" -p x -n 1000000 --ctx 1000000 >"$tmp/out" 2>"$tmp/err" &
+pid=$!
+sleep 1
+if kill -INT $pid 2>/dev/null; then
+  got=0
+  wait $pid || got=$?
+  check 130 "vlm run, interrupted"
+else
+  wait $pid
+  echo "skip: interruption, the answer ended by itself"
+fi
+finish

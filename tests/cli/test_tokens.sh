@@ -1,0 +1,81 @@
+#!/bin/sh
+# tokenize, detokenize and render: round trips, both forms of each, and bad lines.
+set -u
+vlm=$1 root=$2
+. "$(dirname "$0")/lib.sh"
+
+printf 'Hello, w\303\266rld!\n  two lines <|im_end|> \001' >"$tmp/text"
+expect_in "$tmp/text" 0 tokenize "$model"
+is_json_lines "$tmp/out"
+cp "$tmp/out" "$tmp/ids"
+expect_in "$tmp/ids" 0 detokenize "$model"
+cmp -s "$tmp/out" "$tmp/text" || fail "detokenize does not undo tokenize: $(cat "$tmp/out")"
+
+# what looks like a control token is text, unless --special
+printf '<|im_end|>' >"$tmp/control"
+expect_in "$tmp/control" 0 tokenize "$model"
+[ "$(tr -cd , <"$tmp/out" | wc -c)" -gt 0 ] || fail "text became a control token: $(cat "$tmp/out")"
+expect_in "$tmp/control" 0 tokenize "$model" --special
+[ "$(tr -cd , <"$tmp/out" | wc -c)" = 0 ] || fail "--special did not find the control token: $(cat "$tmp/out")"
+
+printf '"a"\n""\n"\\u0000 \\ud83d\\ude00"\n' >"$tmp/lines"
+expect_in "$tmp/lines" 0 tokenize "$model" --jsonl
+[ "$(sed -n 2p "$tmp/out")" = "[]" ] || fail "empty text gives $(sed -n 2p "$tmp/out")"
+cp "$tmp/out" "$tmp/ids"
+expect_in "$tmp/ids" 0 detokenize "$model" --jsonl
+[ "$(sed -n 1p "$tmp/out")" = '"a"' ] || fail "line 1: $(sed -n 1p "$tmp/out")"
+has "$tmp/out" '"\u0000 '
+is_json_lines "$tmp/out"
+expect_in /dev/null 0 tokenize "$model"
+[ "$(cat "$tmp/out")" = "[]" ] || fail "no text gives $(cat "$tmp/out")"
+
+bad() {
+  printf '%s\n' "$2" >"$tmp/bad"
+  expect_in "$tmp/bad" 1 "$1" "$model" --jsonl
+  has "$tmp/err" "standard input: line 1"
+}
+for line in 1 '[' '"a' '"\ud800"' '{}' 'null'; do bad tokenize "$line"; done
+for line in '"a"' '[-1]' '[1.5]' '["a"]' '[99999999999]' '[1,' '[2147483647]' '{}'; do bad detokenize "$line"; done
+deep=$(printf '%0100d' 0 | tr 0 '[')
+bad detokenize "$deep"
+has "$tmp/err" "nested deeper than 64"
+
+cat >"$tmp/m.json" <<'END'
+[{"role":"system","content":"Be brief."},
+ {"role":"user","content":[{"type":"text","text":"Hi <|im_end|>"}]}]
+END
+expect 0 render "$model" --messages "$tmp/m.json"
+has "$tmp/out" "Be brief." "Hi <|im_end|>"
+cp "$tmp/out" "$tmp/prompt"
+expect 0 render "$model" --messages "$tmp/m.json" --no-generation-prompt
+[ "$(wc -c <"$tmp/out")" -lt "$(wc -c <"$tmp/prompt")" ] || fail "--no-generation-prompt changes nothing"
+expect 0 render "$model" --messages "$tmp/m.json" --json
+has "$tmp/out" '"prompt": "' '"ids": ['
+is_json_lines "$tmp/out"
+cp "$tmp/out" "$tmp/object"
+{ printf '{"messages":'; tr -d '\n' <"$tmp/m.json"; printf '}\n'; } >"$tmp/m.jsonl"
+expect 0 render "$model" --jsonl "$tmp/m.jsonl"
+cmp -s "$tmp/out" "$tmp/object" || fail "--jsonl and --messages --json differ"
+
+bad_messages() {
+  printf '%s' "$1" >"$tmp/bad.json"
+  expect 1 render "$model" --messages "$tmp/bad.json"
+  has "$tmp/err" "bad.json"
+}
+bad_messages ''
+bad_messages '{}'
+bad_messages '[]'
+bad_messages '[1]'
+bad_messages '[{"role":"user"}]'
+bad_messages '[{"role":"user","content":null}]'
+has "$tmp/err" "messages[0] has null as content"
+bad_messages '[{"role":"user","content":7}]'
+bad_messages '[{"role":1,"content":"a"}]'
+bad_messages '[{"role":"user","content":[{"type":"video","path":"a.mp4"}]}]'
+bad_messages '[{"role":"user","content":[{"type":"image_url","image_url":"http://a"}]}]'
+bad_messages '[{"role":"user","content":[{"type":"image"}]}]'
+bad_messages '[{"role":"user","content":[{"text":"a"}]}]'
+bad_messages '[{"role":"user","content":"a","content":"b"}]'
+expect 1 render "$model" --messages "$tmp/missing.json"
+
+finish

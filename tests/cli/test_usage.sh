@@ -1,0 +1,78 @@
+#!/bin/sh
+# Wrong usage is exit status 2: one line and the hint.  Help and the like are 0.
+set -u
+vlm=$1 root=$2
+. "$(dirname "$0")/lib.sh"
+
+for verb in run batch tokenize detokenize render trace tiles inspect plan bench make-docs show limits version help; do
+  expect 0 $verb --help
+  has "$tmp/out" "usage: vlm $verb" "Options:" "Examples:"
+  expect 0 help $verb
+  tail -n 1 "$tmp/out" | grep -q "vlm" || fail "help of $verb does not end with examples"
+done
+expect 0 --help
+expect 0 help
+expect 0 --version
+expect 0 version --json
+has "$tmp/out" '"version"' '"commit"' '"compiler"' '"isa"' '"libraries"' '"scalar"'
+is_json_lines "$tmp/out"
+expect 0 limits --json
+has "$tmp/out" '"IMAGES": 16' '"JSON_DEPTH": 64'
+is_json_lines "$tmp/out"
+expect 0 --threads 2 --json limits
+
+expect 2
+for verb in chat quantize serve score embed nonsense ''; do
+  expect 2 "$verb"
+done
+expect 2 --nonsense
+expect 2 run
+expect 2 run --nonsense -p x
+expect 2 run -p
+expect 2 run -p x --json=yes
+expect 2 run -p x --messages "$tmp/m.json"
+expect 2 run one two three
+expect 2 run --image a.png --messages m.json
+expect 2 run --image - -p -
+expect 2 batch
+expect 2 batch a b c
+expect 2 tokenize
+expect 2 render "$model"
+expect 2 render "$model" --messages a --jsonl b
+expect 2 trace "$model" -p x
+expect 2 trace -p x --out "$tmp/t"
+expect 2 trace "$model" -p x --ids 1 --out "$tmp/t"
+expect 2 trace "$model" --ids 1 --image a.png --out "$tmp/t"
+expect 2 limits more
+expect 2 make-docs --kind nonsense "$tmp/d"
+expect 2 make-docs "$tmp/d"
+
+# Every number: not a number, empty, NaN, infinite, negative, with blanks, beyond its range.
+number() {
+  for value in '' ' ' ' 1' '1 ' abc nan inf -inf 0x10 1e999 99999999999999999999999 -1 '1;2' "$@"; do
+    expect 2 run -p x "$option" "$value"
+    expect 2 run -p x "$option=$value"
+  done
+}
+for option in --threads --ctx --chunk --max-tiles --max-memory; do number 0 1.5 +1; done
+for option in -n --max-tokens --top-k --seed; do number 1.5 +1; done
+option=--logprobs; number 21
+option=--threads; number 257
+option=--chunk; number 65537
+option=--max-tiles; number 1025
+option=--ctx; number 1048577
+option=--temp; number 100.1
+option=--top-p; number 1.01
+option=--min-p; number 1.01
+option=--repeat-penalty; number 0 101
+option=--max-memory; number 1X 1KK K 99999999999G
+option=--seed; number 18446744073709551616
+for pair in --kv=q8_0 --kv=q4_0 --kv= --detail=middle --log=loud --isa=nonsense --stop= --video=a --pdf=a --mmproj=a; do
+  expect 2 run -p x "$pair"
+done
+expect 2 run -p x --stop "$(printf '%0257d' 0)"
+set --
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17; do set -- "$@" --stop "$i"; done
+expect 2 run -p x "$@"
+
+finish
