@@ -520,7 +520,7 @@ def write_request(out, messages, shots, text, got, full):
         flat = t.reshape(-1, t.shape[-1]) if t.ndim > 1 else t.reshape(-1, 1)
         stride = stride_of(*flat.shape, full)
         kept = flat[(len(flat) - 1) % stride :: stride]
-        np.save(f"{out}/{name}.npy", t if stride == 1 else np.ascontiguousarray(kept))
+        np.save(f"{out}/{name}.npy", np.ascontiguousarray(t if stride == 1 else kept))
         lines.append(
             f"tensor {name} {'i4' if t.dtype == np.int32 else 'f4'} {'x'.join(map(str, t.shape))} "
             f"stride {stride} max {float(np.abs(t).max()) if t.size else 0:.9g} fnv {fnv(t):016x}"
