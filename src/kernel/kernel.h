@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VLM_K_BLOCK 1024   /* elements of a dot product that are summed before they join the total */
+#define VLM_K_BLOCK 256   /* elements of a dot product that are summed before they join the total */
 #define VLM_KV_BLOCK 256   /* positions of one key/value block */
 
 enum vlm_num { VLM_NUM_F32, VLM_NUM_F16, VLM_NUM_BF16, VLM_N_NUM }; /* same values as enum vlm_dtype */

@@ -3,12 +3,18 @@
 #define VLM_KERNEL_LEVEL_H
 
 #include "kernel/kernel.h"
+#include "kernel/roof.h"
 
 /* Each overrides the entries of *k that it has something better for. */
 void vlm_kernel_scalar(struct vlm_kernels *k);
 void vlm_kernel_avx2(struct vlm_kernels *k);
 void vlm_kernel_avx512(struct vlm_kernels *k);
 void vlm_kernel_neon(struct vlm_kernels *k);
+
+void vlm_kernel_scalar_roof(struct vlm_roof *r);
+void vlm_kernel_avx2_roof(struct vlm_roof *r);
+void vlm_kernel_avx512_roof(struct vlm_roof *r);
+void vlm_kernel_neon_roof(struct vlm_roof *r);
 
 /* Natural logarithm in double, to about 2 ulp, x > 0 and normal; NaN and infinity pass through. */
 double vlm_kernel_log(double x);

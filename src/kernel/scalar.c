@@ -298,3 +298,30 @@ void vlm_kernel_scalar(struct vlm_kernels *k)
     k->logsumexp = logsumexp;
     k->argmax = argmax;
 }
+
+/* ---- roof.h ---- */
+
+static float roof_fma(size_t iterations)
+{
+    float acc[LANES] = { 0 };
+    for (size_t i = 0; i < iterations; i++)
+        for (int l = 0; l < LANES; l++)
+            acc[l] = acc[l] * 0.5f + 0.25f;
+    return acc[0] + acc[1] + acc[2] + acc[3] + acc[4] + acc[5] + acc[6] + acc[7];
+}
+
+static float roof_read(const void *p, size_t bytes)
+{
+    const unsigned char *x = p;
+    uint64_t sum = 0, u;
+    for (size_t i = 0; i + 8 <= bytes; i += 8) {
+        memcpy(&u, x + i, 8);
+        sum += u;
+    }
+    return (float)sum;
+}
+
+void vlm_kernel_scalar_roof(struct vlm_roof *r)
+{
+    *r = (struct vlm_roof){ 2.0 * LANES, roof_fma, roof_read };
+}

@@ -5,3 +5,8 @@ void vlm_kernel_neon(struct vlm_kernels *k)
 {
     (void)k;
 }
+
+void vlm_kernel_neon_roof(struct vlm_roof *r)
+{
+    vlm_kernel_scalar_roof(r);
+}

@@ -1,0 +1,263 @@
+/* matmul.h: the matrix products, written once on the vector vocabulary of a level (vector.h).
+ *
+ * A vector holds QUADS columns of four lanes: lane l of a column sums its elements i with i % 4 == l.
+ * One load gives four elements of every column of the vector, one broadcast the same four elements of a
+ * row.  Four vectors (PANEL_COLS columns) end in one vector of sums.  All paths feed the same elements
+ * to the same lanes in the same order, and pad the end of k with zeros to a multiple of 8: so a sum
+ * never depends on the shape of the call, nor on the level.
+ *
+ * Few rows: weights are read straight from memory, once.  Many rows: PANEL_COLS columns of one block of
+ * k are converted into a panel that stays in the first-level cache while rows of a pass under it.
+ * The level defines TILE_ROWS (TILE_ROWS * 4 + 4 + 1 vectors should fit the registers) and FEW_VECS. */
+#ifndef VLM_KERNEL_MATMUL_H
+#define VLM_KERNEL_MATMUL_H
+
+#define QUADS (VL / 4)
+#define PANEL_COLS (4 * QUADS)
+#define FEW_COLS (FEW_VECS * QUADS)
+#define MANY 8           /* rows from which a panel pays */
+#define ROWS_AT_ONCE 512 /* rows of a that stay in the second-level cache, VLM_K_BLOCK floats of each */
+
+static ALWAYS const char *element(const char *w, size_t i, enum vlm_num type)
+{
+    return w + i * (type == VLM_NUM_F32 ? 4 : 2);
+}
+
+/* The last n < 8 elements of each column, and zeros. */
+static ALWAYS void load_columns_n(vf x[2], const char *const *col, size_t i, size_t n, enum vlm_num type)
+{
+    char tail[QUADS][32] = { { 0 } };
+    const char *at[QUADS];
+    for (size_t q = 0; q < QUADS; q++) {
+        memcpy(tail[q], element(col[q], i, type), n * (type == VLM_NUM_F32 ? 4 : 2));
+        at[q] = tail[q];
+    }
+    v_load_columns(x, at, 0, type);
+}
+
+static ALWAYS vf spread_n(const float *a, size_t n) /* four elements, those past n zero */
+{
+    float tail[4] = { 0 };
+    for (size_t i = 0; i < 4 && i < n; i++)
+        tail[i] = a[i];
+    return v_spread(tail);
+}
+
+/* ---- few rows ---- */
+
+/* height rows (a constant; the last repeats when there are fewer) times FEW_COLS columns */
+static ALWAYS void few_tile(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w, size_t ld_w,
+                            size_t height, size_t rows, size_t cols, size_t k, enum vlm_num type)
+{
+    const float *ar[TILE_ROWS];
+    const char *col[FEW_COLS];
+    vf total[TILE_ROWS], x[2];
+    const size_t line = type == VLM_NUM_F32 ? 16 : 32; /* elements of a cache line */
+    size_t ahead = FEW_COLS * ld_w;                    /* the next tile's columns */
+    UNROLL
+    for (size_t r = 0; r < height; r++)
+        ar[r] = a + (r < rows ? r : rows - 1) * ld_a;
+    UNROLL
+    for (size_t c = 0; c < FEW_COLS; c++) /* vector v, quad q is column q * FEW_VECS + v */
+        col[c % FEW_VECS * QUADS + c / FEW_VECS] = element(w, (c < cols ? c : cols - 1) * ld_w, type);
+    for (size_t b = 0; b < k; b += VLM_K_BLOCK) {
+        size_t end = k - b < VLM_K_BLOCK ? k : b + VLM_K_BLOCK, i = b;
+        vf acc[TILE_ROWS][4];
+        UNROLL
+        for (size_t r = 0; r < height; r++)
+            UNROLL
+            for (size_t v = 0; v < 4; v++)
+                acc[r][v] = v_zero();
+        for (; i + 8 <= end; i += 8) {
+            UNROLL
+            for (size_t v = 0; v < FEW_VECS; v++) {
+                v_load_columns(x, col + v * QUADS, i, type);
+                if (i % line == 0)
+                    UNROLL
+                    for (size_t q = 0; q < QUADS; q++)
+                        PREFETCH(element(col[v * QUADS + q], i + ahead, type));
+                UNROLL
+                for (size_t r = 0; r < height; r++) {
+                    acc[r][v] = v_fma(v_spread(ar[r] + i), x[0], acc[r][v]);
+                    acc[r][v] = v_fma(v_spread(ar[r] + i + 4), x[1], acc[r][v]);
+                }
+            }
+        }
+        if (i < end) {
+            UNROLL
+            for (size_t v = 0; v < FEW_VECS; v++) {
+                load_columns_n(x, col + v * QUADS, i, end - i, type);
+                UNROLL
+                for (size_t r = 0; r < height; r++) {
+                    acc[r][v] = v_fma(spread_n(ar[r] + i, end - i), x[0], acc[r][v]);
+                    acc[r][v] = v_fma(spread_n(ar[r] + i + 4, end - i < 4 ? 0 : end - i - 4), x[1], acc[r][v]);
+                }
+            }
+        }
+        UNROLL
+        for (size_t r = 0; r < height; r++) {
+            vf sum = v_sum_few(acc[r]);
+            total[r] = b == 0 ? sum : v_add(total[r], sum);
+        }
+    }
+    UNROLL
+    for (size_t r = 0; r < height; r++)
+        if (r < rows)
+            v_store_n(out + r * ld_out, total[r], cols);
+}
+
+static ALWAYS void few_rows(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w, size_t ld_w,
+                            size_t m, size_t n, size_t k, enum vlm_num type)
+{
+    for (size_t j = 0; j < n; j += FEW_COLS) {
+        size_t cols = n - j < FEW_COLS ? n - j : FEW_COLS;
+        const char *wj = element(w, j * ld_w, type);
+        if (m == 1)
+            few_tile(out + j, ld_out, a, ld_a, wj, ld_w, 1, 1, cols, k, type);
+        else
+            for (size_t i = 0; i < m; i += TILE_ROWS)
+                few_tile(out + i * ld_out + j, ld_out, a + i * ld_a, ld_a, wj, ld_w, TILE_ROWS,
+                         m - i < TILE_ROWS ? m - i : TILE_ROWS, cols, k, type);
+    }
+}
+
+/* ---- many rows ---- */
+
+/* panel[step of 4][4][VL]: cols columns of len elements converted to f32, zeros to a multiple of 8;
+ * vector v, quad q holds column 4 q + v; the last column repeats when there are fewer */
+static ALWAYS void fill_panel(float *panel, const char *w, size_t ld_w, size_t cols, size_t len, enum vlm_num type)
+{
+    for (size_t v = 0; v < 4; v++) {
+        const char *col[QUADS];
+        float *p = panel + v * VL;
+        size_t i = 0;
+        vf x[2];
+        UNROLL
+        for (size_t q = 0; q < QUADS; q++)
+            col[q] = element(w, (4 * q + v < cols ? 4 * q + v : cols - 1) * ld_w, type);
+        for (; i < len; i += 8, p += 8 * VL) {
+            if (i + 8 <= len)
+                v_load_columns(x, col, i, type);
+            else
+                load_columns_n(x, col, i, len - i, type);
+            v_store(p, x[0]);
+            v_store(p + 4 * VL, x[1]);
+        }
+    }
+}
+
+/* n <= 4 elements of every row and column. */
+static ALWAYS void panel_step(vf acc[TILE_ROWS][4], const float *panel, const float *const *ar, size_t i, size_t n)
+{
+    vf w[4];
+    UNROLL
+    for (size_t v = 0; v < 4; v++)
+        w[v] = v_load(panel + v * VL);
+    UNROLL
+    for (size_t r = 0; r < TILE_ROWS; r++) {
+        vf a = n == 4 ? v_spread(ar[r] + i) : spread_n(ar[r] + i, n);
+        UNROLL
+        for (size_t v = 0; v < 4; v++)
+            acc[r][v] = v_fma(a, w[v], acc[r][v]);
+    }
+}
+
+static void panel_tile(float *out, size_t ld_out, const float *a, size_t ld_a, const float *panel, size_t rows,
+                       size_t cols, size_t len, int first)
+{
+    const float *ar[TILE_ROWS];
+    vf acc[TILE_ROWS][4];
+    size_t i = 0, ahead = TILE_ROWS * ld_a; /* the next tile's rows */
+    UNROLL
+    for (size_t r = 0; r < TILE_ROWS; r++) {
+        ar[r] = a + (r < rows ? r : rows - 1) * ld_a;
+        PREFETCH(out + (r < rows ? r : 0) * ld_out);
+        UNROLL
+        for (size_t v = 0; v < 4; v++)
+            acc[r][v] = v_zero();
+    }
+    for (; i + 4 <= len; i += 4, panel += 4 * VL) {
+        if (i % 16 == 0)
+            UNROLL
+            for (size_t r = 0; r < TILE_ROWS; r++)
+                PREFETCH(ar[r] + i + ahead);
+        panel_step(acc, panel, ar, i, 4);
+    }
+    for (; i < (len + 7) / 8 * 8; i += 4, panel += 4 * VL)
+        panel_step(acc, panel, ar, i, i < len ? len - i : 0);
+    UNROLL
+    for (size_t r = 0; r < TILE_ROWS; r++) {
+        float *o = out + r * ld_out;
+        vf sum = v_sum_quads(acc[r][0], acc[r][1], acc[r][2], acc[r][3]);
+        if (r >= rows)
+            continue;
+        if (cols == PANEL_COLS)
+            v_store(o, first ? sum : v_add(v_load(o), sum));
+        else
+            v_store_n(o, first ? sum : v_add(v_load_n(o, cols), sum), cols);
+    }
+}
+
+/* Brings part i of n of the next panel's source closer, while the tiles of this one run. */
+static ALWAYS void prefetch_panel(const char *w, size_t ld_w, size_t len, size_t i, size_t n, enum vlm_num type)
+{
+    const size_t line = type == VLM_NUM_F32 ? 16 : 32;
+    size_t per_col = (len + line - 1) / line, total = PANEL_COLS * per_col;
+    for (size_t x = total * i / n; x < total * (i + 1) / n; x++)
+        PREFETCH(element(w, x / per_col * ld_w + x % per_col * line, type));
+}
+
+static ALWAYS void many_rows(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w, size_t ld_w,
+                             size_t m, size_t n, size_t k, enum vlm_num type)
+{
+    _Alignas(64) float panel[PANEL_COLS * VLM_K_BLOCK];
+    for (size_t b = 0; b < k; b += VLM_K_BLOCK) {
+        size_t len = k - b < VLM_K_BLOCK ? k - b : VLM_K_BLOCK;
+        for (size_t top = 0; top < m; top += ROWS_AT_ONCE) {
+            size_t bottom = m - top < ROWS_AT_ONCE ? m : top + ROWS_AT_ONCE;
+            for (size_t j = 0; j < n; j += PANEL_COLS) {
+                size_t cols = n - j < PANEL_COLS ? n - j : PANEL_COLS;
+                fill_panel(panel, element(w, j * ld_w + b, type), ld_w, cols, len, type);
+                for (size_t i = top; i < bottom; i += TILE_ROWS) {
+                    prefetch_panel(element(w, (j + PANEL_COLS) * ld_w + b, type), ld_w, len, (i - top) / TILE_ROWS,
+                                   (bottom - top + TILE_ROWS - 1) / TILE_ROWS, type);
+                    panel_tile(out + i * ld_out + j, ld_out, a + i * ld_a + b, ld_a, panel,
+                               bottom - i < TILE_ROWS ? bottom - i : TILE_ROWS, cols, len, b == 0);
+                }
+            }
+        }
+    }
+}
+
+static ALWAYS void matmul(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w, size_t ld_w,
+                          size_t m, size_t n, size_t k, enum vlm_num type)
+{
+    if (k == 0)
+        for (size_t i = 0; i < m; i++)
+            for (size_t j = 0; j < n; j++)
+                out[i * ld_out + j] = 0;
+    else if (m < MANY)
+        few_rows(out, ld_out, a, ld_a, w, ld_w, m, n, k, type);
+    else
+        many_rows(out, ld_out, a, ld_a, w, ld_w, m, n, k, type);
+}
+
+static void matmul_f32(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w, size_t ld_w,
+                       size_t m, size_t n, size_t k)
+{
+    matmul(out, ld_out, a, ld_a, w, ld_w, m, n, k, VLM_NUM_F32);
+}
+
+static void matmul_f16(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w, size_t ld_w,
+                       size_t m, size_t n, size_t k)
+{
+    matmul(out, ld_out, a, ld_a, w, ld_w, m, n, k, VLM_NUM_F16);
+}
+
+static void matmul_bf16(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w, size_t ld_w,
+                        size_t m, size_t n, size_t k)
+{
+    matmul(out, ld_out, a, ld_a, w, ld_w, m, n, k, VLM_NUM_BF16);
+}
+
+#endif

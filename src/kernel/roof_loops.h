@@ -1,0 +1,44 @@
+/* roof_loops.h: the loops of roof.h on the vector vocabulary of a level (see vector.h). */
+#ifndef VLM_KERNEL_ROOF_LOOPS_H
+#define VLM_KERNEL_ROOF_LOOPS_H
+
+#include "kernel/roof.h"
+
+#define ROOF_CHAINS 12 /* independent, to cover the latency of an FMA on every port */
+
+static float roof_fma(size_t iterations)
+{
+    vf acc[ROOF_CHAINS], a = v_set(0.5f), b = v_set(0.25f);
+    UNROLL
+    for (size_t c = 0; c < ROOF_CHAINS; c++)
+        acc[c] = v_set((float)c);
+    for (size_t i = 0; i < iterations; i++) {
+        UNROLL
+        for (size_t c = 0; c < ROOF_CHAINS; c++)
+            acc[c] = v_fma(acc[c], a, b);
+    }
+    UNROLL
+    for (size_t c = 1; c < ROOF_CHAINS; c++)
+        acc[0] = v_add(acc[0], acc[c]);
+    return v_sum(acc[0]);
+}
+
+static float roof_read(const void *p, size_t bytes)
+{
+    const float *x = p;
+    size_t n = bytes / sizeof(float), i = 0;
+    vf acc[4] = { v_zero(), v_zero(), v_zero(), v_zero() };
+    for (; i + 4 * VL <= n; i += 4 * VL) {
+        PREFETCH(x + i + 1024);
+        UNROLL
+        for (size_t c = 0; c < 4; c++)
+            acc[c] = v_add(acc[c], v_load(x + i + c * VL));
+    }
+    for (; i < n; i += VL)
+        acc[0] = v_add(acc[0], v_load_n(x + i, n - i < VL ? n - i : VL));
+    return v_sum(v_add(v_add(acc[0], acc[1]), v_add(acc[2], acc[3])));
+}
+
+#define ROOF { 2.0 * VL * ROOF_CHAINS, roof_fma, roof_read }
+
+#endif
