@@ -154,8 +154,10 @@ static int all_lines(struct batch *b, vlm_error *err)
     vlm_buf_init(&line, &vlm_mem_system, VLM_LIMIT_TEXT_BYTES);
     while (rc == VLM_OK && !cli_interrupted()) {
         vlm_error e = {0};
+        cli_signals_reading(true);
         int got = cli_read_line(&line, b->in, cli_shown(b->path), &e);
-        if (got == VLM_DONE)
+        cli_signals_reading(false);
+        if (got == VLM_DONE || cli_interrupted())
             break;
         b->line++;
         if (got == VLM_ERR_IO) {

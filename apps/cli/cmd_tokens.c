@@ -29,8 +29,10 @@ static int print_ids(const vlm_engine *engine, const char *text, size_t n_text, 
     return rc;
 }
 
-static int read_ids(int32_t **ids, size_t *n, const json_t *list, const char *where, vlm_error *err)
+static int read_ids(int32_t **ids, size_t *n, const vlm_engine *engine, const json_t *list,
+                    const char *where, vlm_error *err)
 {
+    json_int_t vocab = (json_int_t)vlm_engine_vocab_size(engine);
     if (!json_is_array(list))
         return vlm_fail(err, VLM_ERR_FORMAT,
                         "%s: found no JSON array, expected an array of token ids", where);
@@ -40,11 +42,11 @@ static int read_ids(int32_t **ids, size_t *n, const json_t *list, const char *wh
         return vlm_fail_memory(err, *n * sizeof **ids, "token ids");
     for (size_t i = 0; i < *n; i++) {
         json_t *v = json_array_get(list, i);
-        if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > INT32_MAX) {
+        if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) >= vocab) {
             vlm_mem_free(&vlm_mem_system, *ids);
             return vlm_fail(err, VLM_ERR_FORMAT,
-                            "%s: found no token id at place %zu, expected a whole number", where,
-                            i);
+                            "%s: found no token id at place %zu, expected whole numbers below %lld",
+                            where, i, (long long)vocab);
         }
         (*ids)[i] = (int32_t)json_integer_value(v);
     }
@@ -64,7 +66,7 @@ static int print_text(const vlm_engine *engine, const json_t *list, bool as_json
 {
     int32_t *ids = NULL;
     size_t n_ids = 0, n = 0;
-    int rc = read_ids(&ids, &n_ids, list, where, err);
+    int rc = read_ids(&ids, &n_ids, engine, list, where, err);
     if (rc < 0)
         return rc;
     rc = vlm_detokenize(engine, ids, n_ids, 0, NULL, 0, &n, err);

@@ -81,6 +81,14 @@ void cli_signals_patient(bool on)
     patient = on;
 }
 
+void cli_signals_reading(bool on)
+{
+    struct sigaction a;
+    sigaction(SIGINT, NULL, &a);
+    a.sa_flags = on ? a.sa_flags & ~SA_RESTART : a.sa_flags | SA_RESTART;
+    sigaction(SIGINT, &a, NULL);
+}
+
 void cli_signals_model(const char *name)
 {
     struct vlm_quoted q;

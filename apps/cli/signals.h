@@ -14,7 +14,8 @@ void cli_signals_init(void);
 bool cli_interrupted(void);
 void cli_signals_session(vlm_session *session); /* what Ctrl-C cancels; NULL: nothing */
 void cli_signals_patient(bool on);              /* the verb looks at cli_interrupted itself */
-void cli_signals_model(const char *name);       /* what SIGBUS blames */
+void cli_signals_reading(bool on); /* Ctrl-C ends a blocked read, which then fails with EINTR */
+void cli_signals_model(const char *name);   /* what SIGBUS blames */
 void cli_signals_partial(const char *path); /* borrowed; removed when leaving at once; NULL: none */
 
 #endif

@@ -63,19 +63,32 @@ fi
 # contexts and budgets
 expect 1 run "$model" -p "a longer question than that" --ctx 4
 expect 1 run "$model" -p x --max-memory 1K
-names max
 find "$tmp" -name '.*partial*' | grep -q . && fail "half-written files were left: $(find "$tmp" -name '.*partial*')"
 
-# Ctrl-C: what was said stays, status 130
-"$vlm" run "$model" -p x -n 1000000 --ctx 1000000 >"$tmp/out" 2>"$tmp/err" &
-pid=$!
-sleep 1
-if kill -INT $pid 2>/dev/null; then
+# Ctrl-C: status 130, and what was answered is kept, also in a file that is otherwise written at the end
+interrupt() { # STATUS of $pid after a second
+  sleep 1
+  kill -INT $pid
   got=0
   wait $pid || got=$?
-  check 130 "vlm run, interrupted"
-else
-  wait $pid
-  echo "skip: interruption, the answer ended by itself"
-fi
+}
+mkfifo "$tmp/fifo"
+"$vlm" batch "$model" - -n 4 -o "$tmp/kept.jsonl" <"$tmp/fifo" >"$tmp/out" 2>"$tmp/err" &
+pid=$!
+exec 9>"$tmp/fifo"
+echo '{"id":1,"prompt":"x"}' >&9
+interrupt # while it waits for the next line
+exec 9>&-
+check 130 "vlm batch, interrupted while reading"
+[ "$(wc -l <"$tmp/kept.jsonl")" = 1 ] || fail "the answer before Ctrl-C was lost"
+while echo '{"prompt":"x"}'; do :; done 2>/dev/null >"$tmp/fifo" &
+feeder=$!
+"$vlm" batch "$model" - -n 3000 <"$tmp/fifo" >"$tmp/out" 2>"$tmp/err" &
+pid=$!
+interrupt # while it answers
+kill $feeder 2>/dev/null
+wait $feeder 2>/dev/null
+check 130 "vlm batch, interrupted while answering"
+tail -n 1 "$tmp/out" | grep -q '"isa": "[a-z0-9]*"}$' || fail "the last line of batch is cut"
+find "$tmp" -name '.*partial*' | grep -q . && fail "half-written files were left after Ctrl-C"
 finish
