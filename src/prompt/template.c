@@ -1,0 +1,255 @@
+/* template.c: opening a chat template and running it on a conversation, with the texts of users marked
+ * in the result. */
+#include <string.h>
+#include <time.h>
+
+#include "base/checked.h"
+#include "base/utf8.h"
+#include "prompt/jinja.h"
+#include "prompt/prompt.h"
+#include "prompt/run.h"
+
+struct vlm_template {
+    const vlm_allocator *alloc;
+    struct vlm_run run; /* holds the tree */
+    struct vlm_tree tree;
+    char *file;
+};
+
+/* Newlines become \n and one at the end is dropped, as jinja2 does. */
+static char *normal_source(struct vlm_run *r, const char *source, size_t *n)
+{
+    char *copy = vlm_run_alloc(r, *n + 1, 1);
+    size_t k = 0;
+
+    for (size_t i = 0; copy && i < *n; i++) {
+        if (source[i] == '\r') {
+            copy[k++] = '\n';
+            i += i + 1 < *n && source[i + 1] == '\n';
+        } else {
+            copy[k++] = source[i];
+        }
+    }
+    if (copy && k && copy[k - 1] == '\n')
+        k--;
+    *n = k;
+    return copy;
+}
+
+int vlm_template_open(vlm_template **out, const vlm_allocator *alloc, const char *source, size_t n, const char *file,
+                      vlm_error *err)
+{
+    vlm_template *t;
+    char *copy;
+    int status = VLM_OK;
+
+    if (n > VLM_LIMIT_TEMPLATE_BYTES)
+        return vlm_fail(err, VLM_ERR_LIMIT, "%s: the chat template has %zu bytes, expected at most %llu", file, n,
+                        (unsigned long long)VLM_LIMIT_TEMPLATE_BYTES);
+    if (n && !vlm_utf8_valid(source, n))
+        return vlm_fail(err, VLM_ERR_FORMAT, "%s: the chat template is not valid UTF-8", file);
+    t = vlm_mem_zalloc(alloc, 1, sizeof *t);
+    if (!t)
+        return vlm_fail_memory(err, sizeof *t, "a chat template");
+    t->alloc = alloc;
+    t->file = vlm_mem_strndup(alloc, file, strlen(file));
+    vlm_run_init(&t->run, alloc, t->file, err);
+    copy = t->file ? normal_source(&t->run, source, &n) : NULL;
+    if (!t->file)
+        status = vlm_fail_memory(err, strlen(file), "a file name");
+    else if (!copy || !vlm_jinja_parse(&t->run, &t->tree, copy, n))
+        status = t->run.status;
+    t->run.err = NULL;
+    if (status != VLM_OK) {
+        vlm_template_close(t);
+        return status;
+    }
+    *out = t;
+    return VLM_OK;
+}
+
+void vlm_template_close(vlm_template *t)
+{
+    if (!t)
+        return;
+    vlm_run_free(&t->run);
+    vlm_mem_free(t->alloc, t->file);
+    vlm_mem_free(t->alloc, t);
+}
+
+void vlm_prompt_text_init(struct vlm_prompt_text *p, const vlm_allocator *alloc)
+{
+    memset(p, 0, sizeof *p);
+    vlm_buf_init(&p->text, alloc, VLM_LIMIT_TEMPLATE_OUTPUT_BYTES);
+}
+
+void vlm_prompt_text_free(struct vlm_prompt_text *p)
+{
+    vlm_mem_free(p->text.alloc, p->plain);
+    vlm_buf_free(&p->text);
+    p->plain = NULL;
+    p->n_plain = p->cap_plain = 0;
+}
+
+/* ---- running ------------------------------------------------------------------------------------- */
+
+void vlm_template_begin(const vlm_template *t, struct vlm_run *r, const vlm_allocator *alloc, vlm_error *err)
+{
+    vlm_run_init(r, alloc, t->file, err);
+    r->loop_name = t->tree.loop;
+    r->special = t->tree.special;
+    r->now = (int64_t)time(NULL);
+}
+
+bool vlm_template_run(const vlm_template *t, struct vlm_run *r, const struct vlm_value *variables,
+                      struct vlm_value *out)
+{
+    struct vlm_scope *globals = vlm_scope_new(r, NULL), *top = vlm_scope_new(r, globals);
+    struct vlm_text text = {0};
+
+    if (!globals || !top)
+        return false;
+    r->steps = VLM_LIMIT_TEMPLATE_STEPS; /* what it took to make the variables is not the template's */
+    for (size_t i = 0; i < variables->u.dict->n; i++) {
+        const struct vlm_pair *p = &variables->u.dict->pairs[i];
+        const struct vlm_name *name = vlm_tree_name(&t->tree, p->key.u.s->p, p->key.u.s->n);
+        if (name && !vlm_scope_set(r, globals, name, p->value))
+            return false;
+    }
+    r->out = &text;
+    if (vlm_exec(r, t->tree.body, top) == VLM_FLOW_ERROR)
+        return false;
+    r->out = NULL;
+    return vlm_text_finish(r, &text, out);
+}
+
+/* s[begin, end) and its marks, appended to the caller's text. */
+static bool copy_out(struct vlm_prompt_text *p, const struct vlm_str *s, size_t end)
+{
+    size_t base = p->text.n;
+
+    for (size_t i = 0, k; i < end; i = k) {
+        bool user = s->mask ? s->mask[i] : s->user;
+        for (k = s->mask ? i + 1 : end; k < end && s->mask[k] == s->mask[i]; k++)
+            ;
+        if (!user)
+            continue;
+        if (!vlm_grow(p->text.alloc, &p->plain, &p->cap_plain, p->n_plain, sizeof *p->plain))
+            return false;
+        p->plain[p->n_plain].begin = base + i;
+        p->plain[p->n_plain++].end = base + k;
+    }
+    return vlm_buf_append(&p->text, s->p, end);
+}
+
+static bool make_part(struct vlm_run *r, const vlm_part *part, const char *tag, size_t n_tag, struct vlm_value *out)
+{
+    struct vlm_value kind, text;
+    bool is_text = part->kind == VLM_PART_TEXT;
+
+    if (!vlm_v_dict(r, out, VLM_V_DICT, 2) ||
+        !vlm_v_string(r, &kind, is_text ? "text" : "image", is_text ? 4 : 5, false) ||
+        !vlm_v_puts(r, out, "type", kind))
+        return false;
+    if (!is_text)
+        return true;
+    if (n_tag) {
+        struct vlm_text t = {0};
+        if (!vlm_v_user_string(r, &text, part->text, part->n_text) || !vlm_text_str(r, &t, text.u.s) ||
+            !vlm_text_append(r, &t, tag, n_tag, true) || !vlm_text_finish(r, &t, &text))
+            return false;
+    } else if (!vlm_v_user_string(r, &text, part->text, part->n_text)) {
+        return false;
+    }
+    return vlm_v_puts(r, out, "text", text);
+}
+
+static bool make_message(struct vlm_run *r, const vlm_message *m, const char *tag, size_t n_tag, struct vlm_value *out)
+{
+    struct vlm_value role, content, part;
+    size_t last = m->n_parts;
+
+    for (size_t i = 0; i < m->n_parts; i++)
+        last = m->parts[i].kind == VLM_PART_TEXT ? i : last;
+    if (n_tag && last == m->n_parts)
+        return vlm_run_fail(r, VLM_ERR_ARGUMENT, "a message to be continued has no text");
+    if (m->n_parts > VLM_LIMIT_PARTS)
+        return vlm_run_fail(r, VLM_ERR_LIMIT, "a message has %zu parts, expected at most %llu", m->n_parts,
+                            (unsigned long long)VLM_LIMIT_PARTS);
+    if (!vlm_v_dict(r, out, VLM_V_DICT, 2) || !vlm_v_user_string(r, &role, m->role, strlen(m->role)) ||
+        !vlm_v_puts(r, out, "role", role) || !vlm_v_list(r, &content, VLM_V_LIST, m->n_parts))
+        return false;
+    for (size_t i = 0; i < m->n_parts; i++) {
+        if (!make_part(r, &m->parts[i], tag, i == last ? n_tag : 0, &part) || !vlm_v_push(r, &content, part))
+            return false;
+    }
+    return vlm_v_puts(r, out, "content", content);
+}
+
+/* transformers continues a message by putting this behind its last text and cutting there. */
+static const char tag_text[] = "CONTINUE_FINAL_MESSAGE_TAG ";
+
+static bool cut_at_tag(struct vlm_run *r, const struct vlm_str *s, size_t *end)
+{
+    size_t n = sizeof tag_text - 1, at = s->n;
+    struct vlm_value left;
+    bool whole;
+
+    while (at >= n - 1 && memcmp(s->p + at - (n - 1), tag_text, n - 1) != 0)
+        at--;
+    if (at < n - 1)
+        return vlm_run_fail(r, VLM_ERR_FORMAT, "the template does not write out the message to be continued");
+    whole = at < s->n && s->p[at] == ' ';
+    *end = at - (n - 1);
+    if (whole)
+        return true;
+    /* the template trims texts: so is what is continued */
+    if (!vlm_v_slice(r, &left, s, 0, *end) || !vlm_str_strip(r, left.u.s, NULL, false, true, &left))
+        return false;
+    *end = left.u.s->n;
+    return true;
+}
+
+static bool make_variables(struct vlm_run *r, const vlm_message *messages, size_t n, bool generation, bool prefix,
+                           struct vlm_value *out)
+{
+    struct vlm_value list, m;
+
+    if (!vlm_v_dict(r, out, VLM_V_DICT, 4) || !vlm_v_list(r, &list, VLM_V_LIST, n))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!make_message(r, &messages[i], tag_text, prefix && i + 1 == n ? sizeof tag_text - 1 : 0, &m) ||
+            !vlm_v_push(r, &list, m))
+            return false;
+    }
+    return vlm_v_puts(r, out, "messages", list) && vlm_v_puts(r, out, "tools", vlm_v_none()) &&
+           vlm_v_puts(r, out, "documents", vlm_v_none()) &&
+           vlm_v_puts(r, out, "add_generation_prompt", vlm_v_bool(generation && !prefix));
+}
+
+int vlm_prompt_render(struct vlm_prompt_text *out, const vlm_template *t, const vlm_message *messages,
+                      size_t n_messages, bool add_generation_prompt, vlm_error *err)
+{
+    bool prefix = n_messages && messages[n_messages - 1].prefix, ok;
+    struct vlm_run run;
+    struct vlm_value variables, text;
+    size_t end = 0;
+    int status;
+
+    if (n_messages > VLM_LIMIT_MESSAGES)
+        return vlm_fail(err, VLM_ERR_LIMIT, "%zu messages, expected at most %llu", n_messages,
+                        (unsigned long long)VLM_LIMIT_MESSAGES);
+    vlm_template_begin(t, &run, out->text.alloc, err);
+    ok = make_variables(&run, messages, n_messages, add_generation_prompt, prefix, &variables) &&
+         vlm_template_run(t, &run, &variables, &text);
+    run.line = 0;
+    if (ok) {
+        end = text.u.s->n;
+        ok = !prefix || cut_at_tag(&run, text.u.s, &end);
+    }
+    status = run.status;
+    if (ok && !copy_out(out, text.u.s, end))
+        status = vlm_fail_memory(err, end, "a prompt");
+    vlm_run_free(&run);
+    return status;
+}
