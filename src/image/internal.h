@@ -35,4 +35,8 @@ int vlm_image_exif_orientation(const uint8_t *data, size_t n);
 /* The same out of an XMP packet. */
 int vlm_image_xmp_orientation(const uint8_t *data, size_t n);
 
+/* vlm_image_resize, without its vector loops if simd is false: for tests. */
+int vlm_image_resize_with(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src, uint32_t sw, uint32_t sh,
+                          enum vlm_resample filter, bool simd, const vlm_allocator *alloc, vlm_error *err);
+
 #endif

@@ -6,16 +6,20 @@
  * bit of it could matter only where a weight lies at a rounding tie.
  *
  * Rows flow through a ring: the vertical pass takes its rows as the horizontal pass makes them, so
- * memory is (taps + STRIP) rows whatever the height of the source.  The loops are written with vector
- * extensions and compiled twice on x86-64; integer sums are the same on every machine. */
+ * memory is (taps + STRIP) rows whatever the height of the source.  The loops exist in C and, chosen when
+ * the processor has it, for AVX2: integer sums, so the results are the same on every machine. */
 #include <math.h>
 #include <string.h>
 
-#include "base/checked.h"
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "base/limits.h"
-#include "image/image.h"
+#include "image/internal.h"
 
 #define FRACTION_BITS 22
+#define HALF (1u << (FRACTION_BITS - 1))
 #define STRIP 16          /* rows of the horizontal pass taken together */
 #define LANES (3 * STRIP) /* values of one column of a strip */
 
@@ -102,107 +106,113 @@ static int axis_make(struct axis *a, uint32_t n, uint32_t n_source, enum vlm_res
     return vlm_fail_memory(err, n_weights * sizeof *a->weight, "the weights of a resize");
 }
 
-/* ---- the two inner loops ---- */
+/* ---- the two inner loops ----
+ * Sums are modulo 2^32; the true ones fit into int32. */
 
-typedef uint32_t u32x8 __attribute__((vector_size(32)));
-typedef int32_t i32x8 __attribute__((vector_size(32)));
-typedef uint8_t u8x8 __attribute__((vector_size(8)));
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE void add(u32x8 *sum, uint32_t weight, const uint8_t *p)
-{
-    u8x8 v;
-    memcpy(&v, p, sizeof v);
-    *sum += weight * __builtin_convertvector(v, u32x8);
-}
-
-/* clamp(sum >> 22, 0, 255); sums are modulo 2^32 and the true one fits into int32. */
-INLINE void narrow(uint8_t *p, const u32x8 *sum)
-{
-    i32x8 v = (i32x8)*sum >> FRACTION_BITS;
-    v &= ~(v < 0);
-    i32x8 over = v > 255;
-    v = (v & ~over) | (over & 255);
-    u8x8 b = __builtin_convertvector(v, u8x8);
-    memcpy(p, &b, sizeof b);
-}
-
-static uint8_t narrow1(uint32_t sum)
+static uint8_t narrow(uint32_t sum)
 {
     int32_t v = (int32_t)sum >> FRACTION_BITS;
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-/* One strip: columns [sw][LANES] -> out [n][LANES]. */
-INLINE void across(uint8_t *out, const uint8_t *columns, const struct axis *a)
+/* sum[i] += weight * p[i], i < LANES */
+static inline void add_lanes(uint32_t *restrict sum, uint32_t weight, const uint8_t *restrict p)
 {
-    for (uint32_t i = 0; i < a->n; i++) {
-        const int32_t *k = a->weight + (size_t)i * a->taps;
+    for (int i = 0; i < LANES; i++)
+        sum[i] += weight * p[i];
+}
+
+/* One strip: columns [sw][LANES] -> out [n][LANES]. */
+static void across_c(uint8_t *out, const uint8_t *columns, const struct axis *a)
+{
+    for (uint32_t i = 0; i < a->n; i++, out += LANES) {
+        uint32_t sum[LANES];
         const uint8_t *p = columns + (size_t)a->first[i] * LANES;
-        u32x8 half = (u32x8){0} + (1u << (FRACTION_BITS - 1));
-        u32x8 s0 = half, s1 = half, s2 = half, s3 = half, s4 = half, s5 = half;
-        for (uint32_t t = 0; t < a->count[i]; t++, p += LANES) {
-            uint32_t w = (uint32_t)k[t];
-            add(&s0, w, p);
-            add(&s1, w, p + 8);
-            add(&s2, w, p + 16);
-            add(&s3, w, p + 24);
-            add(&s4, w, p + 32);
-            add(&s5, w, p + 40);
-        }
-        uint8_t *q = out + (size_t)i * LANES;
-        narrow(q, &s0);
-        narrow(q + 8, &s1);
-        narrow(q + 16, &s2);
-        narrow(q + 24, &s3);
-        narrow(q + 32, &s4);
-        narrow(q + 40, &s5);
+        for (int l = 0; l < LANES; l++)
+            sum[l] = HALF;
+        for (uint32_t t = 0; t < a->count[i]; t++)
+            add_lanes(sum, (uint32_t)a->weight[(size_t)i * a->taps + t], p + (size_t)t * LANES);
+        for (int l = 0; l < LANES; l++)
+            out[l] = narrow(sum[l]);
     }
 }
 
-/* One row: out[x] = sum of k[t] * rows[t][x], x < n. */
-INLINE void down(uint8_t *out, const uint8_t *const *rows, const int32_t *k, uint32_t count, size_t n)
+/* One row: out[x] = sum over t < count of k[t] * rows[t][x], x < n. */
+static void down_c(uint8_t *out, const uint8_t *const *rows, const int32_t *k, uint32_t count, size_t n)
 {
-    const uint32_t half1 = 1u << (FRACTION_BITS - 1);
     size_t x = 0;
-    for (; x + 32 <= n; x += 32) {
-        u32x8 half = (u32x8){0} + half1;
-        u32x8 s0 = half, s1 = half, s2 = half, s3 = half;
-        for (uint32_t t = 0; t < count; t++) {
-            const uint8_t *p = rows[t] + x;
-            uint32_t w = (uint32_t)k[t];
-            add(&s0, w, p);
-            add(&s1, w, p + 8);
-            add(&s2, w, p + 16);
-            add(&s3, w, p + 24);
-        }
-        narrow(out + x, &s0);
-        narrow(out + x + 8, &s1);
-        narrow(out + x + 16, &s2);
-        narrow(out + x + 24, &s3);
+    for (; x + LANES <= n; x += LANES) {
+        uint32_t sum[LANES];
+        for (int l = 0; l < LANES; l++)
+            sum[l] = HALF;
+        for (uint32_t t = 0; t < count; t++)
+            add_lanes(sum, (uint32_t)k[t], rows[t] + x);
+        for (int l = 0; l < LANES; l++)
+            out[x + (size_t)l] = narrow(sum[l]);
     }
     for (; x < n; x++) {
-        uint32_t s = half1;
+        uint32_t sum = HALF;
         for (uint32_t t = 0; t < count; t++)
-            s += (uint32_t)k[t] * rows[t][x];
-        out[x] = narrow1(s);
+            sum += (uint32_t)k[t] * rows[t][x];
+        out[x] = narrow(sum);
     }
 }
 
-static void across_base(uint8_t *out, const uint8_t *columns, const struct axis *a) { across(out, columns, a); }
-static void down_base(uint8_t *out, const uint8_t *const *rows, const int32_t *k, uint32_t count, size_t n)
-{
-    down(out, rows, k, count, n);
-}
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static void across_avx2(uint8_t *out, const uint8_t *columns, const struct axis *a)
+#define AVX2 __attribute__((target("avx2")))
+
+/* 48 values as six vectors, in registers over all taps: about four times as fast as the above. */
+AVX2 static inline void six_set(__m256i s[6])
 {
-    across(out, columns, a);
+    for (int i = 0; i < 6; i++)
+        s[i] = _mm256_set1_epi32(HALF);
 }
-__attribute__((target("avx2"))) static void down_avx2(uint8_t *out, const uint8_t *const *rows, const int32_t *k,
-                                                      uint32_t count, size_t n)
+AVX2 static inline void six_add(__m256i s[6], int32_t weight, const uint8_t *p)
 {
-    down(out, rows, k, count, n);
+    __m256i w = _mm256_set1_epi32(weight);
+#pragma GCC unroll 6 /* GCC 12 at -O2 would keep the sums in memory */
+    for (int i = 0; i < 6; i++) {
+        __m256i v = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8 * i)));
+        s[i] = _mm256_add_epi32(s[i], _mm256_mullo_epi32(w, v));
+    }
+}
+AVX2 static inline void six_narrow(uint8_t *p, const __m256i s[6])
+{
+    for (int i = 0; i < 6; i++) {
+        __m256i v = _mm256_srai_epi32(s[i], FRACTION_BITS);
+        __m128i w = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+        _mm_storel_epi64((__m128i *)(p + 8 * i), _mm_packus_epi16(w, w)); /* both saturate: that is the clamp */
+    }
+}
+
+AVX2 static void across_avx2(uint8_t *out, const uint8_t *columns, const struct axis *a)
+{
+    for (uint32_t i = 0; i < a->n; i++, out += LANES) {
+        __m256i s[6];
+        const uint8_t *p = columns + (size_t)a->first[i] * LANES;
+        six_set(s);
+        for (uint32_t t = 0; t < a->count[i]; t++)
+            six_add(s, a->weight[(size_t)i * a->taps + t], p + (size_t)t * LANES);
+        six_narrow(out, s);
+    }
+}
+
+AVX2 static void down_avx2(uint8_t *out, const uint8_t *const *rows, const int32_t *k, uint32_t count, size_t n)
+{
+    size_t x = 0;
+    for (; x + LANES <= n; x += LANES) {
+        __m256i s[6];
+        six_set(s);
+        for (uint32_t t = 0; t < count; t++)
+            six_add(s, k[t], rows[t] + x);
+        six_narrow(out + x, s);
+    }
+    for (; x < n; x++) {
+        uint32_t sum = HALF;
+        for (uint32_t t = 0; t < count; t++)
+            sum += (uint32_t)k[t] * rows[t][x];
+        out[x] = narrow(sum);
+    }
 }
 #endif
 
@@ -293,8 +303,23 @@ static int prepare(struct job *j, enum vlm_resample filter, const vlm_allocator 
     return VLM_OK;
 }
 
-int vlm_image_resize(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src, uint32_t sw, uint32_t sh,
-                     enum vlm_resample filter, const vlm_allocator *alloc, vlm_error *err)
+static void choose_loops(struct job *j, bool simd)
+{
+    j->across = across_c;
+    j->down = down_c;
+#if defined(__x86_64__)
+    if (simd && __builtin_cpu_supports("avx2")) {
+        j->across = across_avx2;
+        j->down = down_avx2;
+    }
+#else
+    (void)simd;
+#endif
+}
+
+/* simd: whether the vector loops may be used; the result is the same. */
+int vlm_image_resize_with(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src, uint32_t sw, uint32_t sh,
+                          enum vlm_resample filter, bool simd, const vlm_allocator *alloc, vlm_error *err)
 {
     const uint32_t side = 4 * VLM_LIMIT_IMAGE_SIDE; /* also: int holds every index and weight count */
     if (dw == 0 || dh == 0 || sw == 0 || sh == 0 || dw > side || dh > side || sw > side || sh > side)
@@ -308,14 +333,7 @@ int vlm_image_resize(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src,
         return VLM_OK;
     }
     struct job j = {.dst = dst, .src = src, .dw = dw, .dh = dh, .sw = sw, .sh = sh};
-    j.across = across_base;
-    j.down = down_base;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2")) {
-        j.across = across_avx2;
-        j.down = down_avx2;
-    }
-#endif
+    choose_loops(&j, simd);
     int rc = prepare(&j, filter, alloc, err);
     if (rc == VLM_OK)
         run(&j);
@@ -326,4 +344,10 @@ int vlm_image_resize(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src,
     vlm_mem_free(alloc, j.ring);
     vlm_mem_free(alloc, j.rows);
     return rc;
+}
+
+int vlm_image_resize(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src, uint32_t sw, uint32_t sh,
+                     enum vlm_resample filter, const vlm_allocator *alloc, vlm_error *err)
+{
+    return vlm_image_resize_with(dst, dw, dh, src, sw, sh, filter, true, alloc, err);
 }
