@@ -6,6 +6,18 @@
 
 #define ROOF_CHAINS 12 /* independent, to cover the latency of an FMA on every port */
 
+static ALWAYS float collapse(const vf *acc, size_t n)
+{
+    vf sum[16 / VL];
+    UNROLL
+    for (size_t c = 0; c < 16 / VL; c++)
+        sum[c] = acc[c];
+    UNROLL
+    for (size_t c = 16 / VL; c < n; c++)
+        sum[0] = v_add(sum[0], acc[c]);
+    return v_sum(sum);
+}
+
 static float roof_fma(size_t iterations)
 {
     vf acc[ROOF_CHAINS], a = v_set(0.5f), b = v_set(0.25f);
@@ -17,10 +29,7 @@ static float roof_fma(size_t iterations)
         for (size_t c = 0; c < ROOF_CHAINS; c++)
             acc[c] = v_fma(acc[c], a, b);
     }
-    UNROLL
-    for (size_t c = 1; c < ROOF_CHAINS; c++)
-        acc[0] = v_add(acc[0], acc[c]);
-    return v_sum(acc[0]);
+    return collapse(acc, ROOF_CHAINS);
 }
 
 static float roof_read(const void *p, size_t bytes)
@@ -36,7 +45,7 @@ static float roof_read(const void *p, size_t bytes)
     }
     for (; i < n; i += VL)
         acc[0] = v_add(acc[0], v_load_n(x + i, n - i < VL ? n - i : VL));
-    return v_sum(v_add(v_add(acc[0], acc[1]), v_add(acc[2], acc[3])));
+    return collapse(acc, 4);
 }
 
 #define ROOF { 2.0 * VL * ROOF_CHAINS, roof_fma, roof_read }

@@ -1,18 +1,24 @@
 /* vector.h: the words in which the kernels of every vector level are written.
  *
- * A level file defines VL (lanes), its tile shapes, this header, then the types vf (VL floats) and v4
- * (four floats), then the operations below as inline functions, and then includes the kernels
- * (matmul.h, attention.h, rows.h) and names them in its table.  All "_n" forms touch only the first n
- * elements of memory, n <= VL (n <= 4 for v4); loads fill the rest with zeros.
+ * A level file defines VL (lanes), its tile shapes, this header, the type vf (VL floats), the operations
+ * below as inline functions; then it includes the kernels (matmul.h, attention.h, rows.h) and names them
+ * in its table.  The "_n" forms touch only the first n <= VL elements of memory; loads fill with zeros.
  *
- *   v_zero v_set v_load v_load_n v_store v_store_n     f32, any alignment
+ *   v_zero v_set v_load v_load_n v_store v_store_n     f32
  *   v_load_f16 v_load_f16_n v_load_bf16 v_load_bf16_n v_store_f16_n v_store_bf16_n
- *   v_add v_sub v_mul v_div v_min v_max                v_min, v_max: the second operand if one is NaN
+ *   v_add v_sub v_mul v_div; v_min, v_max: the second operand if either is NaN
  *   v_fma(a, b, c) = a b + c; v_nfma(a, b, c) = c - a b, one rounding each
- *   v_round, v_ldexp(x, n) = x 2^n, n a whole number in [-127, 128]
+ *   v_round: nearest even; v_ldexp(x, n) = x 2^n, n a whole number in [-150, 128]
  *   v_zero_below(x, limit, y) = x < limit ? 0 : y; v_first(n, x, rest): lanes < n of x, others of rest
- *   v_sum4(a, b, c, d): the four sums over lanes, each by the one tree of the level
- *   v4_add v4_load_n v4_store_n; v_sum(x), v_maximum(x): one float; v_any_equal(a, b) */
+ *   v_any_equal(a, b): whether any lane is
+ *   v_sum(x), v_maximum(x): of the 16 lanes of x[16 / VL], one tree at every level
+ * and for matrix products, where a vector is VL / 4 quads of lanes:
+ *   v_spread(p): four floats in every quad
+ *   v_load_columns(x[2], col, i, type): elements i .. i+7 of columns col[quad], four to a vector
+ *   v_sum_quads(a, b, c, d): VL sums of quads, a's first, b's first, .. d's first, a's second ..
+ *   v_sum_few(acc): the sums of FEW_VECS vectors, quad by quad likewise
+ * Every operation rounds as IEEE 754 says and no order depends on VL: all vector levels agree bit for
+ * bit.  kernelcheck holds them to it. */
 #ifndef VLM_KERNEL_VECTOR_H
 #define VLM_KERNEL_VECTOR_H
 

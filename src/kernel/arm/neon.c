@@ -1,12 +1,127 @@
-/* neon.c: placeholder: nothing overridden yet. */
+/* neon.c: the vector vocabulary of AArch64 Advanced SIMD; the kernels are in the headers. */
 #include "kernel/level.h"
+
+#include <arm_neon.h>
+#include <string.h>
+
+#define VL 4
+#define TILE_ROWS 6
+#define FEW_VECS 4
+
+#include "kernel/vector.h"
+
+typedef float32x4_t vf; /* VL floats */
+
+static ALWAYS vf v_zero(void) { return vdupq_n_f32(0); }
+static ALWAYS vf v_set(float x) { return vdupq_n_f32(x); }
+static ALWAYS vf v_load(const void *p) { return vreinterpretq_f32_u8(vld1q_u8(p)); }
+static ALWAYS vf v_load_n(const void *p, size_t n)
+{
+    float x[4] = { 0 };
+    memcpy(x, p, 4 * n);
+    return vld1q_f32(x);
+}
+static ALWAYS void v_store(float *p, vf x) { vst1q_f32(p, x); }
+static ALWAYS void v_store_n(float *p, vf x, size_t n)
+{
+    float y[4];
+    vst1q_f32(y, x);
+    memcpy(p, y, 4 * n);
+}
+static ALWAYS vf v_add(vf a, vf b) { return vaddq_f32(a, b); }
+static ALWAYS vf v_sub(vf a, vf b) { return vsubq_f32(a, b); }
+static ALWAYS vf v_mul(vf a, vf b) { return vmulq_f32(a, b); }
+static ALWAYS vf v_div(vf a, vf b) { return vdivq_f32(a, b); }
+static ALWAYS vf v_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+static ALWAYS vf v_nfma(vf a, vf b, vf c) { return vfmsq_f32(c, a, b); }
+static ALWAYS vf v_min(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+static ALWAYS vf v_max(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+static ALWAYS vf v_round(vf x) { return vrndnq_f32(x); }
+static ALWAYS vf v_pow2(int32x4_t n) { return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23)); }
+static ALWAYS vf v_ldexp(vf x, vf n) /* in two steps: 2^128 is no float */
+{
+    int32x4_t e = vcvtq_s32_f32(n), half = vshrq_n_s32(e, 1);
+    return v_mul(v_mul(x, v_pow2(half)), v_pow2(vsubq_s32(e, half)));
+}
+static ALWAYS vf v_zero_below(vf x, vf limit, vf y) { return vbslq_f32(vcltq_f32(x, limit), v_zero(), y); }
+static ALWAYS vf v_first(size_t n, vf x, vf rest)
+{
+    const uint32_t lane[4] = { 0, 1, 2, 3 };
+    return vbslq_f32(vcltq_u32(vld1q_u32(lane), vdupq_n_u32((uint32_t)n)), x, rest);
+}
+static ALWAYS int v_any_equal(vf a, vf b) { return vmaxvq_u32(vceqq_f32(a, b)) != 0; }
+
+static ALWAYS vf from_f16(uint16x4_t h) { return vcvt_f32_f16(vreinterpret_f16_u16(h)); }
+static ALWAYS vf from_bf16(uint16x4_t h) { return vreinterpretq_f32_u32(vshll_n_u16(h, 16)); }
+static ALWAYS uint16x4_t load_half(const void *p) { return vreinterpret_u16_u8(vld1_u8(p)); }
+static ALWAYS uint16x4_t load_half_n(const void *p, size_t n)
+{
+    uint16_t h[4] = { 0 };
+    memcpy(h, p, 2 * n);
+    return vld1_u16(h);
+}
+static ALWAYS void store_half_n(void *p, uint16x4_t x, size_t n)
+{
+    uint16_t h[4];
+    vst1_u16(h, x);
+    memcpy(p, h, 2 * n);
+}
+static ALWAYS vf v_load_f16(const void *p) { return from_f16(load_half(p)); }
+static ALWAYS vf v_load_f16_n(const void *p, size_t n) { return from_f16(load_half_n(p, n)); }
+static ALWAYS vf v_load_bf16(const void *p) { return from_bf16(load_half(p)); }
+static ALWAYS vf v_load_bf16_n(const void *p, size_t n) { return from_bf16(load_half_n(p, n)); }
+static ALWAYS void v_store_f16_n(void *p, vf x, size_t n)
+{
+    store_half_n(p, vreinterpret_u16_f16(vcvt_f16_f32(x)), n);
+}
+static ALWAYS void v_store_bf16_n(void *p, vf x, size_t n)
+{
+    uint32x4_t u = vreinterpretq_u32_f32(x), odd = vandq_u32(vshrq_n_u32(u, 16), vdupq_n_u32(1));
+    uint32x4_t r = vaddq_u32(u, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
+    r = vbslq_u32(vceqq_f32(x, x), r, vorrq_u32(u, vdupq_n_u32(0x400000)));
+    store_half_n(p, vshrn_n_u32(r, 16), n);
+}
+
+static ALWAYS vf v_spread(const float *p) { return vld1q_f32(p); }
+
+static ALWAYS void v_load_columns(vf x[2], const char *const *col, size_t i, enum vlm_num type)
+{
+    size_t size = type == VLM_NUM_F32 ? 4 : 2;
+    x[0] = v_load_num(col[0] + i * size, type);
+    x[1] = v_load_num(col[0] + (i + 4) * size, type);
+}
+
+/* The tree over the lanes of a quad: (0 + 2) + (1 + 3). */
+static ALWAYS vf pairs(vf a, vf b) /* [a0+a2, a1+a3, b0+b2, b1+b3] */
+{
+    return v_add(vcombine_f32(vget_low_f32(a), vget_low_f32(b)), vcombine_f32(vget_high_f32(a), vget_high_f32(b)));
+}
+static ALWAYS vf v_sum_quads(vf a, vf b, vf c, vf d) { return vpaddq_f32(pairs(a, b), pairs(c, d)); }
+static ALWAYS vf v_sum_few(const vf *acc) { return v_sum_quads(acc[0], acc[1], acc[2], acc[3]); }
+
+static ALWAYS float v_sum(const vf *x) /* 16 lanes: l with l+8, l+4, l+2, l+1 */
+{
+    vf q = v_add(v_add(x[0], x[2]), v_add(x[1], x[3]));
+    return vaddv_f32(vadd_f32(vget_low_f32(q), vget_high_f32(q)));
+}
+static ALWAYS float v_maximum(const vf *x)
+{
+    vf q = v_max(v_max(x[0], x[2]), v_max(x[1], x[3])), h = vextq_f32(q, q, 2);
+    q = v_max(q, h);
+    return vgetq_lane_f32(v_max(q, vextq_f32(q, q, 1)), 0);
+}
+
+#include "kernel/matmul.h"
+#include "kernel/roof_loops.h"
 
 void vlm_kernel_neon(struct vlm_kernels *k)
 {
-    (void)k;
+    k->matmul[VLM_NUM_F32] = matmul_f32;
+    k->matmul[VLM_NUM_F16] = matmul_f16;
+    k->matmul[VLM_NUM_BF16] = matmul_bf16;
 }
 
 void vlm_kernel_neon_roof(struct vlm_roof *r)
 {
-    vlm_kernel_scalar_roof(r);
+    *r = (struct vlm_roof)ROOF;
 }

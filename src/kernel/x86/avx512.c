@@ -104,8 +104,20 @@ static ALWAYS vf v_sum_few(const vf *acc)
 {
     return _mm512_maskz_compress_ps(0x3333, v_sum_quads(acc[0], acc[1], acc[0], acc[1]));
 }
-static ALWAYS float v_sum(vf x) { return _mm512_reduce_add_ps(x); }
-static ALWAYS float v_maximum(vf x) { return _mm512_reduce_max_ps(x); }
+static ALWAYS float v_sum(const vf *x) /* 16 lanes: l with l+8, l+4, l+2, l+1 */
+{
+    __m256 h = _mm256_add_ps(_mm512_castps512_ps256(*x), _mm512_extractf32x8_ps(*x, 1));
+    __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
+}
+static ALWAYS float v_maximum(const vf *x)
+{
+    __m256 h = _mm256_max_ps(_mm512_castps512_ps256(*x), _mm512_extractf32x8_ps(*x, 1));
+    __m128 q = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_max_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
+}
 
 #include "kernel/matmul.h"
 #include "kernel/roof_loops.h"
