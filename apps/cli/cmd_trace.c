@@ -181,9 +181,29 @@ static int compare(const struct trace *t, vlm_error *err)
         return vlm_fail_memory(err, t->n * sizeof *names, "the names");
     for (size_t i = 0; i < t->n; i++)
         names[i] = t->tensors[i]->name;
-    int rc = cli_npy_compare(t->o->out_dir, t->o->compare, names, t->n, t->o->tolerance, err);
+    json_t *list = t->o->json ? json_array() : NULL;
+    int rc = cli_npy_compare(t->o->out_dir, t->o->compare, names, t->n, t->o->tolerance, list, err);
+    if (list && rc >= 0) {
+        int printed = cli_json_print(stdout, list, err);
+        rc = printed < 0 ? printed : rc;
+    } else {
+        json_decref(list);
+    }
     vlm_mem_free(&vlm_mem_system, names);
     return rc;
+}
+
+/* What was written: the names, in order. */
+static int list_files(const struct trace *t, vlm_error *err)
+{
+    json_t *list = t->o->json ? json_array() : NULL;
+    for (size_t i = 0; i < t->n; i++)
+        if (list)
+            json_array_append_new(list, json_pack("{s:s, s:s}", "name", t->tensors[i]->name, "file",
+                                                  t->tensors[i]->file.path));
+        else
+            printf("%s\n", t->tensors[i]->file.path);
+    return list ? cli_json_print(stdout, list, err) : VLM_OK;
 }
 
 static int trace(struct trace *t, const struct cli_ask *q, vlm_engine *engine, vlm_error *err)
@@ -191,8 +211,8 @@ static int trace(struct trace *t, const struct cli_ask *q, vlm_engine *engine, v
     int rc = run_engine(t, engine, q, err);
     if (rc == VLM_OK)
         rc = check_only(t, err);
-    if (rc == VLM_OK && t->o->compare)
-        rc = compare(t, err);
+    if (rc == VLM_OK)
+        rc = t->o->compare ? compare(t, err) : list_files(t, err);
     vlm_error e;
     if (rc >= 0 && cli_flush(stdout, "standard output", &e) < 0) {
         *err = e;

@@ -2,6 +2,7 @@
 #ifndef VLM_CLI_NPY_H
 #define VLM_CLI_NPY_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -26,10 +27,10 @@ struct cli_npy_text {
 };
 const char *cli_npy_shape(struct cli_npy_text *t, size_t n_dims, const size_t *shape);
 
-/* Compares NAME.npy of two directories for each name, prints the table, and where the first
- * difference above tolerance (of the largest value in ref) begins.  VLM_OK: none; VLM_DONE: some.
- */
+/* Compares NAME.npy of two directories for each name.  list NULL: prints the table, and where the
+ * first difference above tolerance (of the largest value in ref) begins; else appends one object a
+ * name. VLM_OK: no difference; VLM_DONE: some. */
 int cli_npy_compare(const char *dir, const char *ref, const char *const *names, size_t n_names,
-                    double tolerance, vlm_error *err);
+                    double tolerance, json_t *list, vlm_error *err);
 
 #endif

@@ -65,6 +65,22 @@ expect 1 run "$model" -p "a longer question than that" --ctx 4
 expect 1 run "$model" -p x --max-memory 1K
 find "$tmp" -name '.*partial*' | grep -q . && fail "half-written files were left: $(find "$tmp" -name '.*partial*')"
 
+# a model that shrinks while it is mapped: one line, no signal
+cp "$model"/*.safetensors "$tmp/model/"
+mkfifo "$tmp/shrink"
+"$vlm" batch "$tmp/model" - -n 4 <"$tmp/shrink" >"$tmp/out" 2>"$tmp/err" &
+pid=$!
+exec 9>"$tmp/shrink"
+echo '{"id":1,"prompt":"x"}' >&9
+sleep 1
+for f in "$tmp/model"/*.safetensors; do : >"$f"; done
+echo '{"id":2,"prompt":"x"}' >&9
+exec 9>&-
+got=0
+wait $pid || got=$?
+check 1 "vlm batch on a model that shrinks"
+has "$tmp/err" "changed while in use"
+
 # Ctrl-C: status 130, and what was answered is kept, also in a file that is otherwise written at the end
 interrupt() { # STATUS of $pid after a second
   sleep 1

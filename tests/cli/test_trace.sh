@@ -36,6 +36,16 @@ got=0
 [ $got = 1 ] || fail "compare of shapes: exit status $got, expected 1"
 has "$tmp/out" "shape or type differs"
 
+got=0
+"$vlm" trace "$model" --ids 1,2,3,5 --out "$tmp/d" --compare "$tmp/c" --json >"$tmp/out" 2>"$tmp/err" || got=$?
+[ $got = 1 ] || fail "compare --json: exit status $got, expected 1"
+has "$tmp/out" '"name": "text.00", "shape": [4, ' '"differs": true, "max_abs": ' '"first": [3, '
+is_json_lines "$tmp/out"
+
+# the reference's own prompt (the golden tests compare the rest)
+split=$root/tests/data/golden/gqa-f32/split
+expect 0 trace "$model" "$split/page.png" "What is the total?" --only prompt_ids --out "$tmp/e" --compare "$split"
+
 expect 1 trace "$model" --ids 1,2 --out "$tmp/d" --only nonsense
 for ids in '' , 1, 1,, a 1,-2 99999999999; do
   expect 2 trace "$model" --ids "$ids" --out "$tmp/d"
