@@ -75,6 +75,11 @@ const char *vlm_kernels_level(size_t i)
     return i < usable_levels(names, fill) ? names[i] : NULL;
 }
 
+size_t vlm_attention_scratch(size_t head_dim)
+{
+    return VLM_ATTENTION_GROUP * (VLM_KV_BLOCK + 2 * ((head_dim + 15) / 16 * 16));
+}
+
 /* x = 2^e m, m in [sqrt(1/2), sqrt(2)); log m = 2 atanh(t), t = (m-1)/(m+1), |t| < 0.172 */
 double vlm_kernel_log(double x)
 {

@@ -16,6 +16,9 @@ void vlm_kernel_avx2_roof(struct vlm_roof *r);
 void vlm_kernel_avx512_roof(struct vlm_roof *r);
 void vlm_kernel_neon_roof(struct vlm_roof *r);
 
+/* Rows of attention that a level may work on at once; for each: scores of a block, two rows of output. */
+#define VLM_ATTENTION_GROUP 12
+
 /* Natural logarithm in double, to about 2 ulp, x > 0 and normal; NaN and infinity pass through. */
 double vlm_kernel_log(double x);
 
@@ -25,6 +28,7 @@ double vlm_kernel_log(double x);
  * says so.  Clamping to [LO, HI] keeps 2^(n/2) representable and still ends in 0 and infinity. */
 #define VLM_EXP_LO -104.0f
 #define VLM_EXP_HI 89.0f
+#define VLM_EXP_ZERO -87.3365402f /* below, e^x would be subnormal and is 0 at the vector levels */
 #define VLM_EXP_LOG2E 1.44269504f
 #define VLM_EXP_LN2_HI 0.693359375f
 #define VLM_EXP_LN2_LO -2.12194440e-4f

@@ -9,7 +9,6 @@
 #include <math.h> /* INFINITY, sqrt: an instruction */
 
 #define LANES 8
-#define ROWS 4 /* attention: rows that share one pass over a block */
 
 /* ---- conversions ---- */
 
@@ -122,13 +121,6 @@ static float exp_one(float x)
 }
 
 /* ---- attention ---- */
-
-size_t vlm_attention_scratch(size_t head_dim)
-{
-    /* for the widest group of any level: scores, one row of output each, maximum and sum */
-    const size_t rows = 16;
-    return rows * (VLM_KV_BLOCK + (head_dim + 15) / 16 * 16 + 16);
-}
 
 /* One row against the first n positions of a block: the scores, in p. */
 static void scores(float *p, const float *q, const void *k, size_t n, enum vlm_num kv, size_t head_dim, float scale)

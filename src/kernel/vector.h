@@ -27,6 +27,28 @@
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 32")
+/* What a level overrides: everything but the copies of f32, which stay the reference's. */
+#define LEVEL_TABLE(t)                                                                                       \
+    do {                                                                                                     \
+        (t)->matmul[VLM_NUM_F32] = matmul_f32;                                                               \
+        (t)->matmul[VLM_NUM_F16] = matmul_f16;                                                               \
+        (t)->matmul[VLM_NUM_BF16] = matmul_bf16;                                                             \
+        (t)->to_f32[VLM_NUM_F16] = f16_to_f32;                                                               \
+        (t)->to_f32[VLM_NUM_BF16] = bf16_to_f32;                                                             \
+        (t)->from_f32[VLM_NUM_F16] = f16_from_f32;                                                           \
+        (t)->from_f32[VLM_NUM_BF16] = bf16_from_f32;                                                         \
+        (t)->attention = attention;                                                                          \
+        (t)->layernorm = layernorm;                                                                          \
+        (t)->rmsnorm = rmsnorm;                                                                              \
+        (t)->add = add;                                                                                      \
+        (t)->add_bias = add_bias;                                                                            \
+        (t)->gelu_tanh = gelu_tanh;                                                                          \
+        (t)->silu_mul = silu_mul;                                                                            \
+        (t)->rope = rope;                                                                                    \
+        (t)->logsumexp = logsumexp;                                                                          \
+        (t)->argmax = argmax;                                                                                \
+    } while (0)
+
 #endif
 #define PREFETCH(p) __builtin_prefetch(p)
 
@@ -35,5 +57,27 @@
     ((type) == VLM_NUM_F32 ? v_load(p) : (type) == VLM_NUM_F16 ? v_load_f16(p) : v_load_bf16(p))
 #define v_load_num_n(p, n, type)                                                                             \
     ((type) == VLM_NUM_F32 ? v_load_n(p, n) : (type) == VLM_NUM_F16 ? v_load_f16_n(p, n) : v_load_bf16_n(p, n))
+
+/* What a level overrides: everything but the copies of f32, which stay the reference's. */
+#define LEVEL_TABLE(t)                                                                                       \
+    do {                                                                                                     \
+        (t)->matmul[VLM_NUM_F32] = matmul_f32;                                                               \
+        (t)->matmul[VLM_NUM_F16] = matmul_f16;                                                               \
+        (t)->matmul[VLM_NUM_BF16] = matmul_bf16;                                                             \
+        (t)->to_f32[VLM_NUM_F16] = f16_to_f32;                                                               \
+        (t)->to_f32[VLM_NUM_BF16] = bf16_to_f32;                                                             \
+        (t)->from_f32[VLM_NUM_F16] = f16_from_f32;                                                           \
+        (t)->from_f32[VLM_NUM_BF16] = bf16_from_f32;                                                         \
+        (t)->attention = attention;                                                                          \
+        (t)->layernorm = layernorm;                                                                          \
+        (t)->rmsnorm = rmsnorm;                                                                              \
+        (t)->add = add;                                                                                      \
+        (t)->add_bias = add_bias;                                                                            \
+        (t)->gelu_tanh = gelu_tanh;                                                                          \
+        (t)->silu_mul = silu_mul;                                                                            \
+        (t)->rope = rope;                                                                                    \
+        (t)->logsumexp = logsumexp;                                                                          \
+        (t)->argmax = argmax;                                                                                \
+    } while (0)
 
 #endif

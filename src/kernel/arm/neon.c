@@ -7,6 +7,8 @@
 #define VL 4
 #define TILE_ROWS 6
 #define FEW_VECS 4
+#define SCORE_VECS 4
+#define VALUE_VECS 4
 
 #include "kernel/vector.h"
 
@@ -112,13 +114,13 @@ static ALWAYS float v_maximum(const vf *x)
 }
 
 #include "kernel/matmul.h"
+#include "kernel/rows.h"
+#include "kernel/attention.h"
 #include "kernel/roof_loops.h"
 
 void vlm_kernel_neon(struct vlm_kernels *k)
 {
-    k->matmul[VLM_NUM_F32] = matmul_f32;
-    k->matmul[VLM_NUM_F16] = matmul_f16;
-    k->matmul[VLM_NUM_BF16] = matmul_bf16;
+    LEVEL_TABLE(k);
 }
 
 void vlm_kernel_neon_roof(struct vlm_roof *r)
