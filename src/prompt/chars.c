@@ -62,17 +62,17 @@ static size_t case_map(uint32_t to[3], uint32_t c, enum vlm_case which)
     return 1;
 }
 
-/* Is the capital sigma at s->p[at] the last letter of a word? */
-static bool final_sigma(struct vlm_run *r, const struct vlm_str *s, size_t at, bool *ok)
+/* Is the capital sigma at s->p[at] the last letter of a word?  Nothing before begin is looked at. */
+static bool final_sigma(struct vlm_run *r, const struct vlm_str *s, size_t begin, size_t at, bool *ok)
 {
     size_t i = at;
     uint32_t c;
     unsigned f = 0;
 
-    while (i > 0) {
+    while (i > begin) {
         do
             i--;
-        while (i > 0 && ((unsigned char)s->p[i] & 0xC0) == 0x80);
+        while (i > begin && ((unsigned char)s->p[i] & 0xC0) == 0x80);
         vlm_utf8_decode(&c, s->p + i, s->n - i);
         f = vlm_char_class(c);
         if (!(f & VLM_C_IGNORABLE))
@@ -116,6 +116,7 @@ static enum vlm_case case_of(enum vlm_casing to, uint32_t c, bool first, bool st
 bool vlm_text_recase(struct vlm_run *r, struct vlm_text *t, const struct vlm_str *s, enum vlm_casing to)
 {
     bool start = true, ok = true;
+    size_t word = 0; /* where what the filter lowers began */
 
     t->markup = s->markup;
     for (size_t i = 0; i < s->n;) {
@@ -125,11 +126,13 @@ bool vlm_text_recase(struct vlm_run *r, struct vlm_text *t, const struct vlm_str
         /* a word of str.title() is a run of cased letters; of the filter, what stands between "-([{<" or space */
         if (to == VLM_TO_TITLE)
             start = !(c < 128 ? (c | 32) >= 'a' && (c | 32) <= 'z' : vlm_char_class(c) & VLM_C_CASED);
-        else if (to == VLM_TO_FILTER_TITLE)
+        if (to == VLM_TO_FILTER_TITLE) {
+            word = start ? i + k : word;
             start = vlm_char_space(c) || c == '-' || c == '(' || c == '[' || c == '{' || c == '<';
+        }
         mapped[0] = c;
         if (which == VLM_CASE_LOWER && c == 0x3A3)
-            mapped[0] = final_sigma(r, s, i, &ok) ? 0x3C2 : 0x3C3;
+            mapped[0] = final_sigma(r, s, word, i, &ok) ? 0x3C2 : 0x3C3;
         else
             n = case_map(mapped, c, which);
         if (!ok || (c >= 128 && !vlm_run_work(r, 32)))

@@ -195,7 +195,7 @@ bool vlm_eval_attr(struct vlm_run *r, const struct vlm_value *of, const char *na
     struct vlm_value key;
     bool found;
 
-    if (of->kind == VLM_V_UNDEFINED && !hidden(of, name, n))
+    if (of->kind == VLM_V_UNDEFINED && !(n == 9 && memcmp(name, "__class__", n) == 0))
         return vlm_eval_undefined(r, of);
     if (!get_attr(r, of, name, n, out, &found))
         return false;

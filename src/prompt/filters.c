@@ -307,8 +307,7 @@ FILTER(round)
     return true;
 }
 
-/* Python's int(str, base): sign, prefix of the base, digits with single "_" between. */
-static bool parse_int(const struct vlm_str *s, int64_t base, int64_t *out)
+bool vlm_str_integer(const struct vlm_str *s, int64_t base, int64_t *out)
 {
     const char *p = s->p, *end = s->p + s->n;
     bool negative = false, digit = false;
@@ -320,16 +319,16 @@ static bool parse_int(const struct vlm_str *s, int64_t base, int64_t *out)
         end--;
     if (p < end && (*p == '-' || *p == '+'))
         negative = *p++ == '-';
-    if (end - p > 1 && p[0] == '0') {
+    if (end - p > 2 && p[0] == '0') {
         int64_t own = (p[1] | 32) == 'x' ? 16 : (p[1] | 32) == 'o' ? 8 : (p[1] | 32) == 'b' ? 2 : 0;
         if (own && (base == own || base == 0)) {
             base = own;
             p += 2;
-            digit = *p == '_';
-            p += digit;
-            digit = false;
+            p += p < end && *p == '_';
         }
     }
+    if (base == 0 && end - p > 1 && p[0] == '0')
+        return false; /* leading zeros */
     base = base ? base : 10;
     for (; p < end; p++) {
         int64_t d = *p >= '0' && *p <= '9' ? *p - '0' : (*p | 32) >= 'a' && (*p | 32) <= 'z' ? (*p | 32) - 'a' + 10 : 99;
@@ -357,7 +356,7 @@ FILTER(int)
         *out = vlm_v_int(vlm_v_integer(v));
         return true;
     }
-    if (v->kind == VLM_V_STRING && parse_int(v->u.s, base, &i)) {
+    if (v->kind == VLM_V_STRING && vlm_str_integer(v->u.s, base, &i)) {
         *out = vlm_v_int(i);
         return true;
     }

@@ -167,6 +167,8 @@ bool vlm_filter_call(struct vlm_run *r, const char *name, size_t n, const struct
                      const struct vlm_args *args, struct vlm_value *out);
 bool vlm_test_call(struct vlm_run *r, const char *name, size_t n, const struct vlm_value *on,
                    const struct vlm_args *args, bool *out);
+/* Python's int(str, base): sign, prefix of the base (0: any), digits with single "_" between. */
+bool vlm_str_integer(const struct vlm_str *s, int64_t base, int64_t *out);
 /* Helpers that methods and filters share. set NULL: white space. most < 0: all. */
 bool vlm_str_strip(struct vlm_run *r, const struct vlm_str *s, const struct vlm_str *set, bool left, bool right,
                    struct vlm_value *out);

@@ -179,16 +179,20 @@ static const char *digits(const struct lexer *x, const char *p)
 static bool lex_number(struct lexer *x)
 {
     const char *q = digits(x, x->p), *e;
-    bool real = false;
+    bool real = false, index = x->p[-1] == '.'; /* a.0.1: behind a dot stands no float */
 
-    if (x->p[0] == '0' && x->p + 1 < x->end && strchr("bBoOxX", x->p[1]) && x->p[1])
-        return lex_fail(x, "only decimal numbers are understood");
-    if (starts(x, q, ".") && q + 1 < x->end && is_digit(q[1])) {
+    if (x->p[0] == '0' && x->p + 1 < x->end && x->p[1] && strchr("bBoOxX", x->p[1])) {
+        q = x->p + 2;
+        while (q < x->end && (is_digit(*q) || *q == '_' || ((*q | 32) >= 'a' && (*q | 32) <= 'f')))
+            q++;
+        index = true;
+    }
+    if (!index && starts(x, q, ".") && q + 1 < x->end && is_digit(q[1])) {
         q = digits(x, q + 1);
         real = true;
     }
     e = q;
-    if (e < x->end && (*e | 32) == 'e') {
+    if (!index && e < x->end && (*e | 32) == 'e') {
         e++;
         e += sign_at(x, e) != 0;
         if (e < x->end && is_digit(*e)) {

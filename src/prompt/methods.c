@@ -116,11 +116,8 @@ static bool split_space(struct vlm_run *r, const struct vlm_str *s, int64_t most
 
     while (at < s->n) {
         size_t end = space_run(s, at, false);
-        if (most >= 0 && (int64_t)out->u.seq->n == most) { /* the rest, without the space at its end */
-            struct vlm_str rest = {s->p + at, s->n - at, s->mask ? s->mask + at : NULL, s->user, s->markup};
-            struct vlm_value v;
-            return vlm_str_strip(r, &rest, NULL, false, true, &v) && vlm_v_push(r, out, v);
-        }
+        if (most >= 0 && (int64_t)out->u.seq->n == most)
+            return push_slice(r, out, s, at, s->n); /* the rest, with the space at its end */
         if (!push_slice(r, out, s, at, end))
             return false;
         at = space_run(s, end, true);

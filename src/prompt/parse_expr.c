@@ -198,16 +198,12 @@ static struct vlm_node *parse_number(struct vlm_parser *p)
             return vlm_parse_fail(p, "a number"), NULL;
         n->value = vlm_v_float(f);
     } else {
-        bool zero = p->at->p[0] == '0';
-        for (size_t k = 0; k < p->at->n; k++) {
-            char c = p->at->p[k];
-            if (c == '_')
-                continue;
-            if (zero && c != '0')
-                return vlm_parse_fail(p, "a number without leading zeros"), NULL;
-            if (__builtin_mul_overflow(i, 10, &i) || __builtin_add_overflow(i, c - '0', &i))
-                return vlm_parse_fail(p, "an integer of 64 bits"), NULL;
-        }
+        const struct vlm_str text = {p->at->p, p->at->n, NULL, false, false};
+        bool zero = text.n > 1 && text.p[0] == '0' && text.p[1] <= '9';
+        for (size_t k = 0; k < text.n; k++)
+            zero &= text.p[k] == '0' || text.p[k] == '_';
+        if (!vlm_str_integer(&text, 0, &i) && !zero)
+            return vlm_parse_fail(p, "an integer of 64 bits"), NULL;
         n->value = vlm_v_int(i);
     }
     p->at++;

@@ -12,4 +12,9 @@ void vlm_template_begin(const vlm_template *t, struct vlm_run *run, const vlm_al
 bool vlm_template_run(const vlm_template *t, struct vlm_run *run, const struct vlm_value *variables,
                       struct vlm_value *out);
 
+/* The text that vlm_prompt_ids tokenises, with its plain runs. */
+int vlm_prompt_expand(struct vlm_prompt_text *out, const struct vlm_prompt_text *p,
+                      const struct vlm_prompt_format *format, const struct vlm_prompt_image *images, size_t n_images,
+                      vlm_error *err);
+
 #endif
