@@ -12,14 +12,13 @@ enum { SHORT = 32 };
 #define NONE UINT32_MAX
 
 struct vlm_token_symbol {
-    uint32_t id;
+    uint32_t id;         /* NONE: merged into the symbol before it */
     uint32_t prev, next; /* NONE at the ends */
-    bool gone;           /* merged into the symbol before it */
 };
 
-/* The pair at symbols[pos] and its next may become id. Stale once either has changed. */
+/* The pair at symbols[pos] and its next may merge. Stale once either has changed. */
 struct vlm_token_event {
-    uint32_t rank, pos, id;
+    uint32_t rank, pos;
 };
 
 bool vlm_token_table_init(struct vlm_token_table *table, const vlm_allocator *alloc, size_t n)
@@ -85,18 +84,19 @@ static int push(struct vlm_token_run *r, uint32_t id)
     return vlm_fail_memory(r->err, r->out->n * sizeof *r->out->data, "token ids");
 }
 
-/* The byte's token, or what stands for a byte without one; false when it gives nothing. */
-static bool first_symbol(const struct vlm_tokenizer *t, unsigned char byte, bool *was_unknown, uint32_t *id)
+/* The byte's token, or what stands for a byte without one; false when it gives nothing.  Where users'
+ * text is involved a special token (an unk_token often is one) gives nothing either. */
+static bool first_symbol(const struct vlm_token_run *r, unsigned char byte, bool *was_unknown, uint32_t *id)
 {
-    bool unknown = t->byte_id[byte] < 0;
-    bool fused = unknown && *was_unknown && t->fuse_unk;
+    const struct vlm_tokenizer *t = r->t;
+    int32_t token = t->byte_id[byte];
+    bool unknown = token < 0;
+    if (unknown)
+        token = *was_unknown && t->fuse_unk ? -1 : t->unk;
     *was_unknown = unknown;
-    if (!unknown)
-        *id = (uint32_t)t->byte_id[byte];
-    else if (t->unk >= 0 && !fused)
-        *id = (uint32_t)t->unk;
-    else
+    if (token < 0 || (r->n_plain > 0 && t->entries[token].special))
         return false;
+    *id = (uint32_t)token;
     return true;
 }
 
@@ -107,7 +107,7 @@ static int merge_short(struct vlm_token_run *r, const char *s, size_t n)
     size_t m = 0;
     bool unknown = false;
     for (size_t i = 0; i < n; i++)
-        if (first_symbol(r->t, (unsigned char)s[i], &unknown, &ids[m]))
+        if (first_symbol(r, (unsigned char)s[i], &unknown, &ids[m]))
             m++;
     for (size_t i = 0; i + 1 < m; i++)
         ranks[i] = vlm_token_rank(r->t, ids[i], ids[i + 1]);
@@ -171,7 +171,7 @@ static void consider(struct vlm_token_run *r, size_t *n_heap, uint32_t pos)
         return;
     int64_t rank = vlm_token_rank(r->t, r->symbols[pos].id, r->symbols[next].id);
     if (rank >= 0)
-        heap_add(r->heap, n_heap, (struct vlm_token_event){(uint32_t)rank, pos, r->t->merges[rank].id});
+        heap_add(r->heap, n_heap, (struct vlm_token_event){(uint32_t)rank, pos});
 }
 
 /* Room for n symbols.  The heap holds at most 2n events: n - 1 at first, and each of up to n - 1
@@ -199,8 +199,8 @@ static uint32_t list_symbols(struct vlm_token_run *r, const char *s, size_t n)
     uint32_t m = 0, id;
     bool unknown = false;
     for (size_t i = 0; i < n; i++)
-        if (first_symbol(r->t, (unsigned char)s[i], &unknown, &id)) {
-            r->symbols[m] = (struct vlm_token_symbol){id, m ? m - 1 : NONE, m + 1, false};
+        if (first_symbol(r, (unsigned char)s[i], &unknown, &id)) {
+            r->symbols[m] = (struct vlm_token_symbol){id, m ? m - 1 : NONE, m + 1};
             m++;
         }
     if (m)
@@ -221,15 +221,15 @@ static int merge_long(struct vlm_token_run *r, const char *s, size_t n)
     while (n_heap > 0) {
         struct vlm_token_event e = heap_take(r->heap, &n_heap);
         struct vlm_token_symbol *left = &symbols[e.pos];
-        if (left->gone || left->next == NONE)
+        if (left->id == NONE || left->next == NONE)
             continue;
         struct vlm_token_symbol *right = &symbols[left->next];
         int64_t rank = vlm_token_rank(r->t, left->id, right->id);
-        if (rank < 0 || r->t->merges[rank].id != e.id) /* stale */
+        if (rank != e.rank) /* stale */
             continue;
-        left->id = e.id;
+        left->id = r->t->merges[rank].id;
         left->next = right->next;
-        right->gone = true;
+        right->id = NONE;
         if (right->next != NONE)
             symbols[right->next].prev = e.pos;
         if (left->prev != NONE)

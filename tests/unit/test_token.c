@@ -444,6 +444,25 @@ static void test_plain_never_controls(void **state)
     }
 }
 
+/* An unk_token that is special comes for unknown bytes as in the reference, but not from a user's text. */
+static void test_plain_unknown(void **state)
+{
+    (void)state;
+    static const char json[] = "{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},"
+                               "\"added_tokens\":[{\"id\":0,\"content\":\"<unk>\",\"special\":true}],\"model\":{\"unk_token\":\"<unk>\","
+                               "\"vocab\":{\"<unk>\":0,\"a\":1},\"merges\":[]}}";
+    vlm_tokenizer *t;
+    vlm_error err;
+    assert_int_equal(vlm_tokenizer_open(&t, mem, json, sizeof json - 1, "t.json", &err), VLM_OK);
+    struct vlm_span all = {0, 4};
+    struct vlm_ids ids = encode(t, "axxa", 4, NULL, 0), plain = encode(t, "axxa", 4, &all, 1);
+    assert_true(ids.n == 4 && ids.data[0] == 1 && ids.data[1] == 0 && ids.data[2] == 0 && ids.data[3] == 1);
+    assert_true(plain.n == 2 && plain.data[0] == 1 && plain.data[1] == 1);
+    vlm_ids_free(&ids);
+    vlm_ids_free(&plain);
+    vlm_tokenizer_close(t);
+}
+
 /* ---- time (T1) ------------------------------------------------------------------------------------ */
 
 static double encode_ms(const vlm_tokenizer *t, const char *unit, size_t n_units)
@@ -486,6 +505,7 @@ static void test_text_limit(void **state)
     memset(s, '9', limit + 1); /* the cheapest text: every digit alone */
     vlm_ids_init(&ids, mem);
     assert_int_equal(vlm_token_encode(&ids, smol, s, limit + 1, NULL, 0, &err), VLM_ERR_LIMIT);
+    assert_int_equal(vlm_token_encode(&ids, smol, s, (size_t)1 << 31, NULL, 0, &err), VLM_ERR_LIMIT);
     assert_int_equal(ids.n, 0);
     assert_int_equal(vlm_token_encode(&ids, smol, s, limit, NULL, 0, &err), VLM_OK);
     assert_int_equal(ids.n, limit);
@@ -938,6 +958,7 @@ int main(void)
         cmocka_unit_test(test_plain_runs), cmocka_unit_test(test_small_tokenizers),
         cmocka_unit_test(test_every_code_point), cmocka_unit_test(test_facts), cmocka_unit_test(test_encode_appends),
         cmocka_unit_test(test_decode), cmocka_unit_test(test_plain_touches), cmocka_unit_test(test_plain_never_controls),
+        cmocka_unit_test(test_plain_unknown),
         cmocka_unit_test(test_long_runs), cmocka_unit_test(test_text_limit), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_damage), cmocka_unit_test(test_limits), cmocka_unit_test(test_exploding_pattern),
         cmocka_unit_test(test_nested_added_tokens), cmocka_unit_test(test_every_allocation_fails),
