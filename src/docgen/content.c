@@ -353,7 +353,7 @@ static void write_label(struct writer *w, int max_lines)
     int style = styles[pick(r, 10)];
     const char *sep = seps[pick(r, style == ALIGN_LEADER || style == ALIGN_SPLIT ? 5 : 8)];
     bool stacked = vlm_docgen_chance(r, 0.1) && max_lines >= 2; /* the value below its key */
-    int n = 1 + pick(r, max_lines < 6 ? max_lines : 6);
+    int n = 1 + pick(r, max_lines < 5 ? max_lines : 5);
     bool rules = vlm_docgen_chance(r, 0.12);
     if (n > 1 && vlm_docgen_chance(r, 0.5)) {
         add_title(w, false);
@@ -561,7 +561,7 @@ void vlm_docgen_write(struct vlm_docgen_content *c, struct vlm_docgen_doc *doc, 
     struct writer w = {.c = c, .doc = doc, .r = r};
     c->n_rows = 0;
     doc->n_fields = doc->n_questions = 0;
-    w.room = 12 + pick(r, 11);
+    w.room = 10 + pick(r, 10);
     w.currency = pick(r, 11);
     w.date = pick(r, 9);
     double u = vlm_rng_unit(r);
@@ -574,6 +574,8 @@ void vlm_docgen_write(struct vlm_docgen_content *c, struct vlm_docgen_doc *doc, 
     else
         write_label(&w, max_lines);
     join_text(&w);
+    if (c->n_rows == 0) /* no key and value were short enough for this line length: the caller draws again */
+        return;
     ask_fields(&w);
     ask_lines(&w);
     if (doc->kind != VLM_DOCGEN_TEXT)

@@ -398,8 +398,8 @@ static bool choose_faces(struct page *p)
  * letter is wide and high enough to be read there; false: this content does not fit this page. */
 static bool choose_sizes(struct page *p)
 {
-    static const double least_width = 1.0 / 13.5;  /* of the page's width, for one em: 19 of 256 pixels */
-    static const double least_height = 1.0 / 13.5; /* of the page's height */
+    static const double least_width = 1.0 / 11.5;  /* of the page's width, for one em: 22 of 256 pixels */
+    static const double least_height = 1.0 / 11.5; /* of the page's height */
     struct vlm_rng *r = p->r;
     double width, height, longest = vlm_docgen_between(r, 200, 900);
     double aspect = vlm_docgen_chance(r, 0.75) ? vlm_docgen_between(r, 1.0, 2.2) : vlm_docgen_between(r, 0.6, 1.0);

@@ -97,10 +97,10 @@ def conversations(doc, rng, n, length, talk, seen_only=True):
     return ids, want
 
 
-def batch(gen, seed, stage, size, lines=0, turns=5, length=56, kinds=None, seen_only=True):
+def batch(gen, seed, stage, size, lines=0, turns=5, length=52, kinds=None, seen_only=True):
     """Everything of one batch follows from its arguments."""
     rng = random.Random(seed)
-    talk = stage != "s1" and rng.random() < 0.15
+    talk = stage != "s1" and rng.random() < (0.3 if stage in ("s2", "text") else 0.15)
     if talk:
         turns, length = 1, 192
     kinds = kinds or ((0, 1, 2, 2) if stage == "s1" else (0, 0, 0, 0, 1, 1, 2))

@@ -237,11 +237,15 @@ class Pocket(nn.Module):
         for l in self.vision_model.encoder.layers:
             for w in (l.self_attn.out_proj.weight, l.mlp.fc2.weight):
                 w.data.mul_(1 / math.sqrt(2 * c["vit_layers"]))
-        for l in self.text_model.layers:  # attention that begins by looking for its like
+        nn.init.zeros_(self.connector.proj.weight)
+        hd = d // c["lm_heads"]
+        for i, l in enumerate(self.text_model.layers):  # attention that begins by looking for its like
             a, q, u = l.self_attn, torch.linalg.qr(torch.randn(d, d))[0], torch.linalg.qr(torch.randn(d, d))[0]
             noise = lambda: torch.randn(d, d) / math.sqrt(d) * 0.3
             a.q_proj.weight.data.copy_(q + noise())
             a.k_proj.weight.data.copy_(q + noise())
+            if i >= 1:  # one head a layer looks for what stands behind its like: the way to copy
+                a.q_proj.weight.data[:hd] = q[:hd] @ self.turn.T + noise()[:hd]
             a.v_proj.weight.data.copy_(u)
             a.o_proj.weight.data.copy_(0.3 * u.T)
             l.mlp.down_proj.weight.data.mul_(1 / math.sqrt(2 * c["lm_layers"]))

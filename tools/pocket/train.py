@@ -69,7 +69,8 @@ def main():
     ap.add_argument("--library", default="build/libdocgen.so")
     ap.add_argument("--state", required=True)
     ap.add_argument("--tower", help="state of s1 to begin s3 with")
-    ap.add_argument("--decoder", help="state of s2 to begin s3 with")
+    ap.add_argument("--decoder", help="state of s2: s3 begins with it, s1 also learns its symbols")
+    ap.add_argument("--decoder-every", type=int, default=1, help="s3: answers in every n-th step only")
     ap.add_argument("--log", required=True)
     ap.add_argument("--until", required=True, help="HH:MM, UTC")
     ap.add_argument("--decay", type=float, default=0.25)
@@ -88,7 +89,8 @@ def main():
 
     model = Pocket()
     tower, decoder = ("vision_model", "dense"), ("text_model", "slots", "cell_position")
-    parts = dict(s1=tower, s2=decoder, s3=tower + decoder + ("connector",))[a.stage]
+    symbols = a.stage == "s3" or (a.stage == "s1" and a.decoder is not None)
+    parts = dict(s1=tower + ("connector",) * symbols, s2=decoder, s3=tower + decoder + ("connector",))[a.stage]
     mine = [(n, p) for n, p in model.named_parameters() if n.split(".")[0] in parts]
     hidden = [p for n, p in mine if ".layers." in n and p.ndim == 2]
     in_tower = {id(p) for n, p in mine if n.startswith("vision_model")}
@@ -101,11 +103,12 @@ def main():
         s = torch.load(a.state, weights_only=False)
         model.load_state_dict(s["model"]); muon.load_state_dict(s["muon"]); adam.load_state_dict(s["adam"])
         step, lines, text_share = s["step"], s["lines"], s["text_share"]
-    elif a.stage == "s3":
+    else:
         full = model.state_dict()
-        for path, keep in ((a.tower, tower), (a.decoder, decoder + ("turn",))):
-            s = torch.load(path, weights_only=False)["model"]
-            full.update({k: v for k, v in s.items() if k.split(".")[0] in keep})
+        for path, keep in ((a.tower, tower + ("connector",)), (a.decoder, decoder + ("turn",))):
+            if path is not None:
+                s = torch.load(path, weights_only=False)["model"]
+                full.update({k: v for k, v in s.items() if k.split(".")[0] in keep})
         model.load_state_dict(full)
     if a.stage != "s2":
         lines = 0
@@ -115,13 +118,14 @@ def main():
 
     control = mp.Array("i", [lines, text_share])
     q = mp.Queue(4)
-    mp.Process(target=producer, args=(a.library, a.stage, control, q, step, a.batch), daemon=True).start()
+    worker = mp.Process(target=producer, args=(a.library, a.stage, control, q, step, a.batch), daemon=True)
+    worker.start()
     new = not os.path.exists(a.log)
     log = open(a.log, "a", newline="")
     out = csv.writer(log)
     if new:
         out.writerow("stage step seconds rate lines text loss_answer token exact loss_dense glyph false_glyph loss_symbol".split())
-    mean, n_mean, saved, level_since = {}, 0, time.time(), step
+    mean, count, saved, level_since = {}, {}, time.time(), step
 
     def save():
         torch.save(dict(model=model.state_dict(), muon=muon.state_dict(), adam=adam.state_dict(), step=step, lines=lines,
@@ -134,28 +138,32 @@ def main():
             break
         rate = min(1.0, (end - now) / (a.decay * (end - began)), (step + 1) / 60 if step < 60 else 1.0)
         try:
-            _, kind, b = q.get(timeout=60)
+            _, kind, b = q.get(timeout=10)
         except queue.Empty:
+            if not worker.is_alive():
+                raise SystemExit("the producer died")
             continue
         note = {}
         loss = 0
+        answers = a.stage == "s2" or (a.stage == "s3" and step % a.decoder_every == 0)
         if a.stage in ("s1", "s3"):
             progress = (now - began) / (end - began)
             h, visual = model.see(b["pixels"])
-            blank = 1.0 if a.stage == "s3" else 0.1 if progress < 0.25 else 0.3 if progress < 0.6 else 1.0
+            blank = 1.0 if symbols else 0.1 if progress < 0.25 else 0.3 if progress < 0.6 else 1.0
             l, note["glyph"], note["false_glyph"] = dense_loss(model, h, b["cells"], blank)
             note["loss_dense"] = l.item()
             loss = loss + (0.5 if a.stage == "s3" else 1.0) * l
         if a.stage == "s2":
             visual = model.symbols(noisy(b["cells"].long(), 0.01), b["before"].long())
-        if a.stage == "s3":
+        if symbols:
             with torch.no_grad():
                 target = model.symbols(b["cells"].long(), b["before"].long())
-            w = torch.where(b["cells"][..., 0] > 0, 1.0, 0.2)
-            l = ((visual.float() - target).pow(2).mean(-1) * w).sum() / w.sum()
+                w = torch.where(b["cells"][..., 0] > 0, 1.0, 0.2).unsqueeze(-1)
+                power = ((target - (target * w).sum((0, 1)) / w.sum()).pow(2) * w).sum()
+            l = ((visual.float() - target).pow(2) * w).sum() / power  # the part not explained
             note["loss_symbol"] = l.item()
-            loss = loss + l
-        if a.stage != "s1":
+            loss = loss + 0.3 * l
+        if answers:
             l, note["token"], note["exact"] = answer_loss(model, visual, b["ids"], b["want"])
             note["loss_answer"] = l.item()
             loss = loss + l
@@ -169,15 +177,14 @@ def main():
         model.zero_grad(set_to_none=True)
         step += 1
         for k, v in note.items():
-            mean[k] = mean.get(k, 0) + v
-        n_mean += 1
+            mean[k], count[k] = mean.get(k, 0) + v, count.get(k, 0) + 1
         if step % 20 == 0:
-            m = {k: v / n_mean for k, v in mean.items()}
+            m = {k: v / count[k] for k, v in mean.items()}
             out.writerow([a.stage, step, round(time.time() - began), round(rate, 3), lines, kind] +
                          [round(m[k], 4) if k in m else "" for k in
                           "loss_answer token exact loss_dense glyph false_glyph loss_symbol".split()])
             log.flush()
-            mean, n_mean = {}, 0
+            mean, count = {}, {}
             if a.stage == "s2" and step - level_since >= 20:  # the curriculum: more lines, then symbols
                 if text_share == 100 and m["token"] > (0.68 if lines < 6 else 0.9):
                     if lines < 6:
