@@ -62,7 +62,7 @@ def main():
         )
         failed |= bool(bad)
         shape = "x".join(map(str, have.shape))
-        print(f"{name:14} {shape:18} {difference:.2e} {difference / largest:.1e} {'DIFFERS' * bad}")
+        print(f"{name:14} {shape:18} {difference:.2e} {difference / largest:.1e} {'DIFFERS' * int(bad)}")
     missing = set(want) - {os.path.basename(f)[:-4] for f in files} - {"generated_margin"}
     print("not traced:", *sorted(missing)) if missing else None
     margins = want["generated_margin"] / np.abs(want["logits"]).max()
