@@ -257,10 +257,16 @@ def pictures(rng, encode):
                     if kind == 0 and depth == 16:
                         v = v % 520
                     if kind == 3:
-                        n = 1 << depth if not more else (1 << depth) * 3 // 4
+                        n = 1 << depth if not more else max(2, (1 << depth) * 3 // 4)
                         palette = rng.integers(0, 256, 3 * n, dtype=np.uint8).tobytes()
-                    if more:
-                        before = [(b"tRNS", {0: b"\0\1", 2: b"\0\1" * 3, 3: b"\0\x80"}[kind])]
+                    if more and kind == 3:  # one transparent entry, or many
+                        before = [(b"tRNS", b"\xff\0\xff"[:n] if interlace else b"\0\x80")]
+                    elif more:  # a colour that occurs, or for 1 and 16 bits black
+                        color = v[3, 3] if depth in (2, 4, 8) or kind == 2 else [0]
+                        before = [(b"tRNS", struct.pack(f">{len(color)}H", *(int(c) for c in color)))]
+                        v[4:, :4] = np.array(color)
+                        if depth == 16:
+                            v[2] = v[2] // 257 * 256
                     yield (f"png-{kind}-{depth}{'-adam7' if interlace else ''}{'-' + more if more else ''}.png",
                            make_png(v, depth, kind, interlace, palette, before, rng=rng), None)
     v = samples(rng, 20, 14, 3, 8)
@@ -401,6 +407,7 @@ def main():
     args.add_argument("--resizes", type=int, default=4000)
     args.add_argument("--seeds", help="also write the small pictures here, as seeds of fuzz_image")
     args = args.parse_args()
+    from transformers.image_transforms import convert_to_rgb
     from transformers.image_utils import load_image
     from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
@@ -439,13 +446,14 @@ def main():
             processor = SmolVLMImageProcessorPil(
                 size={"longest_edge": edge}, max_image_size={"longest_edge": tile}, do_image_splitting=bool(split),
                 resample=resample, image_mean=mean, image_std=std, rescale_factor=1 / 255)
-            image = load_image(path)
-            head = b"vlm-rgb" + struct.pack("<II", *image.size)
+            image = convert_to_rgb(load_image(path), return_numpy=True)
+            height, width, _ = image.shape
+            head = b"vlm-rgb" + struct.pack("<II", width, height)
             out = processor([[path]], return_row_col_info=True, return_tensors="np")
             x = out["pixel_values"][0]
             assert x.dtype == np.float32 and x.shape[1:] == (3, tile, tile)
             golden.write(f"picture {name} {store(data)} {len(data)} {edge} {tile} {split} {resample} {int(clip)} "
-                         f"{image.width} {image.height} {hashlib.sha256(head + image.tobytes()).hexdigest()} "
+                         f"{width} {height} {hashlib.sha256(head + image.tobytes()).hexdigest()} "
                          f"{int(np.ravel(out['rows'])[0])} {int(np.ravel(out['cols'])[0])} {x.shape[0]} "
                          f"{hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()}\n")
         for name, data, status, message in refused(rng, encode):

@@ -20,7 +20,9 @@ struct vlm_image { /* immutable once made */
 enum vlm_image_kind { VLM_IMAGE_JPEG, VLM_IMAGE_PNG };
 int vlm_image_probe(enum vlm_image_kind *kind, uint32_t *width, uint32_t *height, const uint8_t *data, size_t n,
                     const char *name, vlm_error *err);
-/* Decodes to RGB as Pillow's convert("RGB") after EXIF transposition.  name: for errors. */
+/* Decodes to RGB as Pillow's convert("RGB") after EXIF transposition (alpha is dropped), but for what
+ * the reference's processor still does: a colour that a PNG's tRNS makes transparent becomes white.
+ * name: for errors. */
 int vlm_image_load(struct vlm_image **out, const vlm_allocator *alloc, const uint8_t *data, size_t n,
                    const char *name, vlm_error *err);
 int vlm_image_make(struct vlm_image **out, const vlm_allocator *alloc, const uint8_t *rgb, uint32_t width,

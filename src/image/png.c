@@ -1,5 +1,6 @@
-/* png.c: PNG through libpng, to the RGB that Pillow's convert("RGB") gives: alpha, tRNS, gamma and
- * profiles ignored; 16 bits to the high byte, but grey ones clipped to 255; and writing RGB.
+/* png.c: PNG through libpng, to the RGB that the reference makes of a file: alpha, gamma and profiles
+ * ignored; 16 bits to the high byte, but grey ones clipped to 255; a colour that tRNS makes transparent
+ * becomes white (see transparent_color); and writing RGB.
  *
  * Stricter than Pillow: a file is also refused for a wrong checksum of its pixel data, for missing rows
  * and for a missing end.  libpng takes its memory from our allocator and comes back by longjmp on
@@ -134,18 +135,57 @@ struct picture {
     png_bytep *rows; /* [height]: each 3 * width bytes */
     enum row_kind kind;
     uint8_t palette[256][3];
+    bool keyed; /* pixels of the colour key become white */
+    uint8_t key[3];
 };
 
 static void set_limits(png_structp png)
 {
     static const uint8_t skipped[] = "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0"
-                                     "sPLT\0sRGB\0sTER\0tEXt\0tIME\0tRNS\0zTXt";
+                                     "sPLT\0sRGB\0sTER\0tEXt\0tIME\0zTXt";
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, 0);
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, skipped, sizeof skipped / 5);
     png_set_user_limits(png, VLM_LIMIT_IMAGE_SIDE, VLM_LIMIT_IMAGE_SIDE);
     png_set_chunk_malloc_max(png, VLM_LIMIT_IMAGE_FILE_BYTES); /* also the longest chunk that is skipped */
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     png_set_option(png, PNG_MAXIMUM_INFLATE_WINDOW, PNG_OPTION_ON); /* as zlib alone would: encoders lie */
+}
+
+static void set_key(struct picture *p, int r, int g, int b)
+{
+    p->keyed = true;
+    memcpy(p->key, (uint8_t[3]){r & 255, g & 255, b & 255}, 3);
+}
+
+/* What Pillow's convert("RGB") leaves in info["transparency"]: the reference's processor then puts the
+ * picture on white.  Levels are not scaled to 8 bits there, 1 and 16 bit grey become red, and of a
+ * palette only one fully transparent entry counts: odd, but what the model is compared with. */
+static void transparent_color(struct picture *p)
+{
+    int depth = png_get_bit_depth(p->png, p->info), type = png_get_color_type(p->png, p->info), n = 0, zeros = 0, at = 0;
+    png_bytep alpha = NULL;
+    png_color_16p color = NULL;
+    if (png_get_tRNS(p->png, p->info, &alpha, &n, &color) == 0)
+        return;
+    int grey = type == PNG_COLOR_TYPE_GRAY && color->gray < 255 ? color->gray : 255;
+    if (type == PNG_COLOR_TYPE_GRAY && (depth == 1 || depth == 16))
+        set_key(p, color->gray, 0, 0);
+    else if (type == PNG_COLOR_TYPE_GRAY)
+        set_key(p, grey, grey, grey);
+    else if (type == PNG_COLOR_TYPE_RGB)
+        set_key(p, color->red, color->green, color->blue);
+    if (type != PNG_COLOR_TYPE_PALETTE)
+        return;
+    for (int i = 0; i < n; i++) {
+        if (alpha[i] == 0) {
+            zeros++;
+            at = i;
+        } else if (alpha[i] != 255 && !(i == n - 1 && alpha[i] == '\n')) { /* its regex's $ allows that */
+            return;
+        }
+    }
+    if (zeros == 1)
+        set_key(p, p->palette[at][0], p->palette[at][1], p->palette[at][2]);
 }
 
 static void set_transforms(struct picture *p)
@@ -169,6 +209,7 @@ static void set_transforms(struct picture *p)
         png_set_gray_to_rgb(p->png);
         p->kind = ROW_RGB;
     }
+    transparent_color(p);
     png_set_interlace_handling(p->png);
     png_read_update_info(p->png, p->info);
 }
@@ -182,6 +223,13 @@ static void row_to_rgb(uint8_t *row, uint32_t width, const struct picture *p)
         else
             memcpy(row + 3 * x, p->palette[row[x]], 3);
     }
+}
+
+static void whiten(uint8_t *row, uint32_t width, const uint8_t key[3])
+{
+    for (uint32_t x = 0; x < width; x++, row += 3)
+        if (row[0] == key[0] && row[1] == key[1] && row[2] == key[2])
+            memset(row, 255, 3);
 }
 
 static void read_pixels(struct picture *p, const struct vlm_image_job *job)
@@ -216,8 +264,12 @@ int vlm_image_decode_png(struct vlm_image_job *job)
         else
             rc = fail(&s, job->name, job->err);
         png_destroy_read_struct(&png, &p->info, NULL);
-        for (uint32_t y = 0; rc == VLM_OK && p->kind != ROW_RGB && y < job->height; y++)
-            row_to_rgb(rows[y], job->width, p);
+        for (uint32_t y = 0; rc == VLM_OK && y < job->height; y++) {
+            if (p->kind != ROW_RGB)
+                row_to_rgb(rows[y], job->width, p);
+            if (p->keyed)
+                whiten(rows[y], job->width, p->key);
+        }
     }
     vlm_mem_free(job->alloc, rows);
     vlm_mem_free(job->alloc, p);
