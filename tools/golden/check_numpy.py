@@ -54,6 +54,7 @@ class Model:
         self.v_hidden, self.v_layers = v.get("hidden_size", 1152), v.get("num_hidden_layers", 12)
         self.v_heads, self.patch = v.get("num_attention_heads", 16), v.get("patch_size", 32)
         self.side = v.get("image_size", 224) // self.patch
+        self.v_eps = v.get("layer_norm_eps", 1e-6)
         self.scale, self.image_id = c.get("scale_factor", 2), c["image_token_id"]
         self.tied = c.get("tie_word_embeddings", False)
         p = load_json(f"{path}/processor_config.json")
@@ -139,9 +140,9 @@ def softmax(x):
     return e / e.sum(-1, keepdims=True)
 
 
-def layer_norm(x, w, b):
+def layer_norm(x, w, b, eps):
     d = x - x.mean(-1, keepdims=True)
-    return d / np.sqrt((d * d).mean(-1, keepdims=True) + 1e-6) * w + b
+    return d / np.sqrt((d * d).mean(-1, keepdims=True) + eps) * w + b
 
 
 def attend(q, k, v, scale, causal):
@@ -171,7 +172,7 @@ def vision(m, pixels, got):
     for i in range(m.v_layers):
         l = f"{pre}encoder.layers.{i}."
         linear = lambda n, y: y @ w[l + n + ".weight"].T + w[l + n + ".bias"]
-        norm = lambda n, y: layer_norm(y, w[l + n + ".weight"], w[l + n + ".bias"])
+        norm = lambda n, y: layer_norm(y, w[l + n + ".weight"], w[l + n + ".bias"], m.v_eps)
         h = norm("layer_norm1", x)
         q, k, v = (
             linear(f"self_attn.{n}_proj", h)
@@ -186,7 +187,7 @@ def vision(m, pixels, got):
         x = x + linear("mlp.fc2", h)
         got[f"vision.{i:02d}"] = x
     x = got["vision.out"] = layer_norm(
-        x, w[pre + "post_layernorm.weight"], w[pre + "post_layernorm.bias"]
+        x, w[pre + "post_layernorm.weight"], w[pre + "post_layernorm.bias"], m.v_eps
     )
     f = m.scale
     x = x.reshape(len(x), s // f, f, s // f, f, -1).transpose(0, 1, 3, 2, 4, 5)  # ho wo dy dx c

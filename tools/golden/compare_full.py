@@ -61,8 +61,9 @@ def main():
             0 if have.dtype == np.int32 or name == "pixels" else a.tolerance * largest
         )
         failed |= bool(bad)
+        verdict = "DIFFERS" if bad else ""
         shape = "x".join(map(str, have.shape))
-        print(f"{name:14} {shape:18} {difference:.2e} {difference / largest:.1e} {'DIFFERS' * int(bad)}")
+        print(f"{name:14} {shape:18} {difference:.2e} {difference / largest:.1e} {verdict}")
     missing = set(want) - {os.path.basename(f)[:-4] for f in files} - {"generated_margin"}
     print("not traced:", *sorted(missing)) if missing else None
     margins = want["generated_margin"] / np.abs(want["logits"]).max()

@@ -61,16 +61,16 @@ TALK = [
 ]
 
 
-def text_part(hidden, ffn, heads=None, kv=None, head=None, layers=2):
+def text_part(hidden, ffn, heads=None, kv=None, head=None, layers=2, **more):
     names = dict(num_attention_heads=heads, num_key_value_heads=kv, head_dim=head)
     given = {k: v for k, v in names.items() if v is not None}
-    return dict(hidden_size=hidden, intermediate_size=ffn, num_hidden_layers=layers) | given
+    return dict(hidden_size=hidden, intermediate_size=ffn, num_hidden_layers=layers) | given | more
 
 
-def vision_part(hidden, tile, patch=None, heads=None, ffn=None, layers=2):
+def vision_part(hidden, tile, patch=None, heads=None, ffn=None, layers=2, **more):
     names = dict(patch_size=patch, num_attention_heads=heads, intermediate_size=ffn)
     given = {k: v for k, v in names.items() if v is not None}
-    return dict(hidden_size=hidden, image_size=tile, num_hidden_layers=layers) | given
+    return dict(hidden_size=hidden, image_size=tile, num_hidden_layers=layers) | given | more
 
 
 COMMITTED = {
@@ -96,12 +96,12 @@ COMMITTED = {
     "defaults-f16": dict(  # what is not given here is left out of the file
         text=text_part(32, 48, head=6),
         vision=vision_part(32, tile=128, layers=1),
-        **dict(scale=None, longest=256, layout="old", types="F16", shards=1, omit=True),
+        **dict(scale=None, longest=256, layout="old", types="F16", shards=1, omit=True, quiet=0.01),
         requests={"split": ([("photo.jpg", 180, 180)], ONE), "text": ([], TEXT)},
     ),
     "tied-whole": dict(
-        text=text_part(40, 64, heads=4, kv=1, head=20),
-        vision=vision_part(48, tile=64, patch=8, heads=4, ffn=80),
+        text=text_part(40, 64, heads=4, kv=1, head=20, rms_norm_eps=1e-3, rope_theta=500.0),
+        vision=vision_part(48, tile=64, patch=8, heads=4, ffn=80, layer_norm_eps=1e-3),
         **dict(scale=4, longest=100, layout="old", types="F32", shards=1, split=False, tied=True),
         requests={
             "three": ([("a.png", 80, 50, "P"), ("b.jpg", 33, 77, "L"), ("c.png", 64, 64)], THREE),
@@ -160,7 +160,7 @@ def random_checkpoint(rng):
         **dict(scale=scale, longest=int(tile * rng.uniform(0.5, 4.5)), layout=pick("old", "new")),
         **dict(types=pick("F32", "F16", "BF16", "mixed"), shards=pick(1, 1, 2, 3)),
         **dict(split=pick(True, True, False), tied=pick(True, False), v1=pick(False, False, True)),
-        **dict(extra_rows=pick(0, 0, 5), stop_early=pick(True, False)),
+        **dict(extra_rows=pick(0, 0, 5), stop_early=pick(True, False), quiet=pick(1.0, 0.03)),
         requests=requests,
     )
 
@@ -202,9 +202,7 @@ def random_messages(rng, pick, n_pictures):
 def config_of(c, special, vocab):
     text, vision = dict(c["text"], model_type="llama", vocab_size=vocab), dict(c["vision"])
     if not c.get("omit"):
-        text |= dict(
-            rms_norm_eps=1e-5, max_position_embeddings=4096, rope_theta=c.get("theta", 100000.0)
-        )
+        text = dict(rms_norm_eps=1e-5, max_position_embeddings=4096, rope_theta=100000.0) | text
     top = dict(
         model_type="smolvlm",
         architectures=["SmolVLMForConditionalGeneration"],
@@ -222,28 +220,30 @@ def config_of(c, special, vocab):
     return top
 
 
-def fill(model, types, rng):
-    """Random weights that keep activations lively, rounded to their type in the file."""
+def draw(name, shape, quiet, rng):
+    """Random weights that keep activations lively.  With quiet below 1 the first layers see values so
+    small that the epsilon of their norms counts."""
+    if "norm" in name and name.endswith("weight"):
+        return rng.uniform(0.4, 1.6, shape) * rng.choice([1.0, 1.0, 1.0, -1.0], shape)
+    loud = quiet if "embed" in name else 1.0
+    if name.endswith("bias"):
+        return rng.normal(0, 0.2 * loud, shape)
+    if "position_embedding" in name:
+        return rng.normal(0, 0.5 * loud, shape)
+    if "embed_tokens" in name:
+        return rng.normal(0, 0.4 * loud, shape)
+    # sharp attention, and layers that outweigh the embedding: else a tied head only repeats
+    sharp = any(n in name for n in ("q_proj", "k_proj", "o_proj", "down_proj"))
+    return rng.normal(0, (1.6 if sharp else 1.0) * loud / np.sqrt(np.prod(shape[1:])), shape)
+
+
+def fill(model, types, quiet, rng):
+    """Random weights, rounded to their type in the file."""
     for name, p in model.named_parameters():
-        shape = tuple(p.shape)
-        if "norm" in name and name.endswith("weight"):
-            w = rng.uniform(0.4, 1.6, shape) * rng.choice([1.0, 1.0, 1.0, -1.0], shape)
-        elif name.endswith("bias"):
-            w = rng.normal(0, 0.2, shape)
-        elif "position_embedding" in name:
-            w = rng.normal(0, 0.5, shape)
-        elif "embed_tokens" in name:
-            w = rng.normal(0, 0.4, shape)
-        else:  # sharp attention, and layers that outweigh the embedding: a tied head would repeat
-            gain = (
-                1.6 if any(n in name for n in ("q_proj", "k_proj", "o_proj", "down_proj")) else 1.0
-            )
-            w = rng.normal(0, gain / np.sqrt(np.prod(shape[1:])), shape)
-        kind = (
-            types
-            if types != "mixed"
-            else ("F32" if len(shape) == 1 else "F16" if "vision" in name else "BF16")
-        )
+        w = draw(name, tuple(p.shape), quiet, rng)
+        kind = types
+        if types == "mixed":
+            kind = "F32" if w.ndim == 1 else "F16" if "vision" in name else "BF16"
         p.data = torch.from_numpy(w.astype(np.float32)).to(TYPES[kind])
 
 
@@ -391,7 +391,7 @@ def make_checkpoint(c, out, rng, eos):
     dump(out, "config.json", top)
     config = SmolVLMConfig.from_pretrained(out)
     model = SmolVLMForConditionalGeneration(config)
-    fill(model, c["types"], rng)
+    fill(model, c["types"], c.get("quiet", 1.0), rng)
     tensors = {n: p.data.contiguous() for n, p in model.named_parameters()}
     if c["layout"] == "old":
         write_old_layout(c, top, model, tensors, out)
