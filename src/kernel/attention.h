@@ -5,7 +5,7 @@
  * then block after block.  Positions past n_keys of a row never enter its arithmetic: their scores are
  * dropped by selects, their values are not read.
  * The level defines SCORE_VECS (vectors of positions for four rows at once) and VALUE_VECS (vectors of
- * head_dim for four rows), for which 4 x VECS + VECS + 1 vectors should fit the registers. */
+ * head_dim for four rows, at most 5), for which 4 x VECS + VECS + 1 vectors should fit the registers. */
 #ifndef VLM_KERNEL_ATTENTION_H
 #define VLM_KERNEL_ATTENTION_H
 
@@ -136,17 +136,23 @@ static ALWAYS void value_rows(struct group *g, size_t r, const void *v, size_t h
 {
     float *sum = g->sum + r * g->width;
     const float *p = g->p + r * VLM_KV_BLOCK;
-    size_t d = 0;
+    size_t d = 0, vecs, tail;
     if (from >= to)
         return;
     for (; d + VALUE_VECS * VL <= head_dim; d += VALUE_VECS * VL)
         value_tile(sum, g->width, p, v, head_dim, d, from, to, VL, height, VALUE_VECS, type);
-    for (; d + 2 * VL <= head_dim; d += 2 * VL)
-        value_tile(sum, g->width, p, v, head_dim, d, from, to, VL, height, 2, type);
-    for (; d + VL <= head_dim; d += VL)
-        value_tile(sum, g->width, p, v, head_dim, d, from, to, VL, height, 1, type);
-    if (d < head_dim)
-        value_tile(sum, g->width, p, v, head_dim, d, from, to, head_dim - d, height, 1, type);
+    vecs = (head_dim - d + VL - 1) / VL;
+    tail = head_dim - d - (vecs - 1) * VL;
+    if (vecs == 1)
+        value_tile(sum, g->width, p, v, head_dim, d, from, to, tail, height, 1, type);
+    else if (vecs == 2)
+        value_tile(sum, g->width, p, v, head_dim, d, from, to, tail, height, 2, type);
+    else if (vecs == 3)
+        value_tile(sum, g->width, p, v, head_dim, d, from, to, tail, height, 3, type);
+    else if (VALUE_VECS >= 4 && vecs == 4)
+        value_tile(sum, g->width, p, v, head_dim, d, from, to, tail, height, 4, type);
+    else if (VALUE_VECS >= 5 && vecs == 5)
+        value_tile(sum, g->width, p, v, head_dim, d, from, to, tail, height, 5, type);
 }
 
 static ALWAYS void values(struct group *g, const void *v, size_t head_dim, enum vlm_num type)

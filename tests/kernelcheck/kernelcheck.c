@@ -1,0 +1,603 @@
+/* kernelcheck: every kernel of every level usable here, against double precision.
+ *
+ *   kernelcheck [--level NAME] [--quick] [--bench]
+ *
+ * A line for each failing case; the exit status is the verdict.  Tolerances are bounds on the rounding
+ * errors of the order of summation that kernel.h states, written where they are used.  Beyond them:
+ * results do not depend on how a call is split (bit for bit), nothing outside an output is written, and
+ * all vector levels, on any machine, agree with each other bit for bit (DIGEST). */
+#include "harness.h"
+
+#include "bench.h"
+
+/* Of all outputs of a vector level, with --quick and without.  A change of any order of summation, or
+ * of the cases below, changes it: then all vector levels, NEON under qemu too, must print the new one. */
+#define DIGEST_QUICK 0x91908911ded8ee94u
+#define DIGEST_FULL 0xf8172a295a880972u
+
+/* ---- matrix products ---- */
+
+struct product {
+    struct buffer a, out, part;
+    char *w;
+    size_t m, n, k, ld_a, ld_w, ld_out;
+    enum vlm_num type;
+};
+
+/* A lane of a block of VLM_K_BLOCK takes at most BLOCK/4 roundings (scalar: two for each of BLOCK/8),
+ * the tree three, joining the blocks one each: so |error| <= (that many) EPS sum |a||w|.  A product
+ * below the normal range may lose 2^-149 besides. */
+static void product_near(struct check *c, const struct product *p)
+{
+    double steps = VLM_K_BLOCK / 4 + 3 + (double)(p->k / VLM_K_BLOCK) + 1;
+    for (size_t i = 0; i < p->m; i++)
+        for (size_t j = 0; j < p->n; j++) {
+            double sum = 0, size = 0, got = p->out.p[i * p->ld_out + j];
+            for (size_t x = 0; x < p->k; x++) {
+                double t = (double)p->a.p[i * p->ld_a + x] * from_num(p->w, j * p->ld_w + x, p->type);
+                sum += t;
+                size += fabs(t);
+            }
+            if (!(fabs(got - sum) <= steps * EPS * size + (double)p->k * 0x1p-149)) {
+                fail(c, "matmul %s m %zu n %zu k %zu: [%zu][%zu] is %.9g, not %.9g", num_name[p->type], p->m, p->n,
+                     p->k, i, j, got, sum);
+                return;
+            }
+        }
+}
+
+static void product_run(struct check *c, const struct product *p, float *out, size_t row, size_t rows, size_t col,
+                        size_t cols)
+{
+    size_t size = p->type == VLM_NUM_F32 ? 4 : 2;
+    c->k.matmul[p->type](out + row * p->ld_out + col, p->ld_out, p->a.p + row * p->ld_a, p->ld_a,
+                         p->w + col * p->ld_w * size, p->ld_w, rows, cols, p->k);
+}
+
+static void product_splits(struct check *c, struct product *p)
+{
+    size_t row = random_u32(c) % (p->m + 1), col = random_u32(c) % (p->n + 1);
+    size_t bytes = p->out.n * sizeof(float);
+    product_run(c, p, p->part.p, 0, row, 0, col);
+    product_run(c, p, p->part.p, row, p->m - row, 0, col);
+    product_run(c, p, p->part.p, 0, p->m, col, p->n - col);
+    if (memcmp(p->part.p, p->out.p, bytes) != 0)
+        fail(c, "matmul %s m %zu n %zu k %zu: split at row %zu, column %zu differs", num_name[p->type], p->m, p->n,
+             p->k, row, col);
+    for (size_t i = 0; i < p->m; i++)
+        product_run(c, p, p->part.p, i, 1, 0, p->n);
+    if (memcmp(p->part.p, p->out.p, bytes) != 0)
+        fail(c, "matmul %s m %zu n %zu k %zu: rows alone differ", num_name[p->type], p->m, p->n, p->k);
+}
+
+static void check_product(struct check *c, size_t m, size_t n, size_t k, enum vlm_num type)
+{
+    struct product p = { .m = m, .n = n, .k = k, .type = type };
+    enum kind kind = (enum kind)(random_u32(c) % N_KINDS);
+    size_t off = random_u32(c) % 16, bytes;
+    p.ld_a = k + random_u32(c) % 3;
+    p.ld_w = k + random_u32(c) % 3;
+    p.ld_out = n + random_u32(c) % 3;
+    p.a = buffer_new(m * p.ld_a + 1, off);
+    p.out = buffer_new(m * p.ld_out, off);
+    p.part = buffer_new(m * p.ld_out, off);
+    for (size_t i = 0; i < m; i++) /* what lies between rows stays NaN */
+        fill(c, p.a.p + i * p.ld_a, k, kind);
+    bytes = (n * p.ld_w + 8) * 4;
+    char *w = malloc(bytes);
+    if (!w)
+        exit(2);
+    memset(w, 0xff, bytes); /* NaNs of all types */
+    p.w = w + off % 4;      /* weights may lie at any byte */
+    for (size_t j = 0; j < n; j++)
+        for (size_t x = 0; x < k; x++)
+            to_num(p.w, j * p.ld_w + x, type == VLM_NUM_F16 ? random_unit(c) : random_value(c, kind), type);
+    product_run(c, &p, p.out.p, 0, m, 0, n);
+    product_near(c, &p);
+    product_splits(c, &p);
+    int clean = guards_hold(&p.out) && guards_hold(&p.part);
+    for (size_t i = 0; i < m; i++)
+        clean = clean && untouched(p.out.p + i * p.ld_out + n, p.ld_out - n);
+    if (!clean)
+        fail(c, "matmul %s m %zu n %zu k %zu: wrote outside", num_name[type], m, n, k);
+    for (size_t i = 0; i < m; i++)
+        digest(c, p.out.p + i * p.ld_out, n);
+    buffer_free(&p.a);
+    buffer_free(&p.out);
+    buffer_free(&p.part);
+    free(w);
+}
+
+static void check_matmul(struct check *c)
+{
+    static const size_t rows[] = { 0, 1, 2, 3, 5, 7, 8, 9, 13 };
+    static const size_t cols[] = { 0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 33 };
+    static const size_t depth[] = { 0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 255, 256, 257, 259, 511,
+                                    513, 1023, 1025, 4304 };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        for (size_t j = 0; j < COUNT(cols); j++)
+            for (size_t x = 0; x < COUNT(depth); x++)
+                if (!c->quick || (i + j + x) % 11 == 0)
+                    check_product(c, rows[i], cols[j], depth[x], (enum vlm_num)((i + 2 * j + x) % VLM_N_NUM));
+    check_product(c, c->quick ? 14 : 530, 35, 300, VLM_NUM_F32); /* more rows than stay in a cache */
+}
+
+/* ---- attention ---- */
+
+struct blocks {
+    struct vlm_attention a;
+    struct buffer out, alone, q, scratch;
+    uint32_t n_keys[32];
+    void *k[8], *v[8];
+    size_t n_blocks;
+};
+
+static float key(const struct blocks *b, size_t j, size_t d)
+{
+    return from_num(b->k[j / VLM_KV_BLOCK], d * VLM_KV_BLOCK + j % VLM_KV_BLOCK, b->a.kv);
+}
+
+static float value(const struct blocks *b, size_t j, size_t d)
+{
+    return from_num(b->v[j / VLM_KV_BLOCK], j % VLM_KV_BLOCK * b->a.head_dim + d, b->a.kv);
+}
+
+static void set_position(struct check *c, struct blocks *b, size_t j, int poison)
+{
+    for (size_t d = 0; d < b->a.head_dim; d++) {
+        float k = poison ? NAN : random_unit(c), v = poison ? NAN : random_unit(c);
+        to_num(b->k[j / VLM_KV_BLOCK], d * VLM_KV_BLOCK + j % VLM_KV_BLOCK, k, b->a.kv);
+        to_num(b->v[j / VLM_KV_BLOCK], j % VLM_KV_BLOCK * b->a.head_dim + d, v, b->a.kv);
+    }
+}
+
+/* A score's error is at most (head_dim + 2) EPS sum |q k| scale; it and 100 EPS more (e^x of an argument
+ * down to -88, itself rounded) move each weight by that relative amount, the sums over at most a block
+ * of 256 and then block by block add (256 + 3 blocks + 8) EPS; a weight counts twice, above and below
+ * the fraction bar. */
+static int attention_near(const struct blocks *b, size_t r)
+{
+    const struct vlm_attention *a = &b->a;
+    size_t n = a->n_keys[r];
+    double s[8 * VLM_KV_BLOCK], max = -INFINITY, worst = 0, total = 0;
+    for (size_t j = 0; j < n; j++) {
+        double size = 0;
+        s[j] = 0;
+        for (size_t d = 0; d < a->head_dim; d++) {
+            double t = (double)a->q[r * a->ld_q + d] * key(b, j, d) * a->scale;
+            s[j] += t;
+            size += fabs(t);
+        }
+        max = s[j] > max ? s[j] : max;
+        worst = size > worst ? size : worst;
+    }
+    for (size_t j = 0; j < n; j++)
+        total += s[j] = exp(s[j] - max);
+    double relative = 2 * ((double)(a->head_dim + 2) * worst + 100) + 256 + 3 * (double)b->n_blocks + 8;
+    for (size_t d = 0; d < a->head_dim; d++) {
+        double sum = 0, size = 0;
+        for (size_t j = 0; j < n; j++) {
+            sum += s[j] * value(b, j, d);
+            size += s[j] * fabs(value(b, j, d));
+        }
+        if (!(fabs(a->out[r * a->ld_out + d] - sum / total) <= relative * EPS * size / total))
+            return 0;
+    }
+    return 1;
+}
+
+static void blocks_new(struct check *c, struct blocks *b, size_t n_rows, size_t head_dim, enum vlm_num kv)
+{
+    size_t off = random_u32(c) % 16, longest = 0;
+    for (size_t r = 0; r < n_rows; r++)
+        longest = b->n_keys[r] > longest ? b->n_keys[r] : longest;
+    b->n_blocks = (longest + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK;
+    b->q = buffer_new(n_rows * (head_dim + 1), off);
+    b->out = buffer_new(n_rows * (head_dim + 2), off);
+    b->alone = buffer_new(n_rows * (head_dim + 2), off);
+    b->scratch = buffer_new(vlm_attention_scratch(head_dim), 0);
+    b->a = (struct vlm_attention){ .out = b->out.p, .q = b->q.p, .ld_out = head_dim + 2, .ld_q = head_dim + 1,
+                                   .n_keys = b->n_keys, .n_rows = n_rows, .k = (const void *const *)b->k,
+                                   .v = (const void *const *)b->v, .kv = kv, .head_dim = head_dim,
+                                   .scale = 1 / sqrtf((float)head_dim), .scratch = b->scratch.p };
+    for (size_t r = 0; r < n_rows; r++) /* some rows attend to a few keys, some to all */
+        for (size_t d = 0; d < head_dim; d++)
+            b->q.p[r * b->a.ld_q + d] = random_unit(c) * (r % 3 == 0 ? 40.0f : 2.0f);
+    for (size_t i = 0; i < b->n_blocks; i++) {
+        b->k[i] = malloc(VLM_KV_BLOCK * head_dim * 4);
+        b->v[i] = malloc(VLM_KV_BLOCK * head_dim * 4);
+        if (!b->k[i] || !b->v[i])
+            exit(2);
+    }
+    for (size_t j = 0; j < b->n_blocks * VLM_KV_BLOCK; j++)
+        set_position(c, b, j, j >= longest);
+}
+
+static void blocks_free(struct blocks *b)
+{
+    for (size_t i = 0; i < b->n_blocks; i++) {
+        free(b->k[i]);
+        free(b->v[i]);
+    }
+    buffer_free(&b->q);
+    buffer_free(&b->out);
+    buffer_free(&b->alone);
+    buffer_free(&b->scratch);
+}
+
+/* Longest rows last: what follows a row's keys is poisoned when its turn alone comes. */
+static int rows_alone_agree(struct check *c, struct blocks *b)
+{
+    size_t end = b->n_blocks * VLM_KV_BLOCK;
+    for (size_t r = b->a.n_rows; r-- > 0;) {
+        struct vlm_attention one = b->a;
+        for (; end > b->n_keys[r]; end--)
+            set_position(c, b, end - 1, 1);
+        one.n_rows = 1;
+        one.n_keys += r;
+        one.q += r * one.ld_q;
+        one.out = b->alone.p + r * one.ld_out;
+        c->k.attention(&one);
+    }
+    return memcmp(b->alone.p, b->out.p, b->out.n * sizeof(float)) == 0;
+}
+
+static void check_rows(struct check *c, size_t n_rows, size_t head_dim, size_t first, size_t step, enum vlm_num kv)
+{
+    struct blocks b;
+    for (size_t r = 0; r < n_rows; r++)
+        b.n_keys[r] = (uint32_t)(first + r * step);
+    blocks_new(c, &b, n_rows, head_dim, kv);
+    c->k.attention(&b.a);
+    for (size_t r = 0; r < n_rows; r++) {
+        if (!attention_near(&b, r))
+            fail(c, "attention %s head_dim %zu row %zu of %zu with %u keys: outside the bound", num_name[kv], head_dim,
+                 r, n_rows, b.n_keys[r]);
+        if (!untouched(b.out.p + r * b.a.ld_out + head_dim, 2))
+            fail(c, "attention head_dim %zu: wrote past a row", head_dim);
+        digest(c, b.out.p + r * b.a.ld_out, head_dim);
+    }
+    if (!rows_alone_agree(c, &b))
+        fail(c, "attention %s head_dim %zu rows %zu keys %zu + %zu r: rows alone differ", num_name[kv], head_dim,
+             n_rows, first, step);
+    if (!guards_hold(&b.out) || !guards_hold(&b.alone) || !guards_hold(&b.scratch))
+        fail(c, "attention head_dim %zu: wrote outside", head_dim);
+    blocks_free(&b);
+}
+
+static void check_attention(struct check *c)
+{
+    static const size_t dims[] = { 1, 2, 3, 5, 7, 8, 9, 16, 17, 33, 48, 64, 72, 80, 96, 128, 130 };
+    static const size_t rows[] = { 1, 2, 3, 4, 5, 12, 13, 25 };
+    static const size_t first[] = { 1, 2, 15, 63, 64, 200, 255, 256, 257, 600 };
+    static const size_t step[] = { 0, 1, 7 };
+    size_t n = 0;
+    for (size_t i = 0; i < COUNT(dims); i++)
+        for (size_t j = 0; j < COUNT(rows); j++)
+            for (size_t x = 0; x < COUNT(first); x++, n++)
+                if (n % (c->quick ? 97 : 5) == 0)
+                    check_rows(c, rows[j], dims[i], first[x], step[n % 3], (enum vlm_num)(n / 5 % VLM_N_NUM));
+    if (!c->quick)
+        check_rows(c, 3, 1024, 300, 1, VLM_NUM_F32);
+    struct vlm_attention none = { .head_dim = 64, .kv = VLM_NUM_F32 };
+    c->k.attention(&none);
+}
+
+/* ---- rows of values ---- */
+
+static const size_t lengths[] = { 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 255, 257, 576, 960,
+                                  1023, 1025, 1152, 4304 };
+
+/* mean: |error| <= (d/16 + 6) EPS mean|x| = shift.  The variance's sum takes d/16 + 6 roundings, its
+ * square root halves their effect, a few more follow; a wrong mean shifts the numerator, and when the
+ * row is nearly constant it also enters the variance, by shift^2. */
+static void norm_near(struct check *c, const char *what, const float *out, const float *x, const float *w,
+                      const float *b, float eps, size_t d)
+{
+    double mean = 0, size = 0, square = 0, steps = (double)(d / 16) + 8;
+    for (size_t i = 0; i < d; i++) {
+        mean += x[i];
+        size += fabs(x[i]);
+    }
+    mean = b ? mean / (double)d : 0;
+    for (size_t i = 0; i < d; i++)
+        square += (x[i] - mean) * (x[i] - mean);
+    double shift = b ? steps * EPS * size / (double)d : 0, var = square / (double)d + eps, scale = 1 / sqrt(var);
+    for (size_t i = 0; i < d; i++) {
+        double y = (x[i] - mean) * scale * w[i], z = y + (b ? b[i] : 0);
+        double bound = shift * scale * fabs(w[i]) + fabs(y) * (steps * EPS + shift * shift / var) + 2 * EPS * fabs(z);
+        if (!(fabs(out[i] - z) <= bound + 0x1p-126)) {
+            fail(c, "%s d %zu: [%zu] is %.9g, not %.9g +- %.2g", what, d, i, out[i], z, bound);
+            return;
+        }
+    }
+}
+
+static void check_norm(struct check *c, size_t d, enum kind kind, float offset)
+{
+    const size_t rows = 3;
+    size_t off = random_u32(c) % 16;
+    struct buffer x = buffer_new(rows * d, off), out = buffer_new(rows * d, off), w = buffer_new(d, off),
+                  b = buffer_new(d, off);
+    fill(c, x.p, rows * d, kind);
+    for (size_t i = 0; i < rows * d; i++)
+        x.p[i] += offset;
+    fill(c, w.p, d, PLAIN);
+    fill(c, b.p, d, PLAIN);
+    c->k.layernorm(out.p, x.p, w.p, b.p, 1e-6f, rows, d);
+    digest(c, out.p, rows * d);
+    for (size_t r = 0; r < rows; r++)
+        norm_near(c, "layernorm", out.p + r * d, x.p + r * d, w.p, b.p, 1e-6f, d);
+    c->k.rmsnorm(out.p, x.p, w.p, 1e-5f, rows, d);
+    digest(c, out.p, rows * d);
+    for (size_t r = 0; r < rows; r++)
+        norm_near(c, "rmsnorm", out.p + r * d, x.p + r * d, w.p, NULL, 1e-5f, d);
+    memcpy(out.p, x.p, rows * d * sizeof(float));
+    c->k.add_bias(out.p, b.p, rows, d);
+    for (size_t i = 0; i < rows * d; i++)
+        if (out.p[i] != x.p[i] + b.p[i % d]) {
+            fail(c, "add_bias d %zu: [%zu]", d, i);
+            break;
+        }
+    memcpy(out.p, x.p, d * sizeof(float));
+    c->k.add(out.p, w.p, d);
+    for (size_t i = 0; i < d; i++)
+        if (out.p[i] != x.p[i] + w.p[i]) {
+            fail(c, "add n %zu: [%zu]", d, i);
+            break;
+        }
+    if (!guards_hold(&out))
+        fail(c, "norm or add of d %zu: wrote outside", d);
+    buffer_free(&x);
+    buffer_free(&out);
+    buffer_free(&w);
+    buffer_free(&b);
+}
+
+/* x / (1 + e^-z): e^-z is off by at most 3 EPS (1 ulp and the rounding of its argument's product) plus
+ * 3 EPS |z| (z's own rounding), which counts by 1 - sigmoid; then a sum, a quotient, a product.
+ * Where e^-z leaves the range of normal floats, sigmoid is below 2^-126. */
+static int sigmoid_near(double got, double x, double z, double up)
+{
+    double s = 1 / (1 + exp(-z)), y = x * s * up;
+    return fabs(got - y) <= fabs(y) * EPS * (5 + (1 - s) * (3 + 3 * fabs(z))) + 0x1p-126 * (1 + fabs(x)) * (1 + fabs(up));
+}
+
+static double gelu_z(double x)
+{
+    return 1.5957691216057308 * (x + 0.044715 * x * x * x); /* 2 sqrt(2/pi) .. */
+}
+
+static void check_activation(struct check *c, size_t n, float range)
+{
+    size_t off = random_u32(c) % 16;
+    struct buffer x = buffer_new(n, off), up = buffer_new(n, off), out = buffer_new(n, off);
+    for (size_t i = 0; i < n; i++)
+        x.p[i] = random_unit(c) * range * random_unit(c);
+    fill(c, up.p, n, PLAIN);
+    c->k.silu_mul(out.p, x.p, up.p, n);
+    digest(c, out.p, n);
+    for (size_t i = 0; i < n; i++)
+        if (!sigmoid_near(out.p[i], x.p[i], x.p[i], up.p[i])) {
+            fail(c, "silu_mul n %zu: of %.9g, %.9g is %.9g", n, x.p[i], up.p[i], out.p[i]);
+            break;
+        }
+    memcpy(out.p, x.p, n * sizeof(float));
+    c->k.gelu_tanh(out.p, n);
+    digest(c, out.p, n);
+    for (size_t i = 0; i < n; i++)
+        if (!sigmoid_near(out.p[i], x.p[i], gelu_z(x.p[i]), 1)) {
+            fail(c, "gelu_tanh n %zu: of %.9g is %.9g", n, x.p[i], out.p[i]);
+            break;
+        }
+    if (!guards_hold(&out))
+        fail(c, "activation of n %zu: wrote outside", n);
+    buffer_free(&x);
+    buffer_free(&up);
+    buffer_free(&out);
+}
+
+/* Two products and a sum: three roundings. */
+static void check_rope(struct check *c, size_t n_heads, size_t half)
+{
+    size_t d = 2 * half, off = random_u32(c) % 16;
+    struct buffer x = buffer_new(n_heads * d, off), y = buffer_new(n_heads * d, off), cs = buffer_new(d, off);
+    fill(c, x.p, n_heads * d, PLAIN);
+    fill(c, cs.p, d, PLAIN);
+    memcpy(y.p, x.p, n_heads * d * sizeof(float));
+    c->k.rope(y.p, cs.p, cs.p + half, n_heads, d);
+    digest(c, y.p, n_heads * d);
+    for (size_t h = 0; h < n_heads; h++)
+        for (size_t i = 0; i < half; i++) {
+            double x1 = x.p[h * d + i], x2 = x.p[h * d + half + i], co = cs.p[i], si = cs.p[half + i];
+            double bound = 2 * EPS * (fabs(x1 * co) + fabs(x2 * si)), bound2 = 2 * EPS * (fabs(x2 * co) + fabs(x1 * si));
+            if (!(fabs(y.p[h * d + i] - (x1 * co - x2 * si)) <= bound) ||
+                !(fabs(y.p[h * d + half + i] - (x2 * co + x1 * si)) <= bound2)) {
+                fail(c, "rope heads %zu head_dim %zu: head %zu, pair %zu", n_heads, d, h, i);
+                h = n_heads;
+                break;
+            }
+        }
+    if (!guards_hold(&y))
+        fail(c, "rope head_dim %zu: wrote outside", d);
+    buffer_free(&x);
+    buffer_free(&y);
+    buffer_free(&cs);
+}
+
+/* e^(x - max) is off by 3 EPS and by the rounding of its argument, EPS |x - max| of a weight e^(x - max):
+ * at most 0.4 EPS of the largest; a block's lanes take 16 + 4 roundings, the end is one of the result. */
+static void check_vocabulary(struct check *c, size_t n)
+{
+    struct buffer x = buffer_new(n, random_u32(c) % 16);
+    double max = -INFINITY, sum = 0;
+    size_t best = 0;
+    for (size_t i = 0; i < n; i++)
+        x.p[i] = i % 7 == 3 && n > 7 ? -INFINITY : random_unit(c) * 30; /* forbidden tokens are -inf */
+    for (size_t i = 0; i < n; i++)
+        if (x.p[i] > max) {
+            max = x.p[i];
+            best = i;
+        }
+    for (size_t i = 0; i < n; i++)
+        sum += exp(x.p[i] - max);
+    float got = c->k.logsumexp(x.p, n);
+    digest(c, &got, 1);
+    if (!(fabs(got - (max + log(sum))) <= EPS * (24 + fabs(max + log(sum)))))
+        fail(c, "logsumexp n %zu: %.9g, not %.9g", n, got, max + log(sum));
+    if (c->k.argmax(x.p, n) != best)
+        fail(c, "argmax n %zu: %zu, not %zu", n, c->k.argmax(x.p, n), best);
+    x.p[n - 1] = x.p[best]; /* a tie: the lower index */
+    if (c->k.argmax(x.p, n) != best)
+        fail(c, "argmax n %zu: a tie went to %zu, not %zu", n, c->k.argmax(x.p, n), best);
+    x.p[0] = NAN;
+    if (n > 1 && best > 0 && c->k.argmax(x.p, n) != best)
+        fail(c, "argmax n %zu: a NaN won", n);
+    for (size_t i = 0; i < n; i++)
+        x.p[i] = -INFINITY;
+    if (c->k.argmax(x.p, n) != 0 || c->k.logsumexp(x.p, n) != -INFINITY)
+        fail(c, "argmax or logsumexp of n %zu times -inf", n);
+    buffer_free(&x);
+}
+
+/* ---- conversions: exact, every 16-bit pattern, and floats of every kind ---- */
+
+static uint32_t odd_float(struct check *c, size_t i) /* many land near a rounding boundary */
+{
+    uint32_t u = random_u32(c);
+    return i % 3 == 0 ? u : i % 3 == 1 ? (u & 0xffffe000) + 0xfff + (u & 2) : (u & 0xffff0000) + 0x7fff + (u & 2);
+}
+
+static void check_conversion(struct check *c, enum vlm_num type, size_t n)
+{
+    struct buffer x = buffer_new(n, 1), back = buffer_new(n, 3), half = buffer_new(n / 2 + 1, 0);
+    char *h = (char *)half.p + 1; /* any byte */
+    for (size_t i = 0; i < n; i++)
+        x.p[i] = vlm_bits_to_f32(odd_float(c, i));
+    c->k.from_f32[type](h, x.p, n);
+    for (size_t i = 0; i < n; i++) {
+        uint16_t got, want = type == VLM_NUM_F16 ? vlm_f32_to_f16(x.p[i]) : vlm_f32_to_bf16(x.p[i]);
+        memcpy(&got, h + 2 * i, 2);
+        if (got != want) {
+            fail(c, "from_f32 %s n %zu: %08x is %04x, not %04x", num_name[type], n, vlm_f32_to_bits(x.p[i]), got, want);
+            break;
+        }
+        got = (uint16_t)(i + 65536 - n / 2);
+        memcpy(h + 2 * i, &got, 2);
+    }
+    c->k.to_f32[type](back.p, h, n);
+    for (size_t i = 0; i < n; i++) {
+        float want = from_num(h, i, type);
+        if (memcmp(back.p + i, &want, 4) != 0) {
+            fail(c, "to_f32 %s n %zu: [%zu]", num_name[type], n, i);
+            break;
+        }
+    }
+    if (!guards_hold(&back) || !untouched(half.p + n / 2 + 1, 8))
+        fail(c, "conversion %s n %zu: wrote outside", num_name[type], n);
+    buffer_free(&x);
+    buffer_free(&back);
+    buffer_free(&half);
+}
+
+static void check_conversions(struct check *c)
+{
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        check_conversion(c, VLM_NUM_F16, lengths[i]);
+        check_conversion(c, VLM_NUM_BF16, lengths[i]);
+    }
+    check_conversion(c, VLM_NUM_F16, 65536);
+    check_conversion(c, VLM_NUM_BF16, 65536);
+    float x[5] = { 1, -0.0f, NAN, 3e38f, 1e-45f }, y[5], z[5];
+    c->k.from_f32[VLM_NUM_F32](y, x, 5);
+    c->k.to_f32[VLM_NUM_F32](z, y, 5);
+    if (memcmp(x, z, sizeof x) != 0)
+        fail(c, "f32 copies");
+}
+
+/* ---- RoPE tables, the same at every level ---- */
+
+static int one_ulp(float got, double exact)
+{
+    float want = (float)exact;
+    return got == want || nextafterf(want, got) == got;
+}
+
+static int check_rope_tables(void)
+{
+    static const double thetas[] = { 1e4, 1e5, 130000, 273768, 1e9 };
+    double f[64];
+    float co[64], si[64];
+    for (size_t t = 0; t < COUNT(thetas); t++) {
+        vlm_rope_inv_freq(f, thetas[t], 128);
+        for (size_t i = 0; i < 64; i++) /* an exponent up to 21 ln-units, each off by a rounding or two */
+            if (!(fabs(f[i] * pow(thetas[t], (double)i / 64) - 1) <= 64 * 0x1p-53))
+                return printf("FAIL rope_inv_freq %g [%zu]\n", thetas[t], i);
+        for (uint32_t pos = 0; pos <= 1u << 20; pos = pos < 300 ? pos + 1 : pos * 2 - pos / 3) {
+            vlm_rope_angles(co, si, f, 64, pos);
+            for (size_t i = 0; i < 64; i++)
+                if (!one_ulp(co[i], cos(pos * f[i])) || !one_ulp(si[i], sin(pos * f[i])))
+                    return printf("FAIL rope_angles %g [%zu] at %u\n", thetas[t], i, pos);
+        }
+    }
+    return 0;
+}
+
+/* ---- all of it ---- */
+
+static void check_level(struct check *c)
+{
+    check_matmul(c);
+    check_attention(c);
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        check_norm(c, lengths[i], (enum kind)(i % N_KINDS == LARGE ? PLAIN : i % N_KINDS), 0);
+        check_norm(c, lengths[i], PLAIN, 1000);
+        check_activation(c, lengths[i], i % 2 ? 8 : 300);
+        check_rope(c, 1 + i % 5, lengths[i] > 600 ? 40 : lengths[i]);
+        check_vocabulary(c, lengths[i]);
+    }
+    check_activation(c, c->quick ? 2000 : 500000, 12);
+    check_vocabulary(c, c->quick ? 3000 : 49280);
+    check_conversions(c);
+    c->k.layernorm(NULL, NULL, NULL, NULL, 1e-6f, 0, 8);
+    c->k.rmsnorm(NULL, NULL, NULL, 1e-6f, 0, 8);
+    c->k.gelu_tanh(NULL, 0);
+    c->k.silu_mul(NULL, NULL, NULL, 0);
+}
+
+int main(int argc, char **argv)
+{
+    const char *only = NULL, *name;
+    int quick = 0, bench = 0, failures = 0;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--level") == 0 && i + 1 < argc)
+            only = argv[++i];
+        else if (strcmp(argv[i], "--quick") == 0)
+            quick = 1;
+        else if (strcmp(argv[i], "--bench") == 0)
+            bench = 1;
+        else
+            return fprintf(stderr, "usage: kernelcheck [--level NAME] [--quick] [--bench]\n"), 2;
+    }
+    struct check c;
+    if (vlm_kernels_init(&c.k, "no such level") != -1 || (only && vlm_kernels_init(&c.k, only) != 0))
+        return printf("FAIL level %s\n", only ? only : "that does not exist"), 1;
+    if (!bench)
+        failures += check_rope_tables() != 0;
+    for (size_t i = 0; (name = vlm_kernels_level(i)); i++) {
+        if (only && strcmp(only, name) != 0)
+            continue;
+        c = (struct check){ .quick = quick, .random = 3 };
+        failures += vlm_kernels_init(&c.k, name) != 0 || strcmp(c.k.name, name) != 0;
+        if (bench) {
+            bench_level(&c.k);
+            continue;
+        }
+        check_level(&c);
+        if (strcmp(name, "scalar") != 0 && c.digest != (quick ? DIGEST_QUICK : DIGEST_FULL))
+            fail(&c, "digest 0x%016llx: this level rounds or sums unlike the others", (unsigned long long)c.digest);
+        printf("%s %s\n", name, c.failures ? "FAILED" : "ok");
+        failures += c.failures;
+    }
+    return failures != 0;
+}
