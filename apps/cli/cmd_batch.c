@@ -168,7 +168,8 @@ static int all_lines(struct batch *b, vlm_error *err)
             show_progress(b);
         }
     }
-    cli_progress_clear();
+    if (isatty(STDERR_FILENO) && !isatty(fileno(b->out)))
+        fputs("\r\033[K", stderr);
     vlm_buf_free(&line);
     return rc;
 }

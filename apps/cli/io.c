@@ -55,18 +55,18 @@ int cli_read(struct vlm_buf *out, const char *path, size_t limit, vlm_error *err
 int cli_read_line(struct vlm_buf *out, FILE *f, const char *where, vlm_error *err)
 {
     int c;
-    bool any = false;
+    size_t n = 0;
     vlm_buf_clear(out);
-    while ((c = getc_unlocked(f)) != EOF) {
-        any = true;
-        if (c == '\n')
-            break;
+    while ((c = getc_unlocked(f)) != EOF && n++ / 16 <= out->limit && c != '\n')
         vlm_buf_putc(out, (char)c);
-    }
     if (ferror(f))
         return vlm_fail_os(err, errno, "%s: cannot read", where);
-    if (!any)
+    if (c == EOF && n == 0)
         return VLM_DONE;
+    if (c != EOF && c != '\n')
+        return vlm_fail(err, VLM_ERR_IO,
+                        "%s: found a line without end, expected lines of at most %zu bytes", where,
+                        out->limit);
     if (!out->ok)
         return vlm_fail(err, VLM_ERR_LIMIT,
                         "%s: found a line over %zu bytes, expected at most that many", where,

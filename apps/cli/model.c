@@ -85,19 +85,25 @@ void cli_model_close(struct cli_model *m)
     m->engine = NULL;
 }
 
+static bool progress_is_shown;
+
 static int show_progress(void *ctx, vlm_phase phase, size_t done, size_t total)
 {
     (void)ctx;
-    if (isatty(STDERR_FILENO))
+    if (isatty(STDERR_FILENO)) {
         fprintf(stderr, "\r\033[K%s %zu of %zu",
                 phase == VLM_PHASE_VISION ? "looking: tile" : "reading: token", done, total);
+        progress_is_shown = true;
+    }
     return cli_interrupted();
 }
 
+/* Only what was shown: the line may hold the answer by now. */
 void cli_progress_clear(void)
 {
-    if (isatty(STDERR_FILENO))
+    if (progress_is_shown)
         fputs("\r\033[K", stderr);
+    progress_is_shown = false;
 }
 
 void cli_session_options(vlm_session_options *so, const struct cli_options *o)
