@@ -168,16 +168,17 @@ int vlm_token_regex_match(struct vlm_token_run *r, const struct vlm_token_regex 
     if (rc == PCRE2_ERROR_CALLOUT)
         return vlm_fail(r->err, VLM_ERR_LIMIT, "tokenizer: pre_tokenizer pattern needs more than %llu steps",
                         (unsigned long long)(VLM_LIMIT_REGEX_MATCHES + STEPS_PER_BYTE * (uint64_t)r->n_text));
-    if (rc == PCRE2_ERROR_HEAPLIMIT)
-        return vlm_fail(r->err, VLM_ERR_LIMIT, "tokenizer: pre_tokenizer pattern needs more than %d KiB", HEAP_KIB);
     if (rc == PCRE2_ERROR_NOMEMORY)
         return vlm_fail_memory(r->err, n, "matching a pattern");
-    if (rc < 0)
-        return vlm_fail(r->err, VLM_ERR_LIMIT, "tokenizer: pre_tokenizer pattern failed with PCRE2 error %d", rc);
+    if (rc < 0) { /* the heap limit, or a recursion without end */
+        PCRE2_UCHAR why[120];
+        pcre2_get_error_message(rc, why, sizeof why);
+        return vlm_fail(r->err, VLM_ERR_LIMIT, "tokenizer: pre_tokenizer pattern: %s", (const char *)why);
+    }
     PCRE2_SIZE *bounds = pcre2_get_ovector_pointer(r->matcher->data);
-    *begin = bounds[0];
-    *end = bounds[1] < bounds[0] ? bounds[0] : bounds[1]; /* \K in a look-ahead can turn them round */
-    if (*begin < from) /* and \K in a look-behind can go back */
+    if (bounds[0] < from || bounds[1] < bounds[0]) /* \K inside a look-around, where PCRE2 still allows it */
         return vlm_fail(r->err, VLM_ERR_UNSUPPORTED, "tokenizer: pre_tokenizer pattern matches backwards");
+    *begin = bounds[0];
+    *end = bounds[1];
     return 1;
 }

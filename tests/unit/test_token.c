@@ -18,6 +18,15 @@
 #define DIR VLM_TEST_DATA "/tokenizer/smolvlm2"
 static const vlm_allocator *const mem = &vlm_mem_system;
 
+#define PRE "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}"
+#define DEC "\"decoder\":{\"type\":\"ByteLevel\"}"
+#define FILE_OF(top, pre, model) "{" top DEC ",\"pre_tokenizer\":" pre ",\"model\":{" model "}}"
+#define VOCAB "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2}"
+#define MODEL VOCAB ",\"merges\":[[\"a\",\"b\"]]"
+#define ADDED(list) FILE_OF("\"added_tokens\":[" list "],", PRE, MODEL)
+#define SPLIT(pattern) "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" pattern \
+    "\"},\"behavior\":\"Isolated\",\"invert\":false}," PRE "]}"
+
 /* ---- help ----------------------------------------------------------------------------------------- */
 
 static vlm_tokenizer *smol; /* opened once by the group */
@@ -444,6 +453,27 @@ static void test_plain_never_controls(void **state)
     }
 }
 
+/* Tokens that are not made of byte characters give their text, and no text gives them. */
+static void test_literal_tokens(void **state)
+{
+    (void)state;
+    static const char json[] =
+        FILE_OF("\"added_tokens\":[{\"id\":9,\"content\":\"\xc4\xa0\xe4\xb8\xad\"}],", PRE,
+                "\"ignore_merges\":true,\"vocab\":{\"a\":0,\"\xe4\xb8\xad\":1,\"a \":2,\"\xc4\xa0\":3},\"merges\":[]");
+    static const int32_t all[] = {0, 1, 2, 3, 9, 8};
+    vlm_tokenizer *t;
+    vlm_error err;
+    assert_int_equal(vlm_tokenizer_open(&t, mem, json, sizeof json - 1, "t.json", &err), VLM_OK);
+    struct vlm_ids ids = {.alloc = mem, .data = (int32_t *)(uintptr_t)all, .n = 6};
+    struct vlm_buf b = decode(t, &ids, false);
+    assert_string_equal(b.data, "a\xe4\xb8\xad" "a  \xc4\xa0\xe4\xb8\xad");
+    vlm_buf_free(&b);
+    ids = encode(t, "\xe4\xb8\xad a ", 6, NULL, 0);
+    assert_true(ids.n == 3 && ids.data[0] == 3 && ids.data[1] == 0 && ids.data[2] == 3);
+    vlm_ids_free(&ids);
+    vlm_tokenizer_close(t);
+}
+
 /* An unk_token that is special comes for unknown bytes as in the reference, but not from a user's text. */
 static void test_plain_unknown(void **state)
 {
@@ -514,15 +544,6 @@ static void test_text_limit(void **state)
 }
 
 /* ---- files that are wrong ------------------------------------------------------------------------- */
-
-#define PRE "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}"
-#define DEC "\"decoder\":{\"type\":\"ByteLevel\"}"
-#define FILE_OF(top, pre, model) "{" top DEC ",\"pre_tokenizer\":" pre ",\"model\":{" model "}}"
-#define VOCAB "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2}"
-#define MODEL VOCAB ",\"merges\":[[\"a\",\"b\"]]"
-#define ADDED(list) FILE_OF("\"added_tokens\":[" list "],", PRE, MODEL)
-#define SPLIT(pattern) "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" pattern \
-    "\"},\"behavior\":\"Isolated\",\"invert\":false}," PRE "]}"
 
 static int open_text(vlm_tokenizer **t, const char *json, size_t n, vlm_error *err)
 {
@@ -796,6 +817,68 @@ static void test_limits(void **state)
     assert_int_equal(open_buf(&longer), VLM_ERR_LIMIT);
 }
 
+/* 300 tokens, and then 300 merges, that want the same slot of a table of 1024. */
+static void test_made_to_collide(void **state)
+{
+    (void)state;
+    struct vlm_buf b;
+    vlm_buf_init(&b, mem, SIZE_MAX / 4);
+    add(&b, "{" DEC ",\"pre_tokenizer\":" PRE ",\"model\":{\"merges\":[],\"vocab\":{");
+    for (unsigned i = 0, n = 0; n < 300; i++) {
+        char word[16];
+        int n_word = snprintf(word, sizeof word, "t%u", i);
+        if ((vlm_hash64(word, (size_t)n_word, 0) & 1023) == 5)
+            add(&b, "%s\"%s\":%u", n ? "," : "", word, n), n++;
+    }
+    add(&b, "}}}");
+    assert_int_equal(open_buf(&b), VLM_ERR_FORMAT);
+
+    enum { BASE = 700 };
+    struct vlm_buf merges;
+    vlm_buf_init(&merges, mem, SIZE_MAX / 4);
+    vlm_buf_init(&b, mem, SIZE_MAX / 4);
+    add(&b, "{" DEC ",\"pre_tokenizer\":" PRE ",\"model\":{\"vocab\":{\"x\":%d", BASE);
+    for (int i = 0; i < BASE; i++)
+        add(&b, ",\"%d.\":%d", i, i);
+    for (unsigned i = 0, n = 0; n < 300; i++) {
+        unsigned left = i / BASE, right = i % BASE;
+        assert_true(left < BASE);
+        if ((vlm_token_pair_hash(left, right) & 1023) != 9)
+            continue;
+        add(&b, ",\"%u.%u.\":%u", left, right, BASE + 1 + n);
+        add(&merges, "%s\"%u. %u.\"", n ? "," : "", left, right);
+        n++;
+    }
+    add(&b, "},\"merges\":[");
+    vlm_buf_append(&b, merges.data, merges.n);
+    add(&b, "]}}");
+    assert_int_equal(open_buf(&b), VLM_ERR_FORMAT);
+    vlm_buf_free(&merges);
+}
+
+/* A million tokens, all but three made by a merge: i written in base 3 with the digits abc, from the end. */
+static void test_million_merges(void **state)
+{
+    (void)state;
+    struct vlm_buf b, merges;
+    vlm_buf_init(&b, mem, SIZE_MAX / 4);
+    vlm_buf_init(&merges, mem, SIZE_MAX / 4);
+    add(&b, "{" DEC ",\"pre_tokenizer\":" PRE ",\"model\":{\"vocab\":{\"a\":0,\"b\":1,\"c\":2");
+    for (int i = 3; i < 1000000; i++) {
+        char word[32];
+        int n = 0;
+        for (int k = i; k > 0; k /= 3)
+            word[n++] = (char)('a' + k % 3);
+        add(&b, ",\"%.*s\":%d", n, word, i);
+        add(&merges, "%s\"%c %.*s\"", i > 3 ? "," : "", word[0], n - 1, word + 1);
+    }
+    add(&b, "},\"merges\":[");
+    vlm_buf_append(&b, merges.data, merges.n);
+    add(&b, "]}}");
+    assert_int_equal(open_buf(&b), VLM_OK);
+    vlm_buf_free(&merges);
+}
+
 /* A pattern that explodes on some text: that call fails, within its steps, and the next one works. */
 static void test_exploding_pattern(void **state)
 {
@@ -922,7 +1005,7 @@ static void test_every_allocation_fails(void **state)
                 "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\s|b+\"},\"behavior\":"
                 "\"Isolated\",\"invert\":false},{\"type\":\"ByteLevel\",\"use_regex\":false}]}",
                 MODEL ",\"unk_token\":\"b\",\"ignore_merges\":true");
-    static const char text[] = "<x>ab<y> \xff aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    static const char text[] = "<x>ab<y><y><y><y><y><y><y><y><y><y><y><y> \xff aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     size_t n = 0;
     while (run_with(json, sizeof json - 1, text, sizeof text - 1, n) < 0)
         assert_true(++n < 1000);
@@ -958,9 +1041,10 @@ int main(void)
         cmocka_unit_test(test_plain_runs), cmocka_unit_test(test_small_tokenizers),
         cmocka_unit_test(test_every_code_point), cmocka_unit_test(test_facts), cmocka_unit_test(test_encode_appends),
         cmocka_unit_test(test_decode), cmocka_unit_test(test_plain_touches), cmocka_unit_test(test_plain_never_controls),
-        cmocka_unit_test(test_plain_unknown),
+        cmocka_unit_test(test_plain_unknown), cmocka_unit_test(test_literal_tokens),
         cmocka_unit_test(test_long_runs), cmocka_unit_test(test_text_limit), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_damage), cmocka_unit_test(test_limits), cmocka_unit_test(test_exploding_pattern),
+        cmocka_unit_test(test_damage), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_made_to_collide), cmocka_unit_test(test_million_merges), cmocka_unit_test(test_exploding_pattern),
         cmocka_unit_test(test_nested_added_tokens), cmocka_unit_test(test_every_allocation_fails),
         cmocka_unit_test(test_size_in_memory),
     };
