@@ -46,6 +46,8 @@ static int generate(struct cli_answer *a, vlm_session *session, FILE *stream, vl
     vlm_token token;
     int rc;
     bool first = true;
+    if (cli_interrupted()) /* sync forgets a cancel that came before it */
+        vlm_session_cancel(session);
     while ((rc = vlm_session_next(session, &token, err)) == VLM_OK) {
         if (first)
             cli_progress_clear();
@@ -104,13 +106,14 @@ static json_t *timings_json(const vlm_stats *s, const struct cli_request *r, dou
                             double total_ms)
 {
     size_t read = s->prompt_tokens > s->cached_tokens ? s->prompt_tokens - s->cached_tokens : 0;
+    size_t decoded =
+        s->completion_tokens ? s->completion_tokens - 1 : 0; /* the prompt gives the first */
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "load_ms", cli_json_ms(load_ms),
                      "preprocess_ms", cli_json_ms(r->decode_ms + s->preprocess_ms), "vision_ms",
                      cli_json_ms(s->vision_ms), "prefill_ms", cli_json_ms(s->prefill_ms),
                      "decode_ms", cli_json_ms(s->decode_ms), "total_ms", cli_json_ms(total_ms),
                      "prefill_tokens_per_s", cli_json_ms(per_second(read, s->prefill_ms)),
-                     "decode_tokens_per_s",
-                     cli_json_ms(per_second(s->completion_tokens, s->decode_ms)));
+                     "decode_tokens_per_s", cli_json_ms(per_second(decoded, s->decode_ms)));
 }
 
 json_t *cli_answer_json(const struct cli_answer *a, const struct cli_model *m,
