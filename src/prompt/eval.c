@@ -289,7 +289,7 @@ bool vlm_eval_slice(struct vlm_run *r, const struct vlm_value *of, const struct 
     if (of->kind == VLM_V_UNDEFINED)
         return vlm_eval_undefined(r, of);
     if (!vlm_v_is_seq(of) && of->kind != VLM_V_STRING && of->kind != VLM_V_RANGE)
-        return vlm_v_undefined(r, out, NULL, "a slice of what has no order is used", 0);
+        return vlm_run_fail(r, VLM_ERR_FORMAT, "'%s' object has no slices", vlm_v_type(of));
     if (of->kind == VLM_V_STRING && !vlm_run_work(r, 3 * of->u.s->n))
         return false;
     vlm_v_length(of, &n);

@@ -59,8 +59,14 @@ static int loop_read(struct vlm_run *r, struct vlm_loop *loop, struct vlm_value 
         s = vlm_scope_new(r, loop->scope);
         if (!s || !assign(r, loop->node->a, s, out) || !vlm_eval(r, loop->node->c, s, &yes))
             return -1;
-        if (vlm_v_truth(&yes))
+        if (vlm_v_truth(&yes)) { /* jinja2 packs the names again */
+            if (loop->node->a->kind != VLM_N_TUPLE)
+                return 1;
+            if (!vlm_v_to_list(r, out, out))
+                return -1;
+            out->kind = VLM_V_TUPLE;
             return 1;
+        }
     }
     loop->exhausted = true;
     return more;

@@ -157,38 +157,36 @@ static bool values_of(struct vlm_run *r, const struct vlm_value *pairs, struct v
     return true;
 }
 
+/* The attributes of sort: several with commas between, or the one. */
+static bool sort_paths(struct vlm_run *r, struct vlm_value *attribute, struct vlm_value *out)
+{
+    struct vlm_value comma;
+    struct vlm_args one = {&comma, 1, NULL, 0};
+
+    if (attribute->kind == VLM_V_STRING)
+        return vlm_v_string(r, &comma, ",", 1, false) &&
+               vlm_builtin_find(vlm_str_methods, "split", 5)->call(r, attribute, &one, out);
+    return vlm_v_list(r, out, VLM_V_LIST, 1) && vlm_v_push(r, out, *attribute);
+}
+
 FILTER(sort)
 {
-    struct vlm_value slot[3], pairs, paths, key;
-    struct vlm_str comma = {",", 1, NULL, false, false};
-    size_t hit = SIZE_MAX;
+    struct vlm_value slot[3], pairs, paths, list, key;
 
-    if (!vlm_args_bind(r, "sort", args, "reverse case_sensitive attribute", 0, slot))
+    if (!vlm_args_bind(r, "sort", args, "reverse case_sensitive attribute", 0, slot) ||
+        !sort_paths(r, &slot[2], &paths) || !vlm_v_to_list(r, &list, v) ||
+        !vlm_v_dict(r, &pairs, VLM_V_DICT, list.u.seq->n))
         return false;
-    if (slot[2].kind == VLM_V_STRING && !vlm_str_find(r, &hit, slot[2].u.s, &comma, 0))
-        return false;
-    if (hit == SIZE_MAX)
-        return sorted(r, v, &slot[2], NULL, !truth_of(&slot[1]), truth_of(&slot[0]), &pairs) && values_of(r, &pairs, out);
-    /* several attributes: a tuple of keys */
-    {
-        struct vlm_value sep, list, split;
-        struct vlm_args one = {&sep, 1, NULL, 0};
-        if (!vlm_v_string(r, &sep, ",", 1, false) ||
-            !vlm_builtin_find(vlm_str_methods, "split", 5)->call(r, &slot[2], &one, &split) ||
-            !vlm_v_to_list(r, &list, v) || !vlm_v_dict(r, &pairs, VLM_V_DICT, list.u.seq->n))
+    for (size_t i = 0; i < list.u.seq->n; i++) { /* keys are tuples: equal ones need no order */
+        struct vlm_pair *p = &pairs.u.dict->pairs[pairs.u.dict->n++];
+        if (!vlm_v_list(r, &p->key, VLM_V_TUPLE, paths.u.seq->n))
             return false;
-        for (size_t i = 0; i < list.u.seq->n; i++) {
-            if (!vlm_v_list(r, &paths, VLM_V_TUPLE, split.u.seq->n))
+        for (size_t k = 0; k < paths.u.seq->n; k++) {
+            if (!get_key(r, &list.u.seq->items[i], &paths.u.seq->items[k], NULL, !truth_of(&slot[1]), &key) ||
+                !vlm_v_push(r, &p->key, key))
                 return false;
-            for (size_t k = 0; k < split.u.seq->n; k++) {
-                if (!get_key(r, &list.u.seq->items[i], &split.u.seq->items[k], NULL, !truth_of(&slot[1]), &key) ||
-                    !vlm_v_push(r, &paths, key))
-                    return false;
-            }
-            pairs.u.dict->pairs[i].key = paths;
-            pairs.u.dict->pairs[i].value = list.u.seq->items[i];
-            pairs.u.dict->n++;
         }
+        p->value = list.u.seq->items[i];
     }
     return vlm_v_sort(r, pairs.u.dict->pairs, pairs.u.dict->n, truth_of(&slot[0])) && values_of(r, &pairs, out);
 }

@@ -331,7 +331,10 @@ bool vlm_str_percent(struct vlm_run *r, const struct vlm_str *s, const struct vl
             return false;
         p++;
     }
-    if (f.args.kind == VLM_V_TUPLE ? f.used != f.args.u.seq->n : !f.used && f.args.kind != VLM_V_DICT && f.args.kind != VLM_V_LIST)
+    /* what has items may stay unused */
+    if (f.args.kind == VLM_V_TUPLE ? f.used != f.args.u.seq->n
+                                   : !f.used && f.args.kind != VLM_V_DICT && f.args.kind != VLM_V_LIST &&
+                                         f.args.kind != VLM_V_UNDEFINED && f.args.kind != VLM_V_RANGE)
         return vlm_run_fail(r, VLM_ERR_FORMAT, "not all arguments converted during string formatting");
     return vlm_text_finish(r, &t, out);
 }

@@ -58,7 +58,7 @@ bool vlm_str_strip(struct vlm_run *r, const struct vlm_str *s, const struct vlm_
         size_t k = vlm_utf8_decode(&c, s->p + a, b - a);
         if (!in_set(set, s->p + a, k))
             break;
-        if (!vlm_run_work(r, 1 + (set ? set->n : 0)))
+        if (!vlm_run_work(r, 4 + (set ? 4 * set->n : 0)))
             return false;
         a += k;
     }
@@ -68,7 +68,7 @@ bool vlm_str_strip(struct vlm_run *r, const struct vlm_str *s, const struct vlm_
             q--;
         if (!in_set(set, s->p + q, b - q))
             break;
-        if (!vlm_run_work(r, 1 + (set ? set->n : 0)))
+        if (!vlm_run_work(r, 4 + (set ? 4 * set->n : 0)))
             return false;
         b = q;
     }

@@ -109,7 +109,6 @@ bool vlm_template_run(const vlm_template *t, struct vlm_run *r, const struct vlm
 
     if (!globals || !top)
         return false;
-    r->steps = VLM_LIMIT_TEMPLATE_STEPS; /* what it took to make the variables is not the template's */
     for (size_t i = 0; i < variables->u.dict->n; i++) {
         const struct vlm_pair *p = &variables->u.dict->pairs[i];
         const struct vlm_name *name = vlm_tree_name(&t->tree, p->key.u.s->p, p->key.u.s->n);
@@ -240,8 +239,9 @@ int vlm_prompt_render(struct vlm_prompt_text *out, const vlm_template *t, const 
         return vlm_fail(err, VLM_ERR_LIMIT, "%zu messages, expected at most %llu", n_messages,
                         (unsigned long long)VLM_LIMIT_MESSAGES);
     vlm_template_begin(t, &run, out->text.alloc, err);
-    ok = make_variables(&run, messages, n_messages, add_generation_prompt, prefix, &variables) &&
-         vlm_template_run(t, &run, &variables, &text);
+    ok = make_variables(&run, messages, n_messages, add_generation_prompt, prefix, &variables);
+    run.steps = VLM_LIMIT_TEMPLATE_STEPS; /* what it took to make the variables is not the template's */
+    ok = ok && vlm_template_run(t, &run, &variables, &text);
     run.line = 0;
     if (ok) {
         end = text.u.s->n;

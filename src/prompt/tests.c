@@ -33,7 +33,7 @@ PLAIN_TEST(float, v->kind == VLM_V_FLOAT)
 PLAIN_TEST(string, v->kind == VLM_V_STRING)
 PLAIN_TEST(mapping, v->kind == VLM_V_DICT)
 PLAIN_TEST(number, vlm_v_is_number(v))
-PLAIN_TEST(sequence, v->kind == VLM_V_STRING || vlm_v_is_seq(v) || v->kind == VLM_V_DICT || v->kind == VLM_V_RANGE)
+PLAIN_TEST(sequence, v->kind == VLM_V_UNDEFINED || v->kind == VLM_V_STRING || vlm_v_is_seq(v) || v->kind == VLM_V_DICT || v->kind == VLM_V_RANGE)
 PLAIN_TEST(iterable, v->kind == VLM_V_UNDEFINED || v->kind == VLM_V_STRING || vlm_v_is_seq(v) ||
                          v->kind == VLM_V_DICT || v->kind == VLM_V_VIEW || v->kind == VLM_V_ITERATOR ||
                          v->kind == VLM_V_RANGE || v->kind == VLM_V_LOOP)
