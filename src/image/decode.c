@@ -40,7 +40,7 @@ static const struct signature signatures[] = {
     {0, 4, "8BPS", "a PSD"},
     {0, 4, "PK\3\4", "a ZIP archive"},
     {0, 2, "\x1F\x8B", "gzip data"},
-    {0, 4, "\x7F" "ELF", "a program"},
+    {0, 4, "\177ELF", "a program"},
     {0, 2, "MZ", "a program"},
     {0, 4, "GGUF", "a GGUF model"},
 };
@@ -60,7 +60,8 @@ static bool starts_nocase(const uint8_t *p, size_t n, const char *word)
 static bool looks_like_text(const uint8_t *p, size_t n)
 {
     for (size_t i = 0; i < n && i < 256; i++)
-        if (p[i] == 0x7F || (p[i] < 0x20 && p[i] != '\n' && p[i] != '\r' && p[i] != '\t' && p[i] != '\f'))
+        if (p[i] == 0x7F ||
+            (p[i] < 0x20 && p[i] != '\n' && p[i] != '\r' && p[i] != '\t' && p[i] != '\f'))
             return false;
     return true;
 }
@@ -90,13 +91,17 @@ static int refuse_kind(const uint8_t *data, size_t n, const char *name, vlm_erro
         if (n < (size_t)s->at + s->n || memcmp(data + s->at, s->bytes, s->n) != 0)
             continue;
         if (s->n > 2 || !looks_like_text(data, n)) /* two letters may begin any text */
-            return vlm_fail(err, VLM_ERR_UNSUPPORTED, "%s: this is %s; JPEG and PNG are read", name, s->kind);
+            return vlm_fail(err, VLM_ERR_UNSUPPORTED, "%s: this is %s; JPEG and PNG are read", name,
+                            s->kind);
     }
     if (looks_like_text(data, n))
-        return vlm_fail(err, VLM_ERR_FORMAT, "%s: this is %s; JPEG and PNG are read", name, text_kind(data, n));
+        return vlm_fail(err, VLM_ERR_FORMAT, "%s: this is %s; JPEG and PNG are read", name,
+                        text_kind(data, n));
     struct vlm_quoted q;
-    return vlm_fail(err, VLM_ERR_FORMAT, "%s: no picture that is known here (it starts with \"%s\"); JPEG and PNG are read",
-                    name, vlm_base_quote(&q, data, n < 8 ? n : 8));
+    return vlm_fail(
+        err, VLM_ERR_FORMAT,
+        "%s: no picture that is known here (it starts with \"%s\"); JPEG and PNG are read", name,
+        vlm_base_quote(&q, data, n < 8 ? n : 8));
 }
 
 static int check_size(uint32_t width, uint32_t height, const char *name, vlm_error *err)
@@ -104,23 +109,23 @@ static int check_size(uint32_t width, uint32_t height, const char *name, vlm_err
     if (width == 0 || height == 0)
         return vlm_fail(err, VLM_ERR_FORMAT, "%s: a picture of %ux%u pixels", name, width, height);
     if (width > VLM_LIMIT_IMAGE_SIDE || height > VLM_LIMIT_IMAGE_SIDE)
-        return vlm_fail(err, VLM_ERR_LIMIT, "%s: %ux%u pixels; a side may have at most %u", name, width, height,
-                        (unsigned)VLM_LIMIT_IMAGE_SIDE);
+        return vlm_fail(err, VLM_ERR_LIMIT, "%s: %ux%u pixels; a side may have at most %u", name,
+                        width, height, (unsigned)VLM_LIMIT_IMAGE_SIDE);
     if ((uint64_t)width * height > VLM_LIMIT_IMAGE_PIXELS)
-        return vlm_fail(err, VLM_ERR_LIMIT, "%s: %ux%u pixels; at most %u in all are read", name, width, height,
-                        (unsigned)VLM_LIMIT_IMAGE_PIXELS);
+        return vlm_fail(err, VLM_ERR_LIMIT, "%s: %ux%u pixels; at most %u in all are read", name,
+                        width, height, (unsigned)VLM_LIMIT_IMAGE_PIXELS);
     return VLM_OK;
 }
 
-int vlm_image_probe(enum vlm_image_kind *kind, uint32_t *width, uint32_t *height, const uint8_t *data, size_t n,
-                    const char *name, vlm_error *err)
+int vlm_image_probe(enum vlm_image_kind *kind, uint32_t *width, uint32_t *height,
+                    const uint8_t *data, size_t n, const char *name, vlm_error *err)
 {
     enum vlm_image_kind k;
     uint32_t w = 0, h = 0;
     int rc;
     if (n > VLM_LIMIT_IMAGE_FILE_BYTES)
-        return vlm_fail(err, VLM_ERR_LIMIT, "%s: %zu bytes; a picture file may have at most %u", name, n,
-                        (unsigned)VLM_LIMIT_IMAGE_FILE_BYTES);
+        return vlm_fail(err, VLM_ERR_LIMIT, "%s: %zu bytes; a picture file may have at most %u",
+                        name, n, (unsigned)VLM_LIMIT_IMAGE_FILE_BYTES);
     if (n >= 3 && memcmp(data, "\xFF\xD8\xFF", 3) == 0) {
         k = VLM_IMAGE_JPEG;
         rc = vlm_image_jpeg_size(&w, &h, data, n, name, err);
@@ -149,8 +154,8 @@ static void put_u32(uint8_t *p, uint32_t v)
 }
 
 /* Takes over rgb, also when it fails. */
-static int wrap(struct vlm_image **out, const vlm_allocator *alloc, uint8_t *rgb, uint32_t width, uint32_t height,
-                vlm_error *err)
+static int wrap(struct vlm_image **out, const vlm_allocator *alloc, uint8_t *rgb, uint32_t width,
+                uint32_t height, vlm_error *err)
 {
     struct vlm_image *image = vlm_mem_zalloc(alloc, 1, sizeof *image);
     if (image == NULL) {
@@ -171,8 +176,8 @@ static int wrap(struct vlm_image **out, const vlm_allocator *alloc, uint8_t *rgb
     return VLM_OK;
 }
 
-int vlm_image_make(struct vlm_image **out, const vlm_allocator *alloc, const uint8_t *rgb, uint32_t width,
-                   uint32_t height, vlm_error *err)
+int vlm_image_make(struct vlm_image **out, const vlm_allocator *alloc, const uint8_t *rgb,
+                   uint32_t width, uint32_t height, vlm_error *err)
 {
     int rc = check_size(width, height, "picture", err);
     if (rc != VLM_OK)
@@ -194,8 +199,8 @@ void vlm_image_free(struct vlm_image *image)
 
 /* ---- how it lies ---- */
 
-/* The picture as seen, from one stored with EXIF orientation 2..8: to[y][x] = from[a][b], where 5..8
- * swap the axes and some run backwards. */
+/* The picture as seen, from one stored with EXIF orientation 2..8: to[y][x] = from[a][b],
+ * where 5..8 swap the axes and some run backwards. */
 static void turn(uint8_t *to, const uint8_t *from, uint32_t width, uint32_t height, int orientation)
 {
     bool swap = orientation >= 5, right_to_left, bottom_up;
@@ -230,8 +235,8 @@ static int upright(struct vlm_image_job *job, int orientation)
     return VLM_OK;
 }
 
-int vlm_image_load(struct vlm_image **out, const vlm_allocator *alloc, const uint8_t *data, size_t n,
-                   const char *name, vlm_error *err)
+int vlm_image_load(struct vlm_image **out, const vlm_allocator *alloc, const uint8_t *data,
+                   size_t n, const char *name, vlm_error *err)
 {
     struct vlm_image_job job = {.alloc = alloc, .data = data, .n = n, .name = name, .err = err};
     enum vlm_image_kind kind;

@@ -1,7 +1,7 @@
 /* exif.c: how a picture lies, out of EXIF data or an XMP packet: pure functions over (data, n).
  *
- * Follows what Pillow's getexif() makes of the same bytes, odd types included.  Damaged EXIF data is
- * no reason to refuse a picture: it then lies as stored. */
+ * Follows what Pillow's getexif() makes of the same bytes, odd types included.  Damaged EXIF data
+ * is no reason to refuse a picture: it then lies as stored. */
 #include <string.h>
 
 #include "image/internal.h"
@@ -23,7 +23,10 @@ static uint64_t get(const struct tiff *t, size_t at, int bytes)
     return v;
 }
 
-static bool inside(const struct tiff *t, uint64_t at, uint64_t bytes) { return at <= t->n && bytes <= t->n - at; }
+static bool inside(const struct tiff *t, uint64_t at, uint64_t bytes)
+{
+    return at <= t->n && bytes <= t->n - at;
+}
 
 /* Bytes of one value of a TIFF type, 0 for unknown ones. */
 static int type_bytes(unsigned type)
@@ -50,12 +53,18 @@ static double value(const struct tiff *t, size_t at, unsigned type)
 {
     int bytes = type_bytes(type);
     switch (type) {
-    case 3: case 4: case 13: case 16: /* SHORT, LONG, IFD, LONG8 */
+    case 3:
+    case 4:
+    case 13:
+    case 16: /* SHORT, LONG, IFD, LONG8 */
         return (double)get(t, at, bytes);
-    case 6: case 8: case 9: { /* SBYTE, SSHORT, SLONG: only 1..8 count, so the sign bit is just large */
+    case 6:
+    case 8:
+    case 9: { /* SBYTE, SSHORT, SLONG: only 1..8 count, so the sign bit is just large */
         return (double)get(t, at, bytes);
     }
-    case 5: case 10: { /* RATIONAL, SRATIONAL */
+    case 5:
+    case 10: { /* RATIONAL, SRATIONAL */
         uint64_t over = get(t, at, 4), under = get(t, at + 4, 4);
         if (type == 10 && (over & under) >> 31 != 0) { /* both negative */
             over = UINT32_MAX - over + 1;
@@ -63,7 +72,8 @@ static double value(const struct tiff *t, size_t at, unsigned type)
         }
         return under != 0 ? (double)over / (double)under : 0;
     }
-    case 11: case 12:
+    case 11:
+    case 12:
         return float_of(get(t, at, bytes), bytes);
     default:
         return 0;
@@ -87,7 +97,8 @@ int vlm_image_exif_orientation(const uint8_t *data, size_t n)
     struct tiff t = {data, n, false};
     if (n < 8)
         return 0;
-    if (memcmp(data, "MM\0*", 4) == 0 || memcmp(data, "MM*\0", 4) == 0 || memcmp(data, "MM\0+", 4) == 0)
+    if (memcmp(data, "MM\0*", 4) == 0 || memcmp(data, "MM*\0", 4) == 0 ||
+        memcmp(data, "MM\0+", 4) == 0)
         t.big_endian = true;
     else if (memcmp(data, "II*\0", 4) != 0 && memcmp(data, "II\0*", 4) != 0)
         return 0;
@@ -117,7 +128,9 @@ int vlm_image_xmp_orientation(const uint8_t *data, size_t n)
     while (p != end && (p = memmem(p, (size_t)(end - p), key, sizeof key - 1)) != NULL) {
         p += sizeof key - 1;
         size_t left = (size_t)(end - p);
-        size_t skip = left >= 2 && p[0] == '=' && p[1] == '"' ? 2 : left >= 1 && p[0] == '>' ? 1 : 0;
+        size_t skip = left >= 2 && p[0] == '=' && p[1] == '"' ? 2
+                      : left >= 1 && p[0] == '>'              ? 1
+                                                              : 0;
         if (skip != 0 && left > skip && p[skip] >= '0' && p[skip] <= '9')
             return p[skip] >= '1' && p[skip] <= '8' ? p[skip] - '0' : NO_EFFECT;
     }

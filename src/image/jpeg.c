@@ -1,8 +1,9 @@
-/* jpeg.c: JPEG through libjpeg-turbo with its defaults (ISLOW, fancy upsampling), as Pillow uses it.
+/* jpeg.c: JPEG through libjpeg-turbo with its defaults (ISLOW, fancy upsampling), as in Pillow.
  *
- * Like Pillow it takes decoding warnings as they come and refuses a file that ends before the last row
- * is complete; a missing end marker after that is accepted.  libjpeg takes its own memory with malloc.
- * Its errors come back here by longjmp: nothing is allocated between setjmp and the end of decode(). */
+ * Like Pillow it takes decoding warnings as they come and refuses a file that ends before the last
+ * row is complete; a missing end marker after that is accepted.  libjpeg takes its own memory with
+ * malloc.  Its errors come back here by longjmp: nothing is allocated between setjmp and the end
+ * of decode(). */
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,13 +14,23 @@
 #include "base/limits.h"
 #include "image/internal.h"
 
-/* A progressive file may have any number of scans, each as long to decode as the picture is large: so
- * many are possible, and less for large pictures (encoders write about ten). */
+/* A progressive file may have any number of scans, each as long to decode as the picture is large:
+ * so many are possible, and less for large pictures (encoders write about ten). */
 #define MAX_SCANS 256
 #define MAX_SCAN_PIXELS (UINT64_C(16) * VLM_LIMIT_IMAGE_PIXELS)
 
-enum { SOI = 0xD8, SOF0 = 0xC0, SOF15 = 0xCF, DHT = 0xC4, JPG = 0xC8, DAC = 0xCC, SOS = 0xDA, TEM = 0x01,
-       RST0 = 0xD0, EOI = 0xD9, APP1 = 0xE1 };
+enum {
+    SOF0 = 0xC0,
+    SOF15 = 0xCF,
+    DHT = 0xC4,
+    JPG = 0xC8,
+    DAC = 0xCC,
+    SOS = 0xDA,
+    TEM = 0x01,
+    RST0 = 0xD0,
+    EOI = 0xD9,
+    APP1 = 0xE1
+};
 
 /* ---- markers ---- */
 
@@ -36,7 +47,7 @@ struct markers {
 static bool next_marker(struct markers *m)
 {
     for (;;) {
-        while (m->at < m->n && m->data[m->at] != 0xFF) /* stray bytes, as libjpeg and Pillow skip them */
+        while (m->at < m->n && m->data[m->at] != 0xFF) /* stray bytes: skipped by libjpeg too */
             m->at++;
         while (m->at < m->n && m->data[m->at] == 0xFF)
             m->at++;
@@ -62,22 +73,24 @@ static bool is_frame(int marker)
     return marker >= SOF0 && marker <= SOF15 && marker != DHT && marker != JPG && marker != DAC;
 }
 
-int vlm_image_jpeg_size(uint32_t *width, uint32_t *height, const uint8_t *data, size_t n, const char *name,
-                        vlm_error *err)
+int vlm_image_jpeg_size(uint32_t *width, uint32_t *height, const uint8_t *data, size_t n,
+                        const char *name, vlm_error *err)
 {
     struct markers m = {.data = data, .n = n, .at = 2};
     while (next_marker(&m)) {
         if (m.marker == SOS)
-            return vlm_fail(err, VLM_ERR_FORMAT, "%s: JPEG with a scan before its frame header", name);
+            return vlm_fail(err, VLM_ERR_FORMAT, "%s: JPEG with a scan before its frame header",
+                            name);
         if (!is_frame(m.marker))
             continue;
         if (m.n_body < 6)
             break;
         if (m.body[0] != 8)
-            return vlm_fail(err, VLM_ERR_UNSUPPORTED, "%s: JPEG with %d bits a sample, 8 are read", name, m.body[0]);
+            return vlm_fail(err, VLM_ERR_UNSUPPORTED, "%s: JPEG with %d bits a sample, 8 are read",
+                            name, m.body[0]);
         if (m.body[5] != 1 && m.body[5] != 3 && m.body[5] != 4)
-            return vlm_fail(err, VLM_ERR_UNSUPPORTED, "%s: JPEG with %d components, 1, 3 or 4 are read", name,
-                            m.body[5]);
+            return vlm_fail(err, VLM_ERR_UNSUPPORTED,
+                            "%s: JPEG with %d components, 1, 3 or 4 are read", name, m.body[5]);
         *height = (uint32_t)m.body[1] << 8 | m.body[2];
         *width = (uint32_t)m.body[3] << 8 | m.body[4];
         return VLM_OK;
@@ -86,8 +99,8 @@ int vlm_image_jpeg_size(uint32_t *width, uint32_t *height, const uint8_t *data, 
 }
 
 /* EXIF data may be spread over several segments; of XMP packets the last one counts. */
-int vlm_image_jpeg_orientation(int *orientation, const vlm_allocator *alloc, const uint8_t *data, size_t n,
-                               vlm_error *err)
+int vlm_image_jpeg_orientation(int *orientation, const vlm_allocator *alloc, const uint8_t *data,
+                               size_t n, vlm_error *err)
 {
     static const char xmp_name[] = "http://ns.adobe.com/xap/1.0/";
     struct markers m = {.data = data, .n = n, .at = 2};
@@ -129,7 +142,10 @@ struct decoder {
     vlm_status status;
 };
 
-static struct decoder *decoder_of(j_common_ptr jpeg) { return jpeg->client_data; }
+static struct decoder *decoder_of(j_common_ptr jpeg)
+{
+    return jpeg->client_data;
+}
 
 static _Noreturn void give_up(struct decoder *d, vlm_status status, const char *why)
 {
@@ -146,7 +162,10 @@ static void on_error(j_common_ptr jpeg)
     longjmp(d->fail, 1);
 }
 
-static void on_message(j_common_ptr jpeg) { (void)jpeg; }
+static void on_message(j_common_ptr jpeg)
+{
+    (void)jpeg;
+}
 static void on_trace(j_common_ptr jpeg, int level)
 {
     (void)jpeg;
@@ -161,7 +180,10 @@ static void on_progress(j_common_ptr jpeg)
         give_up(d, VLM_ERR_LIMIT, "too many scans");
 }
 
-static void source_nothing(j_decompress_ptr jpeg) { (void)jpeg; }
+static void source_nothing(j_decompress_ptr jpeg)
+{
+    (void)jpeg;
+}
 static boolean source_fill(j_decompress_ptr jpeg)
 {
     give_up(jpeg->client_data, VLM_ERR_FORMAT, "the file is cut off");

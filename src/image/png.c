@@ -1,10 +1,10 @@
-/* png.c: PNG through libpng, to the RGB that the reference makes of a file: alpha, gamma and profiles
- * ignored; 16 bits to the high byte, but grey ones clipped to 255; a colour that tRNS makes transparent
- * becomes white (see transparent_color); and writing RGB.
+/* png.c: PNG through libpng, to the RGB that the reference makes of a file: alpha, gamma and
+ * profiles ignored; 16 bits to the high byte, but grey ones clipped to 255; a colour that tRNS
+ * makes transparent becomes white (see transparent_color); and writing RGB.
  *
- * Stricter than Pillow: a file is also refused for a wrong checksum of its pixel data, for missing rows
- * and for a missing end.  libpng takes its memory from our allocator and comes back by longjmp on
- * errors; ancillary chunks are skipped unread but for those that may tell the orientation. */
+ * Stricter than Pillow: a file is also refused for a wrong checksum of its pixel data, for missing
+ * rows and for a missing end.  libpng takes its memory from our allocator and comes back by longjmp
+ * on errors; ancillary chunks are skipped unread but for those that may tell the orientation. */
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,8 +24,8 @@ static uint32_t get_u32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-int vlm_image_png_size(uint32_t *width, uint32_t *height, const uint8_t *data, size_t n, const char *name,
-                       vlm_error *err)
+int vlm_image_png_size(uint32_t *width, uint32_t *height, const uint8_t *data, size_t n,
+                       const char *name, vlm_error *err)
 {
     if (n < IHDR_END)
         return vlm_fail(err, VLM_ERR_FORMAT, "%s: PNG that ends within its header", name);
@@ -100,12 +100,16 @@ static void on_write(png_structp png, png_bytep from, size_t n)
         png_error(png, "out of memory");
     }
 }
-static void on_flush(png_structp png) { (void)png; }
+static void on_flush(png_structp png)
+{
+    (void)png;
+}
 
 /* A reader over s; NULL when there is no memory. */
 static png_structp open_reader(struct stream *s, png_infop *info)
 {
-    png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, s, on_error, on_warning, s, on_malloc, on_free);
+    png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, s, on_error, on_warning, s,
+                                               on_malloc, on_free);
     if (png == NULL)
         return NULL;
     *info = png_create_info_struct(png);
@@ -141,14 +145,15 @@ struct picture {
 
 static void set_limits(png_structp png)
 {
-    static const uint8_t skipped[] = "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0"
-                                     "sPLT\0sRGB\0sTER\0tEXt\0tIME\0zTXt";
+    static const uint8_t skipped[] =
+        "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0"
+        "sPLT\0sRGB\0sTER\0tEXt\0tIME\0zTXt";
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, 0);
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, skipped, sizeof skipped / 5);
     png_set_user_limits(png, VLM_LIMIT_IMAGE_SIDE, VLM_LIMIT_IMAGE_SIDE);
-    png_set_chunk_malloc_max(png, VLM_LIMIT_IMAGE_FILE_BYTES); /* also the longest chunk that is skipped */
+    png_set_chunk_malloc_max(png, VLM_LIMIT_IMAGE_FILE_BYTES); /* bounds skipped chunks as well */
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-    png_set_option(png, PNG_MAXIMUM_INFLATE_WINDOW, PNG_OPTION_ON); /* as zlib alone would: encoders lie */
+    png_set_option(png, PNG_MAXIMUM_INFLATE_WINDOW, PNG_OPTION_ON); /* headers state it too small */
 }
 
 static void set_key(struct picture *p, int r, int g, int b)
@@ -157,12 +162,13 @@ static void set_key(struct picture *p, int r, int g, int b)
     memcpy(p->key, (uint8_t[3]){r & 255, g & 255, b & 255}, 3);
 }
 
-/* What Pillow's convert("RGB") leaves in info["transparency"]: the reference's processor then puts the
- * picture on white.  Levels are not scaled to 8 bits there, 1 and 16 bit grey become red, and of a
+/* What Pillow's convert("RGB") leaves in info["transparency"]: the reference's processor then puts
+ * the picture on white.  Levels are not scaled to 8 bits there, 1 and 16 bit grey become red, of a
  * palette only one fully transparent entry counts: odd, but what the model is compared with. */
 static void transparent_color(struct picture *p)
 {
-    int depth = png_get_bit_depth(p->png, p->info), type = png_get_color_type(p->png, p->info), n = 0, zeros = 0, at = 0;
+    int depth = png_get_bit_depth(p->png, p->info), type = png_get_color_type(p->png, p->info);
+    int n = 0, zeros = 0, at = 0;
     png_bytep alpha = NULL;
     png_color_16p color = NULL;
     if (png_get_tRNS(p->png, p->info, &alpha, &n, &color) == 0)
@@ -180,8 +186,8 @@ static void transparent_color(struct picture *p)
         if (alpha[i] == 0) {
             zeros++;
             at = i;
-        } else if (alpha[i] != 255 && !(i == n - 1 && alpha[i] == '\n')) { /* its regex's $ allows that */
-            return;
+        } else if (alpha[i] != 255 && !(i == n - 1 && alpha[i] == '\n')) {
+            return; /* Pillow asks a regular expression whose $ allows a last newline */
         }
     }
     if (zeros == 1)
@@ -236,7 +242,8 @@ static void read_pixels(struct picture *p, const struct vlm_image_job *job)
 {
     set_limits(p->png);
     png_read_info(p->png, p->info);
-    if (png_get_image_width(p->png, p->info) != job->width || png_get_image_height(p->png, p->info) != job->height)
+    if (png_get_image_width(p->png, p->info) != job->width ||
+        png_get_image_height(p->png, p->info) != job->height)
         png_error(p->png, "two headers of different sizes");
     set_transforms(p);
     if (png_get_rowbytes(p->png, p->info) > (size_t)job->width * 3)
@@ -319,9 +326,10 @@ static void read_text(png_structp png, png_infop info)
     png_read_info(png, info); /* ends with an error after the text, since nothing follows */
 }
 
-/* The orientation in the text of one chunk, read by a libpng that sees no more than header and chunk. */
-static int text_orientation(bool *no_memory, const vlm_allocator *alloc, const uint8_t *file, struct span chunk,
-                            int (*parse)(char *text, size_t n))
+/* The orientation in the text of one chunk, read by a libpng that sees no more than header and
+ * chunk. */
+static int text_orientation(bool *no_memory, const vlm_allocator *alloc, const uint8_t *file,
+                            struct span chunk, int (*parse)(char *text, size_t n))
 {
     struct stream s = {.alloc = alloc, .in = {{file, IHDR_END}, chunk}};
     png_infop info = NULL;
@@ -336,14 +344,18 @@ static int text_orientation(bool *no_memory, const vlm_allocator *alloc, const u
     int n = 0, found = 0;
     png_get_text(png, info, &text, &n);
     if (n > 0 && text[0].text != NULL)
-        found = parse(text[0].text, text[0].compression >= PNG_ITXT_COMPRESSION_NONE ? text[0].itxt_length
-                                                                                     : text[0].text_length);
+        found = parse(text[0].text, text[0].compression >= PNG_ITXT_COMPRESSION_NONE
+                                        ? text[0].itxt_length
+                                        : text[0].text_length);
     png_destroy_read_struct(&png, &info, NULL);
     *no_memory = *no_memory || s.no_memory;
     return found;
 }
 
-static int parse_xmp(char *text, size_t n) { return vlm_image_xmp_orientation((const uint8_t *)text, n); }
+static int parse_xmp(char *text, size_t n)
+{
+    return vlm_image_xmp_orientation((const uint8_t *)text, n);
+}
 
 static int hex_digit(int c)
 {
@@ -368,8 +380,8 @@ static int parse_raw_profile(char *text, size_t n)
     return vlm_image_exif_orientation(exif, n_digits / 2);
 }
 
-int vlm_image_png_orientation(int *orientation, const vlm_allocator *alloc, const uint8_t *data, size_t n,
-                              vlm_error *err)
+int vlm_image_png_orientation(int *orientation, const vlm_allocator *alloc, const uint8_t *data,
+                              size_t n, vlm_error *err)
 {
     struct sayings found = {0};
     bool no_memory = false;
@@ -389,10 +401,11 @@ int vlm_image_png_orientation(int *orientation, const vlm_allocator *alloc, cons
 
 /* ---- writing ---- */
 
-static void write_picture(png_structp png, png_infop info, const uint8_t *rgb, uint32_t width, uint32_t height)
+static void write_picture(png_structp png, png_infop info, const uint8_t *rgb, uint32_t width,
+                          uint32_t height)
 {
-    png_set_IHDR(png, info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-                 PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_write_info(png, info);
     for (uint32_t y = 0; y < height; y++)
@@ -406,7 +419,8 @@ int vlm_image_png(uint8_t **out, size_t *n, const uint8_t *rgb, uint32_t width, 
     struct vlm_buf buf;
     vlm_buf_init(&buf, alloc, SIZE_MAX);
     struct stream s = {.alloc = alloc, .out = &buf};
-    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, &s, on_error, on_warning, &s, on_malloc, on_free);
+    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, &s, on_error, on_warning, &s,
+                                                on_malloc, on_free);
     png_infop info = png != NULL ? png_create_info_struct(png) : NULL;
     int rc = VLM_OK;
     if (info == NULL) {
@@ -418,7 +432,8 @@ int vlm_image_png(uint8_t **out, size_t *n, const uint8_t *rgb, uint32_t width, 
             write_picture(png, info, rgb, width, height);
         else
             rc = s.no_memory ? vlm_fail_memory(err, buf.n, "a PNG")
-                             : vlm_fail(err, VLM_ERR_ARGUMENT, "writing a PNG of %ux%u: %s", width, height, s.why);
+                             : vlm_fail(err, VLM_ERR_ARGUMENT, "writing a PNG of %ux%u: %s", width,
+                                        height, s.why);
     }
     png_destroy_write_struct(&png, &info);
     if (rc == VLM_OK) {

@@ -1,13 +1,14 @@
 /* resize.c: Pillow's separable resampling of 8-bit RGB, bit for bit (its versions up to 12.0).
  *
  * Along each axis an output sample is a weighted sum of the source samples around its centre.  The
- * weights are doubles, normalised, then rounded to 22 fractional bits; sums are exact integers.  The
- * horizontal pass comes first and is rounded to 8 bits.  libm's sin enters the weights: another last
- * bit of it could matter only where a weight lies at a rounding tie.
+ * weights are doubles, normalised, then rounded to 22 fractional bits; sums are exact integers. The
+ * horizontal pass comes first and is rounded to 8 bits.  libm's sin enters the weights: another
+ * last bit of it could matter only where a weight lies at a rounding tie.
  *
  * Rows flow through a ring: the vertical pass takes its rows as the horizontal pass makes them, so
- * memory is (taps + STRIP) rows whatever the height of the source.  The loops exist in C and, chosen when
- * the processor has it, for AVX2: integer sums, so the results are the same on every machine. */
+ * memory is (taps + STRIP) rows whatever the height of the source.  The loops exist in C and,
+ * chosen when the processor has it, for AVX2: integer sums, so the results are the same on every
+ * machine. */
 #include <math.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@
 #define STRIP 16          /* rows of the horizontal pass taken together */
 #define LANES (3 * STRIP) /* values of one column of a strip */
 
-/* Weights of one axis: output i = sum over t < count[i] of weight[i * taps + t] * source[first[i] + t] */
+/* Weights of one axis: out[i] = sum over t < count[i] of weight[i][t] * source[first[i] + t] */
 struct axis {
     const vlm_allocator *alloc;
     uint32_t n, taps;
@@ -39,7 +40,10 @@ static double sinc(double x)
     return sin(x) / x;
 }
 
-static double lanczos3(double x) { return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0; }
+static double lanczos3(double x)
+{
+    return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
+}
 
 /* Keys' cubic with a = -0.5 */
 static double cubic(double x)
@@ -60,8 +64,10 @@ static void axis_free(struct axis *a)
     vlm_mem_free(a->alloc, a->weight);
 }
 
-/* The weights of output i, in the order of operations of Pillow: any other would round otherwise. */
-static void axis_weigh(struct axis *a, uint32_t i, double *w, uint32_t n_source, enum vlm_resample filter)
+/* The weights of output i, in the order of operations of Pillow: any other would round otherwise.
+ */
+static void axis_weigh(struct axis *a, uint32_t i, double *w, uint32_t n_source,
+                       enum vlm_resample filter)
 {
     double scale = (double)n_source / a->n, stretch = scale < 1.0 ? 1.0 : scale;
     double support = (filter == VLM_RESAMPLE_LANCZOS ? 3.0 : 2.0) * stretch;
@@ -138,7 +144,8 @@ static void across_c(uint8_t *out, const uint8_t *columns, const struct axis *a)
 }
 
 /* One row: out[x] = sum over t < count of k[t] * rows[t][x], x < n. */
-static void down_c(uint8_t *out, const uint8_t *const *rows, const int32_t *k, uint32_t count, size_t n)
+static void down_c(uint8_t *out, const uint8_t *const *rows, const int32_t *k, uint32_t count,
+                   size_t n)
 {
     size_t x = 0;
     for (; x + LANES <= n; x += LANES) {
@@ -181,7 +188,8 @@ AVX2 static inline void six_narrow(uint8_t *p, const __m256i s[6])
     for (int i = 0; i < 6; i++) {
         __m256i v = _mm256_srai_epi32(s[i], FRACTION_BITS);
         __m128i w = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
-        _mm_storel_epi64((__m128i *)(p + 8 * i), _mm_packus_epi16(w, w)); /* both saturate: that is the clamp */
+        _mm_storel_epi64((__m128i *)(p + 8 * i),
+                         _mm_packus_epi16(w, w)); /* both saturate: that is the clamp */
     }
 }
 
@@ -197,7 +205,8 @@ AVX2 static void across_avx2(uint8_t *out, const uint8_t *columns, const struct 
     }
 }
 
-AVX2 static void down_avx2(uint8_t *out, const uint8_t *const *rows, const int32_t *k, uint32_t count, size_t n)
+AVX2 static void down_avx2(uint8_t *out, const uint8_t *const *rows, const int32_t *k,
+                           uint32_t count, size_t n)
 {
     size_t x = 0;
     for (; x + LANES <= n; x += LANES) {
@@ -222,13 +231,14 @@ struct job {
     uint8_t *dst;
     const uint8_t *src;
     uint32_t dw, dh, sw, sh;
-    struct axis h, v; /* n == 0: that size stays */
+    struct axis h, v;         /* n == 0: that size stays */
     uint8_t *columns, *strip; /* [sw][LANES], [dw][LANES] */
     uint8_t *ring;            /* [n_ring][dw][3] */
     const uint8_t **rows;     /* [v.taps] */
     uint32_t n_ring;
     void (*across)(uint8_t *out, const uint8_t *columns, const struct axis *a);
-    void (*down)(uint8_t *out, const uint8_t *const *rows, const int32_t *k, uint32_t count, size_t n);
+    void (*down)(uint8_t *out, const uint8_t *const *rows, const int32_t *k, uint32_t count,
+                 size_t n);
 };
 
 /* Source rows y .. y + n - 1, n <= STRIP, through the horizontal pass; row y + r goes to out[r]. */
@@ -249,7 +259,7 @@ static void strip_across(struct job *j, uint8_t *const *out, uint32_t y, uint32_
 static void run(struct job *j)
 {
     size_t row_bytes = (size_t)j->dw * 3;
-    uint32_t have = j->v.n != 0 ? j->v.first[0] : 0; /* rows below this are through the horizontal pass */
+    uint32_t have = j->v.n != 0 ? j->v.first[0] : 0; /* rows up to here went through pass 1 */
     for (uint32_t y = 0; y < j->dh; y++) {
         uint32_t first = j->v.n != 0 ? j->v.first[y] : y;
         uint32_t count = j->v.n != 0 ? j->v.count[y] : 1;
@@ -267,11 +277,13 @@ static void run(struct job *j)
         for (uint32_t t = 0; t < count; t++)
             j->rows[t] = j->h.n != 0 ? j->ring + (first + t) % j->n_ring * row_bytes
                                      : j->src + (first + t) * row_bytes;
-        j->down(j->dst + y * row_bytes, j->rows, j->v.weight + (size_t)y * j->v.taps, count, row_bytes);
+        j->down(j->dst + y * row_bytes, j->rows, j->v.weight + (size_t)y * j->v.taps, count,
+                row_bytes);
     }
 }
 
-static int prepare(struct job *j, enum vlm_resample filter, const vlm_allocator *alloc, vlm_error *err)
+static int prepare(struct job *j, enum vlm_resample filter, const vlm_allocator *alloc,
+                   vlm_error *err)
 {
     int rc = VLM_OK;
     if (j->sw != j->dw)
@@ -280,10 +292,10 @@ static int prepare(struct job *j, enum vlm_resample filter, const vlm_allocator 
         rc = axis_make(&j->v, j->dh, j->sh, filter, alloc, err);
     if (rc != VLM_OK)
         return rc;
-    size_t bytes = 0;
     if (j->h.n != 0) {
-        bytes = ((size_t)j->sw + j->dw) * LANES;
-        j->columns = vlm_mem_zalloc(alloc, j->sw, LANES); /* a short last strip leaves lanes unset */
+        size_t bytes = ((size_t)j->sw + j->dw) * LANES;
+        /* cleared, because a short last strip leaves lanes as they are */
+        j->columns = vlm_mem_zalloc(alloc, j->sw, LANES);
         j->strip = vlm_mem_alloc(alloc, j->dw, LANES);
         if (j->columns == NULL || j->strip == NULL)
             return vlm_fail_memory(err, bytes, "the strips of a resize");
@@ -318,16 +330,20 @@ static void choose_loops(struct job *j, bool simd)
 }
 
 /* simd: whether the vector loops may be used; the result is the same. */
-int vlm_image_resize_with(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src, uint32_t sw, uint32_t sh,
-                          enum vlm_resample filter, bool simd, const vlm_allocator *alloc, vlm_error *err)
+int vlm_image_resize_with(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src, uint32_t sw,
+                          uint32_t sh, enum vlm_resample filter, bool simd,
+                          const vlm_allocator *alloc, vlm_error *err)
 {
-    const uint32_t side = 4 * VLM_LIMIT_IMAGE_SIDE; /* also: int holds every index and weight count */
-    if (dw == 0 || dh == 0 || sw == 0 || sh == 0 || dw > side || dh > side || sw > side || sh > side)
-        return vlm_fail(err, VLM_ERR_ARGUMENT, "resize from %ux%u to %ux%u: sides of 1 to %u are possible", sw,
-                        sh, dw, dh, side);
+    const uint32_t side =
+        4 * VLM_LIMIT_IMAGE_SIDE; /* also: int holds every index and weight count */
+    if (dw == 0 || dh == 0 || sw == 0 || sh == 0 || dw > side || dh > side || sw > side ||
+        sh > side)
+        return vlm_fail(err, VLM_ERR_ARGUMENT,
+                        "resize from %ux%u to %ux%u: sides of 1 to %u are possible", sw, sh, dw, dh,
+                        side);
     if (filter != VLM_RESAMPLE_LANCZOS && filter != VLM_RESAMPLE_BICUBIC)
-        return vlm_fail(err, VLM_ERR_UNSUPPORTED, "resampling %d: 1 (LANCZOS) and 3 (BICUBIC) are known",
-                        (int)filter);
+        return vlm_fail(err, VLM_ERR_UNSUPPORTED,
+                        "resampling %d: 1 (LANCZOS) and 3 (BICUBIC) are known", (int)filter);
     if (sw == dw && sh == dh) {
         memcpy(dst, src, (size_t)sw * sh * 3);
         return VLM_OK;
@@ -346,8 +362,9 @@ int vlm_image_resize_with(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t 
     return rc;
 }
 
-int vlm_image_resize(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src, uint32_t sw, uint32_t sh,
-                     enum vlm_resample filter, const vlm_allocator *alloc, vlm_error *err)
+int vlm_image_resize(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src, uint32_t sw,
+                     uint32_t sh, enum vlm_resample filter, const vlm_allocator *alloc,
+                     vlm_error *err)
 {
     return vlm_image_resize_with(dst, dw, dh, src, sw, sh, filter, true, alloc, err);
 }

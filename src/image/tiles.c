@@ -1,10 +1,8 @@
 /* tiles.c: from a picture of any size to the frames a tower sees, as the PIL image processor of
- * SmolVLM in transformers 5.23 (Idefics3 has the same) does it; docs/MODEL-smolvlm2.md has the rules.
- * Sizes are computed in doubles in the order of operations of the reference, which decides ties. */
-#include <math.h>
+ * SmolVLM in transformers 5.23 (Idefics3 has the same) does it; docs/MODEL-smolvlm2.md says how.
+ * Sizes are computed in doubles, in the order of operations of the reference: that decides ties. */
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/limits.h"
 #include "image/image.h"
 
@@ -15,21 +13,28 @@ struct size {
     uint32_t w, h;
 };
 
-static uint32_t at_least_1(double v) { return v < 1.0 ? 1 : (uint32_t)v; }
+static uint32_t at_least_1(double v)
+{
+    return v < 1.0 ? 1 : (uint32_t)v;
+}
 static uint32_t even_up(double v)
 {
     uint32_t n = v < 1.0 ? 0 : (uint32_t)v;
     n += n & 1;
     return n == 0 ? 1 : n;
 }
-static uint32_t multiple(uint32_t v, uint32_t tile) { return (v + tile - 1) / tile * tile; }
+static uint32_t multiple(uint32_t v, uint32_t tile)
+{
+    return (v + tile - 1) / tile * tile;
+}
 
-/* The longest edge becomes edge, the other one follows and is made even; then both are brought below
- * MAX_EDGE.  edge is at most 2^20, so nothing overflows. */
+/* The longest edge becomes edge, the other one follows and is made even; then both are brought
+ * below MAX_EDGE.  edge is at most 2^20, so nothing overflows. */
 static struct size step1(uint32_t w, uint32_t h, uint32_t edge)
 {
     double ratio = (double)w / h;
-    struct size s = w >= h ? (struct size){edge, even_up(edge / ratio)} : (struct size){even_up(edge * ratio), edge};
+    struct size s = w >= h ? (struct size){edge, even_up(edge / ratio)}
+                           : (struct size){even_up(edge * ratio), edge};
     ratio = (double)s.w / s.h;
     if (s.w >= s.h && s.w > MAX_EDGE)
         s = (struct size){MAX_EDGE, at_least_1(MAX_EDGE / ratio)};
@@ -55,7 +60,8 @@ static void plan_for_edge(struct vlm_tile_plan *p, uint32_t width, uint32_t heig
 {
     struct size s1 = step1(width, height, edge);
     struct size s2 = split ? step2(s1, tile) : (struct size){tile, tile};
-    *p = (struct vlm_tile_plan){.step1_width = s1.w, .step1_height = s1.h, .width = s2.w, .height = s2.h, .tile = tile};
+    *p = (struct vlm_tile_plan){
+        .step1_width = s1.w, .step1_height = s1.h, .width = s2.w, .height = s2.h, .tile = tile};
     if (s2.w > tile || s2.h > tile) {
         p->rows = s2.h / tile;
         p->cols = s2.w / tile;
@@ -69,23 +75,24 @@ static int check_config(const struct vlm_image_config *c, vlm_error *err)
         return vlm_fail(err, VLM_ERR_LIMIT, "tiles of %u pixels: 1 to %u are possible", c->tile,
                         (unsigned)VLM_LIMIT_TILE_SIDE);
     if (c->longest_edge == 0 || c->longest_edge > (1u << 20))
-        return vlm_fail(err, VLM_ERR_LIMIT, "longest edge of %u pixels: 1 to %u are possible", c->longest_edge,
-                        1u << 20);
+        return vlm_fail(err, VLM_ERR_LIMIT, "longest edge of %u pixels: 1 to %u are possible",
+                        c->longest_edge, 1u << 20);
     return VLM_OK;
 }
 
-/* With max_tiles the longest edge goes down by one tile at a time until the tiles are few enough, but
- * not below one tile; where even that gives more (the even rule can push the other side of an odd
- * tile over it), the picture is not split. */
-int vlm_image_plan(struct vlm_tile_plan *plan, uint32_t width, uint32_t height, const struct vlm_image_config *c,
-                   vlm_error *err)
+/* With max_tiles the longest edge goes down by one tile at a time until the tiles are few enough,
+ * but not below one tile; where even that gives more (the even rule can push the other side of an
+ * odd tile over it), the picture is not split. */
+int vlm_image_plan(struct vlm_tile_plan *plan, uint32_t width, uint32_t height,
+                   const struct vlm_image_config *c, vlm_error *err)
 {
     int rc = check_config(c, err);
     if (rc != VLM_OK)
         return rc;
     if (width == 0 || height == 0 || width > VLM_LIMIT_IMAGE_SIDE || height > VLM_LIMIT_IMAGE_SIDE)
-        return vlm_fail(err, VLM_ERR_LIMIT, "a picture of %ux%u pixels: sides of 1 to %u are possible", width,
-                        height, (unsigned)VLM_LIMIT_IMAGE_SIDE);
+        return vlm_fail(err, VLM_ERR_LIMIT,
+                        "a picture of %ux%u pixels: sides of 1 to %u are possible", width, height,
+                        (unsigned)VLM_LIMIT_IMAGE_SIDE);
     struct vlm_tile_plan p;
     uint32_t edge = c->longest_edge;
     plan_for_edge(&p, width, height, edge, c->tile, c->split);
@@ -97,13 +104,15 @@ int vlm_image_plan(struct vlm_tile_plan *plan, uint32_t width, uint32_t height, 
         plan_for_edge(&p, width, height, edge, c->tile, c->split && !last);
     }
     if (p.n_frames - 1 > VLM_LIMIT_TILES)
-        return vlm_fail(err, VLM_ERR_LIMIT, "a picture of %ux%u pixels makes %ux%u tiles of %u pixels, at most %u are possible",
-                        width, height, p.cols, p.rows, c->tile, (unsigned)VLM_LIMIT_TILES);
+        return vlm_fail(
+            err, VLM_ERR_LIMIT,
+            "a picture of %ux%u pixels makes %ux%u tiles of %u pixels, at most %u are possible",
+            width, height, p.cols, p.rows, c->tile, (unsigned)VLM_LIMIT_TILES);
     *plan = p;
     return VLM_OK;
 }
 
-/* Resizes *pixels (owned unless it is the picture's own) to w x h; the result replaces it. */
+/* A picture on its way through the two resizes; owned is NULL while the pixels are the caller's. */
 struct stage {
     uint8_t *owned;
     const uint8_t *pixels;
@@ -134,7 +143,9 @@ static void cut(uint8_t *out, const uint8_t *pixels, const struct vlm_tile_plan 
     for (uint32_t r = 0; r < p->rows; r++)
         for (uint32_t c = 0; c < p->cols; c++)
             for (uint32_t y = 0; y < p->tile; y++, out += row_bytes)
-                memcpy(out, pixels + (((size_t)r * p->tile + y) * p->width + (size_t)c * p->tile) * 3, row_bytes);
+                memcpy(out,
+                       pixels + (((size_t)r * p->tile + y) * p->width + (size_t)c * p->tile) * 3,
+                       row_bytes);
 }
 
 int vlm_image_tiles(uint8_t *out, const struct vlm_tile_plan *plan, const struct vlm_image *image,
@@ -147,15 +158,16 @@ int vlm_image_tiles(uint8_t *out, const struct vlm_tile_plan *plan, const struct
         rc = stage_resize(&s, plan->width, plan->height, c->resample, alloc, err);
     if (rc == VLM_OK) {
         cut(out, s.pixels, plan);
-        rc = vlm_image_resize(out + (plan->n_frames - 1) * frame_bytes, plan->tile, plan->tile, s.pixels, s.w,
-                              s.h, c->resample, alloc, err);
+        rc = vlm_image_resize(out + (plan->n_frames - 1) * frame_bytes, plan->tile, plan->tile,
+                              s.pixels, s.w, s.h, c->resample, alloc, err);
     }
     vlm_mem_free(alloc, s.owned);
     return rc;
 }
 
 /* float32(x * rescale) with the product in doubles, then (v - mean) / std in fp32. */
-void vlm_image_normalise(float *out, const uint8_t *frame, uint32_t tile, const struct vlm_image_config *c)
+void vlm_image_normalise(float *out, const uint8_t *frame, uint32_t tile,
+                         const struct vlm_image_config *c)
 {
     float table[3][256];
     size_t n = (size_t)tile * tile;
@@ -167,7 +179,8 @@ void vlm_image_normalise(float *out, const uint8_t *frame, uint32_t tile, const 
             out[ch * n + i] = table[ch][frame[3 * i + ch]];
 }
 
-void vlm_image_frame_box(double box[4], const struct vlm_tile_plan *plan, uint32_t i, uint32_t width, uint32_t height)
+void vlm_image_frame_box(double box[4], const struct vlm_tile_plan *plan, uint32_t i,
+                         uint32_t width, uint32_t height)
 {
     if (i >= plan->rows * plan->cols) {
         memcpy(box, (double[4]){0, 0, width, height}, 4 * sizeof *box);

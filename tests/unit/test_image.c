@@ -1,6 +1,6 @@
-/* test_image.c: pictures equal the reference's on every line of tests/data/image/golden.txt, from file
- * bytes to the floats of every frame (see tools/make_image_golden.py); what must be refused is refused
- * in one line; sizes, limits and failing memory. */
+/* test_image.c: pictures equal the reference's on every line of tests/data/image/golden.txt, from
+ * file bytes to the floats of every frame (see tools/make_image_golden.py); what must be refused is
+ * refused in one line; sizes, limits and failing memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,8 +18,8 @@ static uint8_t *pack; /* pictures.bin */
 static size_t n_pack;
 
 /* ---- failing memory ----
- * An allocator that counts, and fails at a chosen call; and, as libjpeg takes its memory with malloc,
- * a malloc that does so too (not under sanitizers, which have their own). */
+ * An allocator that counts, and fails at a chosen call; and, as libjpeg takes its memory with
+ * malloc, a malloc that does so too (not under sanitizers, which have their own). */
 
 struct counter {
     size_t live;
@@ -40,7 +40,8 @@ static void *count_resize(void *ctx, void *p, size_t old_size, size_t new_size)
 }
 
 #if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+    __has_feature(memory_sanitizer)
 #define SANITIZED 1
 #endif
 #endif
@@ -91,7 +92,8 @@ static int free_pack(void **state)
     return 0;
 }
 
-/* A picture of golden.txt by its name; a copy of exactly its bytes, so that sanitizers see its end. */
+/* A picture of golden.txt by its name; a copy of exactly its bytes, so that sanitizers see its end.
+ */
 static uint8_t *file_named(const char *wanted, size_t *n)
 {
     FILE *f = fopen(VLM_TEST_DATA "/image/golden.txt", "r");
@@ -108,9 +110,13 @@ static uint8_t *file_named(const char *wanted, size_t *n)
     return copy;
 }
 
-static const struct vlm_image_config small = {
-    .longest_edge = 64, .tile = 16, .resample = VLM_RESAMPLE_LANCZOS, .split = true, .rescale = 1.0 / 255,
-    .mean = {0.5f, 0.5f, 0.5f}, .std = {0.5f, 0.5f, 0.5f}};
+static const struct vlm_image_config small = {.longest_edge = 64,
+                                              .tile = 16,
+                                              .resample = VLM_RESAMPLE_LANCZOS,
+                                              .split = true,
+                                              .rescale = 1.0 / 255,
+                                              .mean = {0.5f, 0.5f, 0.5f},
+                                              .std = {0.5f, 0.5f, 0.5f}};
 
 static struct vlm_image *grey_ramp(uint32_t w, uint32_t h)
 {
@@ -135,9 +141,11 @@ struct golden {
 static void read_golden(struct golden *g, const char *line)
 {
     unsigned edge, tile, split, resample, clip;
-    assert_int_equal(sscanf(line, "picture %99s %zu %zu %u %u %u %u %u %u %u %64s %u %u %u %64s", g->name, &g->at,
-                            &g->n, &edge, &tile, &split, &resample, &clip, &g->width, &g->height, g->hash, &g->rows,
-                            &g->cols, &g->n_frames, g->sum), 15);
+    assert_int_equal(sscanf(line, "picture %99s %zu %zu %u %u %u %u %u %u %u %64s %u %u %u %64s",
+                            g->name, &g->at, &g->n, &edge, &tile, &split, &resample, &clip,
+                            &g->width, &g->height, g->hash, &g->rows, &g->cols, &g->n_frames,
+                            g->sum),
+                     15);
     g->c = small;
     g->c.longest_edge = edge;
     g->c.tile = tile;
@@ -166,7 +174,8 @@ static const char *compare(const struct golden *g)
     }
     free(file);
     hex(text, image->hash);
-    bool same_size = image->width == g->width && image->height == g->height, same_pixels = strcmp(text, g->hash) == 0;
+    bool same_size = image->width == g->width && image->height == g->height,
+         same_pixels = strcmp(text, g->hash) == 0;
     assert_int_equal(vlm_image_plan(&plan, image->width, image->height, &g->c, &err), VLM_OK);
     size_t n = (size_t)g->c.tile * g->c.tile * 3;
     uint8_t *frames = malloc(n * plan.n_frames);
@@ -182,10 +191,12 @@ static const char *compare(const struct golden *g)
     vlm_image_free(image);
     free(frames);
     free(x);
-    return !same_size ? "its size"
-         : !same_pixels ? "decoded pixels"
-         : plan.rows != g->rows || plan.cols != g->cols || plan.n_frames != g->n_frames ? "rows and columns"
-         : strcmp(text, g->sum) != 0 ? "the floats of its frames" : NULL;
+    return !same_size     ? "its size"
+           : !same_pixels ? "decoded pixels"
+           : plan.rows != g->rows || plan.cols != g->cols || plan.n_frames != g->n_frames
+               ? "rows and columns"
+           : strcmp(text, g->sum) != 0 ? "the floats of its frames"
+                                       : NULL;
 }
 
 static void equals_the_reference(void **state)
@@ -230,10 +241,12 @@ static void refuses_in_one_line(void **state)
     int n = 0;
     while (fgets(line, sizeof line, f) != NULL) {
         size_t at, bytes;
-        if (sscanf(line, "refused %99s %zu %zu %19s %299[^\n]", name, &at, &bytes, status, message) != 5)
+        if (sscanf(line, "refused %99s %zu %zu %19s %299[^\n]", name, &at, &bytes, status,
+                   message) != 5)
             continue;
         int expected = strcmp(status, "unsupported") == 0 ? VLM_ERR_UNSUPPORTED
-                     : strcmp(status, "limit") == 0       ? VLM_ERR_LIMIT : VLM_ERR_FORMAT;
+                       : strcmp(status, "limit") == 0     ? VLM_ERR_LIMIT
+                                                          : VLM_ERR_FORMAT;
         struct counter c = {0};
         vlm_allocator a = {count_resize, &c};
         struct vlm_image *image = NULL;
@@ -242,7 +255,8 @@ static void refuses_in_one_line(void **state)
         memcpy(file, pack + at, bytes);
         int rc = vlm_image_load(&image, &a, file, bytes, name, &err);
         if (rc != expected || strstr(err.message, message) == NULL)
-            print_error("%s: status %d, \"%s\"; expected %d, \"%s\"\n", name, rc, err.message, expected, message);
+            print_error("%s: status %d, \"%s\"; expected %d, \"%s\"\n", name, rc, err.message,
+                        expected, message);
         assert_int_equal(rc, expected);
         assert_int_equal(err.status, expected);
         assert_non_null(strstr(err.message, message));
@@ -257,12 +271,14 @@ static void refuses_in_one_line(void **state)
     assert_true(n >= 45);
 }
 
-/* Every beginning of a file: refused cleanly, or (when only an end marker is missing) the same picture. */
+/* Every beginning of a file: refused cleanly, or (when only an end marker is missing) the same
+ * picture. */
 static void every_cut(void **state)
 {
     (void)state;
-    static const char *const names[] = {"exif-6.jpg", "jpeg-420-p-30.jpg", "jpeg-cmyk-1.jpg", "png-2-8-adam7.png",
-                                        "png-0-16.png", "png-3-4-trns.png", "exif-raw-profile.png", "xmp-packed.png"};
+    static const char *const names[] = {
+        "exif-6.jpg",   "jpeg-420-p-30.jpg", "jpeg-cmyk-1.jpg",      "png-2-8-adam7.png",
+        "png-0-16.png", "png-3-4-trns.png",  "exif-raw-profile.png", "xmp-packed.png"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t n;
         uint8_t *whole = file_named(names[i], &n);
@@ -307,7 +323,8 @@ static void every_small_size(void **state)
             assert_int_equal(p.height, p.rows * 16);
             size_t bytes = (size_t)p.n_frames * 16 * 16 * 3;
             memcpy(frames + bytes, guard, sizeof guard);
-            assert_int_equal(vlm_image_tiles(frames, &p, image, &small, &vlm_mem_system, NULL), VLM_OK);
+            assert_int_equal(vlm_image_tiles(frames, &p, image, &small, &vlm_mem_system, NULL),
+                             VLM_OK);
             assert_memory_equal(frames + bytes, guard, sizeof guard);
             vlm_image_free(image);
         }
@@ -319,7 +336,11 @@ static void frame_boxes(void **state)
     (void)state;
     struct vlm_tile_plan p;
     double box[4], area = 0;
-    assert_int_equal(vlm_image_plan(&p, 1536, 1152, &(struct vlm_image_config){.longest_edge = 1536, .tile = 384, .split = true}, NULL), VLM_OK);
+    assert_int_equal(
+        vlm_image_plan(&p, 1536, 1152,
+                       &(struct vlm_image_config){.longest_edge = 1536, .tile = 384, .split = true},
+                       NULL),
+        VLM_OK);
     assert_int_equal(p.rows, 3);
     assert_int_equal(p.cols, 4);
     for (uint32_t i = 0; i < p.n_frames; i++) {
@@ -333,16 +354,21 @@ static void frame_boxes(void **state)
     assert_true(box[0] == 1500 && box[2] == 750 && box[1] == 2000.0 / 3 && box[3] == 2000.0 / 3);
 }
 
-/* max_tiles: the same plan as with the first longest edge, going down by tiles, that has few enough. */
+/* max_tiles: the same plan as with the first longest edge, going down by tiles, that has few
+ * enough. */
 static void max_tiles(void **state)
 {
     (void)state;
-    const uint32_t sizes[][2] = {{1, 1}, {1536, 1152}, {640, 480}, {100, 3000}, {16384, 1}, {777, 778}, {3024, 4032}};
-    const uint32_t configs[][2] = {{1536, 384}, {2048, 512}, {201, 57}, {81, 27}, {100, 128}, {5000, 700}};
+    const uint32_t sizes[][2] = {{1, 1},     {1536, 1152}, {640, 480},  {100, 3000},
+                                 {16384, 1}, {777, 778},   {3024, 4032}};
+    const uint32_t configs[][2] = {{1536, 384}, {2048, 512}, {201, 57},
+                                   {81, 27},    {100, 128},  {5000, 700}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (size_t k = 0; k < sizeof configs / sizeof *configs; k++)
             for (uint32_t max = 1; max <= 40; max++) {
-                struct vlm_image_config c = {.longest_edge = configs[k][0], .tile = configs[k][1], .split = true,
+                struct vlm_image_config c = {.longest_edge = configs[k][0],
+                                             .tile = configs[k][1],
+                                             .split = true,
                                              .max_tiles = max};
                 struct vlm_tile_plan p, q;
                 assert_int_equal(vlm_image_plan(&p, sizes[s][0], sizes[s][1], &c, NULL), VLM_OK);
@@ -350,7 +376,8 @@ static void max_tiles(void **state)
                 c.max_tiles = 0;
                 uint32_t edge = c.longest_edge;
                 do {
-                    assert_int_equal(vlm_image_plan(&q, sizes[s][0], sizes[s][1], &c, NULL), VLM_OK);
+                    assert_int_equal(vlm_image_plan(&q, sizes[s][0], sizes[s][1], &c, NULL),
+                                     VLM_OK);
                     edge = c.longest_edge > 4096 ? 4096 : c.longest_edge;
                     c.longest_edge = edge > c.tile * 2 ? edge - c.tile : c.tile;
                 } while (q.rows * q.cols > max && edge > c.tile);
@@ -365,7 +392,9 @@ static int plan_status(uint32_t w, uint32_t h, uint32_t edge, uint32_t tile)
 {
     struct vlm_tile_plan p;
     vlm_error err = {0};
-    int rc = vlm_image_plan(&p, w, h, &(struct vlm_image_config){.longest_edge = edge, .tile = tile, .split = true}, &err);
+    int rc = vlm_image_plan(
+        &p, w, h, &(struct vlm_image_config){.longest_edge = edge, .tile = tile, .split = true},
+        &err);
     assert_true(rc == VLM_OK || one_clean_line(err.message));
     return rc;
 }
@@ -387,8 +416,8 @@ static void limits_of_plans(void **state)
     assert_int_equal(plan_status(10, 10, 1u << 20, 512), VLM_OK); /* the reference stops at 4096 */
     assert_int_equal(plan_status(10, 10, (1u << 20) + 1, 512), VLM_ERR_LIMIT);
     assert_true(VLM_LIMIT_TILES == 1024);
-    assert_int_equal(plan_status(10, 10, 320, 10), VLM_OK);         /* 32 x 32 */
-    assert_int_equal(plan_status(10, 10, 330, 10), VLM_ERR_LIMIT);  /* 33 x 33 */
+    assert_int_equal(plan_status(10, 10, 320, 10), VLM_OK);        /* 32 x 32 */
+    assert_int_equal(plan_status(10, 10, 330, 10), VLM_ERR_LIMIT); /* 33 x 33 */
     assert_int_equal(plan_status(10, 10, 1u << 20, 1), VLM_ERR_LIMIT);
 }
 
@@ -432,9 +461,11 @@ static void limits_of_files(void **state)
     struct vlm_image *image = NULL;
     vlm_error err;
     memcpy(file, small_file, n); /* and 32 MiB of trailing data */
-    assert_int_equal(vlm_image_load(&image, &vlm_mem_system, file, limit, "long.png", &err), VLM_OK);
+    assert_int_equal(vlm_image_load(&image, &vlm_mem_system, file, limit, "long.png", &err),
+                     VLM_OK);
     vlm_image_free(image);
-    assert_int_equal(vlm_image_load(&image, &vlm_mem_system, file, limit + 1, "long.png", &err), VLM_ERR_LIMIT);
+    assert_int_equal(vlm_image_load(&image, &vlm_mem_system, file, limit + 1, "long.png", &err),
+                     VLM_ERR_LIMIT);
     assert_non_null(strstr(err.message, "33554433 bytes"));
     free(small_file);
     free(file);
@@ -493,7 +524,9 @@ static void png_comes_back(void **state)
         struct vlm_image *image = grey_ramp(sizes[i][0], sizes[i][1]), *back = NULL;
         uint8_t *png;
         size_t n;
-        assert_int_equal(vlm_image_png(&png, &n, image->rgb, image->width, image->height, &vlm_mem_system, NULL), VLM_OK);
+        assert_int_equal(
+            vlm_image_png(&png, &n, image->rgb, image->width, image->height, &vlm_mem_system, NULL),
+            VLM_OK);
         assert_int_equal(vlm_image_load(&back, &vlm_mem_system, png, n, "back.png", NULL), VLM_OK);
         assert_memory_equal(back->hash, image->hash, 32);
         vlm_mem_free(&vlm_mem_system, png);
@@ -505,7 +538,8 @@ static void png_comes_back(void **state)
 /* ---- failing memory ---- */
 
 /* Loads, tiles and writes a picture, with memory failing at call fail_at of ours or of malloc. */
-static int whole_way(const uint8_t *file, size_t n, struct counter *c, uint8_t sum[32], vlm_error *err)
+static int whole_way(const uint8_t *file, size_t n, struct counter *c, uint8_t sum[32],
+                     vlm_error *err)
 {
     vlm_allocator a = {count_resize, c};
     struct vlm_image *image = NULL;
@@ -529,8 +563,9 @@ static int whole_way(const uint8_t *file, size_t n, struct counter *c, uint8_t s
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    static const char *const names[] = {"exif-6.jpg", "jpeg-cmyk-1.jpg", "jpeg-2x2-11.jpg", "png-2-8-adam7.png",
-                                        "png-0-16.png", "png-3-4-trns.png", "exif-raw-profile.png", "xmp-packed.png"};
+    static const char *const names[] = {
+        "exif-6.jpg",   "jpeg-cmyk-1.jpg",  "jpeg-2x2-11.jpg",      "png-2-8-adam7.png",
+        "png-0-16.png", "png-3-4-trns.png", "exif-raw-profile.png", "xmp-packed.png"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         for (int of_malloc = 0; of_malloc <= MALLOC_FAILS; of_malloc++) {
             size_t n;
@@ -559,11 +594,13 @@ static void every_allocation_may_fail(void **state)
                     break;
             }
             assert_true(of_malloc || failures >= 15);
-            assert_true(!of_malloc || failures >= 5 || names[i][0] == 'p' || names[i][0] == 'x' || i == 6);
+            assert_true(!of_malloc || failures >= 5 || names[i][0] == 'p' || names[i][0] == 'x' ||
+                        i == 6);
             free(file);
         }
     if (!MALLOC_FAILS)
-        print_message("skipped: failing malloc within libjpeg (sanitizers bring their own malloc)\n");
+        print_message(
+            "skipped: failing malloc within libjpeg (sanitizers bring their own malloc)\n");
 }
 
 int main(void)

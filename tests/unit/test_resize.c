@@ -1,5 +1,6 @@
-/* test_resize.c: the resize equals Pillow 12.0.0's on every line of tests/data/image/resize.txt (see
- * tools/make_image_golden.py), with and without vector loops; and its limits, memory and failures. */
+/* test_resize.c: the resize equals Pillow 12.0.0's on every line of tests/data/image/resize.txt
+ * (see tools/make_image_golden.py), with and without vector loops; and its limits, memory and
+ * failures. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,17 +76,22 @@ static void equals_pillow(void **state)
         int filter, kind;
         if (line[0] == '#')
             continue;
-        assert_int_equal(sscanf(line, "%u %u %u %u %d %d %16s", &sw, &sh, &dw, &dh, &filter, &kind, expected), 7);
+        assert_int_equal(
+            sscanf(line, "%u %u %u %u %d %d %16s", &sw, &sh, &dw, &dh, &filter, &kind, expected),
+            7);
         uint8_t *src = malloc((size_t)sw * sh * 3), *dst = malloc((size_t)dw * dh * 3), sum[32];
         fill(src, sw, sh, kind, n);
-        assert_int_equal(vlm_image_resize_with(dst, dw, dh, src, sw, sh, (enum vlm_resample)filter, true,
-                                               &vlm_mem_system, NULL), VLM_OK);
+        assert_int_equal(vlm_image_resize_with(dst, dw, dh, src, sw, sh, (enum vlm_resample)filter,
+                                               true, &vlm_mem_system, NULL),
+                         VLM_OK);
         vlm_sha256_of(sum, dst, (size_t)dw * dh * 3);
         for (int i = 0; i < 8; i++)
             snprintf(got + 2 * i, 3, "%02x", sum[i]);
         uint8_t *plain = malloc((size_t)dw * dh * 3);
-        assert_int_equal(vlm_image_resize_with(plain, dw, dh, src, sw, sh, (enum vlm_resample)filter, false,
-                                               &vlm_mem_system, NULL), VLM_OK);
+        assert_int_equal(vlm_image_resize_with(plain, dw, dh, src, sw, sh,
+                                               (enum vlm_resample)filter, false, &vlm_mem_system,
+                                               NULL),
+                         VLM_OK);
         bool same = memcmp(plain, dst, (size_t)dw * dh * 3) == 0;
         if (!same || strcmp(got, expected) != 0) {
             print_error("line %u%s: %s", n, same ? "" : ", vector loops differ", line);
@@ -107,7 +113,9 @@ static void same_size_is_a_copy(void **state)
     uint8_t src[5 * 4 * 3], dst[sizeof src + 1];
     fill(src, 5, 4, 0, 1);
     dst[sizeof src] = 99;
-    assert_int_equal(vlm_image_resize(dst, 5, 4, src, 5, 4, VLM_RESAMPLE_LANCZOS, &vlm_mem_system, NULL), VLM_OK);
+    assert_int_equal(
+        vlm_image_resize(dst, 5, 4, src, 5, 4, VLM_RESAMPLE_LANCZOS, &vlm_mem_system, NULL),
+        VLM_OK);
     assert_memory_equal(dst, src, sizeof src);
     assert_int_equal(dst[sizeof src], 99);
 }
@@ -122,7 +130,9 @@ static void writes_its_output_only(void **state)
     for (uint32_t w = 1; w <= 40; w++)
         for (uint32_t h = 1; h <= 40; h += 3) {
             memset(buf, 0xA5, sizeof buf);
-            assert_int_equal(vlm_image_resize(buf + 32, w, h, src, 7, 9, VLM_RESAMPLE_BICUBIC, &vlm_mem_system, NULL), VLM_OK);
+            assert_int_equal(vlm_image_resize(buf + 32, w, h, src, 7, 9, VLM_RESAMPLE_BICUBIC,
+                                              &vlm_mem_system, NULL),
+                             VLM_OK);
             assert_memory_equal(buf, guard, 32);
             assert_memory_equal(buf + 32 + (size_t)w * h * 3, guard, 32);
         }
@@ -133,19 +143,22 @@ static void arguments(void **state)
     (void)state;
     uint8_t px[12] = {0};
     vlm_error err;
-    const uint32_t bad[][4] = {{0, 1, 1, 1}, {1, 0, 1, 1}, {1, 1, 0, 1}, {1, 1, 1, 0}, {65537, 1, 1, 1}, {1, 1, 1, 0xFFFFFFFF}};
+    const uint32_t bad[][4] = {{0, 1, 1, 1}, {1, 0, 1, 1},     {1, 1, 0, 1},
+                               {1, 1, 1, 0}, {65537, 1, 1, 1}, {1, 1, 1, 0xFFFFFFFF}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const uint32_t *b = bad[i];
-        assert_int_equal(vlm_image_resize(px, b[0], b[1], px, b[2], b[3], VLM_RESAMPLE_LANCZOS, &vlm_mem_system, &err),
+        assert_int_equal(vlm_image_resize(px, b[0], b[1], px, b[2], b[3], VLM_RESAMPLE_LANCZOS,
+                                          &vlm_mem_system, &err),
                          VLM_ERR_ARGUMENT);
     }
-    assert_int_equal(vlm_image_resize(px, 1, 1, px, 2, 2, (enum vlm_resample)2, &vlm_mem_system, &err),
-                     VLM_ERR_UNSUPPORTED);
+    assert_int_equal(
+        vlm_image_resize(px, 1, 1, px, 2, 2, (enum vlm_resample)2, &vlm_mem_system, &err),
+        VLM_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "resampling 2"));
 }
 
-/* The widest source that the limits allow: rows flow through a ring, so what is taken is far less than
- * the 4096 x 1536 x 3 = 19 MB of a whole intermediate picture. */
+/* The widest source that the limits allow: rows flow through a ring, so what is taken is far less
+ * than the 4096 x 1536 x 3 = 19 MB of a whole intermediate picture. */
 static void memory_is_bounded(void **state)
 {
     (void)state;
@@ -154,7 +167,8 @@ static void memory_is_bounded(void **state)
     struct counter c = {0};
     vlm_allocator a = {count_resize, &c};
     memset(src, 200, (size_t)sw * sh * 3);
-    assert_int_equal(vlm_image_resize(dst, dw, dh, src, sw, sh, VLM_RESAMPLE_LANCZOS, &a, NULL), VLM_OK);
+    assert_int_equal(vlm_image_resize(dst, dw, dh, src, sw, sh, VLM_RESAMPLE_LANCZOS, &a, NULL),
+                     VLM_OK);
     size_t wrong = 0;
     for (size_t i = 0; i < (size_t)dw * dh * 3; i++)
         wrong += dst[i] != 200;
@@ -192,9 +206,9 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_pillow),         cmocka_unit_test(same_size_is_a_copy),
+        cmocka_unit_test(equals_pillow),          cmocka_unit_test(same_size_is_a_copy),
         cmocka_unit_test(writes_its_output_only), cmocka_unit_test(arguments),
-        cmocka_unit_test(memory_is_bounded),     cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(memory_is_bounded),      cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
