@@ -336,8 +336,8 @@ bool vlm_json_u64(uint64_t *out, const struct vlm_json *j)
     return j->n_text > 0;
 }
 
-/* strtod reads the decimal point of the locale, so it is given none: the digits become an integer with
- * an exponent.  767 digits decide the rounding of a double; of what follows only "not zero" matters. */
+/* strtod reads the decimal point of the locale, so it is given none: the digits become an integer
+ * with an exponent.  767 digits decide how a double rounds; of the rest only "not zero" counts. */
 bool vlm_json_double(double *out, const struct vlm_json *j)
 {
     enum { DIGITS = 800 };
@@ -363,8 +363,8 @@ bool vlm_json_double(double *out, const struct vlm_json *j)
     }
     if (n == 0)
         buf[n++] = '0';
-    if (more)
-        buf[n - 1] = (char)(buf[n - 1] | 1); /* below the last digit that counts: any not-zero will do */
+    if (more) /* the last digit lies below those that count: any not-zero will do */
+        buf[n - 1] = (char)(buf[n - 1] | 1);
     if (i < j->n_text) {
         bool down = j->text[++i] == '-';
         for (; i < j->n_text; i++)
@@ -386,15 +386,15 @@ int vlm_json_fail(const struct vlm_json *j, const char *file, vlm_error *err)
 {
     unsigned long long at = (unsigned long long)(j->at - j->begin);
     if (j->what == too_deep)
-        return vlm_fail(err, VLM_ERR_LIMIT, "%s: byte %llu: JSON nested deeper than the limit of %llu", file, at,
-                        (unsigned long long)VLM_LIMIT_JSON_DEPTH);
+        return vlm_fail(err, VLM_ERR_LIMIT, "%s: byte %llu: JSON nested over %llu levels", file,
+                        at, (unsigned long long)VLM_LIMIT_JSON_DEPTH);
     if (j->what == too_long)
-        return vlm_fail(err, VLM_ERR_LIMIT, "%s: byte %llu: JSON string longer than the limit of %llu bytes",
-                        file, at, (unsigned long long)VLM_LIMIT_JSON_STRING_BYTES);
+        return vlm_fail(err, VLM_ERR_LIMIT, "%s: byte %llu: JSON string over %llu bytes", file,
+                        at, (unsigned long long)VLM_LIMIT_JSON_STRING_BYTES);
     struct vlm_quoted q;
     if (j->what == bad_char && j->at < j->end)
-        return vlm_fail(err, VLM_ERR_FORMAT, "%s: byte %llu: unexpected character \"%s\" in JSON", file, at,
-                        vlm_base_quote(&q, j->at, 1));
+        return vlm_fail(err, VLM_ERR_FORMAT, "%s: byte %llu: unexpected character \"%s\" in JSON",
+                        file, at, vlm_base_quote(&q, j->at, 1));
     return vlm_fail(err, VLM_ERR_FORMAT, "%s: byte %llu: %s in JSON", file, at,
                     j->what ? j->what : "unexpected value");
 }
@@ -413,7 +413,8 @@ int vlm_json_check(const void *data, size_t n, const char *file, vlm_error *err)
         if (kind == VLM_JSON_OBJECT)
             members[j.depth] = 0;
         else if (kind == VLM_JSON_KEY && ++members[j.depth] > VLM_LIMIT_JSON_MEMBERS)
-            return vlm_fail(err, VLM_ERR_LIMIT, "%s: byte %llu: JSON object with more than %llu members", file,
-                            (unsigned long long)(j.at - j.begin), (unsigned long long)VLM_LIMIT_JSON_MEMBERS);
+            return vlm_fail(err, VLM_ERR_LIMIT, "%s: byte %llu: JSON object with over %llu members",
+                            file, (unsigned long long)(j.at - j.begin),
+                            (unsigned long long)VLM_LIMIT_JSON_MEMBERS);
     }
 }

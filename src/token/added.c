@@ -1,15 +1,15 @@
 /* added.c: finds added tokens in text; what lies between goes to the pre-tokenizers.
  *
- * At each place the longest token wins and the search goes on behind it, as in the reference.  A plain
- * run (text of a user) is never part of a match: the search sees only what lies between such runs.
- * A place costs a binary search, so no set of tokens makes the whole slower than linear. */
+ * At each place the longest token wins and the search goes on behind it, as in the reference.  A
+ * plain run (text of a user) is never part of a match: the search sees only what lies between such
+ * runs. A place costs a binary search, so no set of tokens makes the whole slower than linear. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "token/internal.h"
 
-/* ---- the sorted set ------------------------------------------------------------------------------- */
+/* ---- the sorted set -------------------------------------------------------------------------- */
 
 static int compare(const char *a, size_t n_a, const char *b, size_t n_b)
 {
@@ -61,15 +61,18 @@ static int32_t predecessor(const struct vlm_token_set *set, const char *s, size_
     return (int32_t)low - 1;
 }
 
-const struct vlm_token_added *vlm_token_set_find(const struct vlm_token_set *set, const char *s, size_t n)
+const struct vlm_token_added *vlm_token_set_find(const struct vlm_token_set *set, const char *s,
+                                                 size_t n)
 {
     int32_t i = predecessor(set, s, n);
-    return i >= 0 && compare(set->tokens[i].s, set->tokens[i].n, s, n) == 0 ? &set->tokens[i] : NULL;
+    return i >= 0 && compare(set->tokens[i].s, set->tokens[i].n, s, n) == 0 ? &set->tokens[i]
+                                                                            : NULL;
 }
 
-/* The longest token that begins s[0..n).  All that sorts between it and s begins with it, so it is the
- * predecessor of s or one of that token's parents. */
-static const struct vlm_token_added *longest(const struct vlm_token_set *set, const char *s, size_t n)
+/* The longest token that begins s[0..n).  All that sorts between it and s begins with it, so it is
+ * the predecessor of s or one of that token's parents. */
+static const struct vlm_token_added *longest(const struct vlm_token_set *set, const char *s,
+                                             size_t n)
 {
     int32_t i = predecessor(set, s, n);
     if (i < 0)
@@ -82,7 +85,7 @@ static const struct vlm_token_added *longest(const struct vlm_token_set *set, co
     return i < 0 ? NULL : &set->tokens[i];
 }
 
-/* ---- the search ----------------------------------------------------------------------------------- */
+/* ---- the search ------------------------------------------------------------------------------ */
 
 struct scan {
     const struct vlm_token_run *r;
@@ -175,10 +178,14 @@ static int between(struct vlm_token_run *r, int phase, size_t begin, size_t end)
                       : vlm_token_run_split(r, 0, r->text + begin, end - begin);
 }
 
-/* Phase 0 looks for the tokens of sets[0] in the text, phase 1 for those of sets[1] in what is left. */
+/* Phase 0 looks for the tokens of sets[0] in the text, phase 1 for those of sets[1] in what is
+ * left. */
 int vlm_token_run_added(struct vlm_token_run *r, int phase, size_t begin, size_t end)
 {
-    struct scan c = {.r = r, .set = &r->t->sets[phase], .at = begin, .end = end,
+    struct scan c = {.r = r,
+                     .set = &r->t->sets[phase],
+                     .at = begin,
+                     .end = end,
                      .next_plain = &r->next_plain[phase]};
     size_t done = begin; /* what lies before has been turned into ids */
     const struct vlm_token_added *match;

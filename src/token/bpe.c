@@ -84,9 +84,10 @@ static int push(struct vlm_token_run *r, uint32_t id)
     return vlm_fail_memory(r->err, r->out->n * sizeof *r->out->data, "token ids");
 }
 
-/* The byte's token, or what stands for a byte without one; false when it gives nothing.  Where users'
- * text is involved a special token (an unk_token often is one) gives nothing either. */
-static bool first_symbol(const struct vlm_token_run *r, unsigned char byte, bool *was_unknown, uint32_t *id)
+/* The byte's token, or what stands for a byte without one; false when it gives nothing.  Where
+ * users' text is involved a special token (an unk_token often is one) gives nothing either. */
+static bool first_symbol(const struct vlm_token_run *r, unsigned char byte, bool *was_unknown,
+                         uint32_t *id)
 {
     const struct vlm_tokenizer *t = r->t;
     int32_t token = t->byte_id[byte];
@@ -188,7 +189,8 @@ static int reserve(struct vlm_token_run *r, size_t n)
     r->symbols = vlm_mem_alloc(alloc, cap, sizeof *r->symbols);
     r->heap = vlm_mem_alloc(alloc, cap, 2 * sizeof *r->heap);
     if (!r->symbols || !r->heap)
-        return vlm_fail_memory(r->err, cap * (sizeof *r->symbols + 2 * sizeof *r->heap), "merging a long word");
+        return vlm_fail_memory(r->err, cap * (sizeof *r->symbols + 2 * sizeof *r->heap),
+                               "merging a long word");
     r->cap_symbols = cap;
     return VLM_OK;
 }

@@ -2,18 +2,17 @@
  *
  *   load.c   tokenizer.json -> struct vlm_tokenizer
  *   added.c  text -> added tokens and what lies between
- *   split.c  what lies between -> pieces (regex.c: patterns from the file; chars.c: Unicode classes)
- *   bpe.c    a piece -> ids
- *   token.c  the functions of token.h
+ *   split.c  what lies between -> pieces (regex.c: patterns from the file; chars.c: Unicode
+ * classes) bpe.c    a piece -> ids token.c  the functions of token.h
  *
- * All text inside the room is valid UTF-8: token.c replaces what is not before the others see it. */
+ * All text inside the room is valid UTF-8: token.c replaces what is not before others see it. */
 #ifndef VLM_TOKEN_INTERNAL_H
 #define VLM_TOKEN_INTERNAL_H
 
 #include "base/limits.h"
 #include "token/token.h"
 
-/* ---- the tokenizer: written by load.c, then constant --------------------------------------------- */
+/* ---- the tokenizer: written by load.c, then constant ----------------------------------------- */
 
 struct vlm_token_entry {
     uint32_t at;     /* its bytes begin at bytes.data + at */
@@ -76,17 +75,17 @@ struct vlm_tokenizer {
     int32_t byte_id[256]; /* -1: not in the vocabulary */
     struct vlm_token_merge *merges;
     size_t n_merges, cap_merges;
-    struct vlm_token_table pairs;    /* (left, right) -> rank */
-    struct vlm_token_table words;    /* bytes -> id, kept only for ignore_merges */
+    struct vlm_token_table pairs; /* (left, right) -> rank */
+    struct vlm_token_table words; /* bytes -> id, kept only for ignore_merges */
     bool ignore_merges, fuse_unk;
-    int32_t unk; /* -1: bytes without a token are dropped */
+    int32_t unk;                  /* -1: bytes without a token are dropped */
     struct vlm_token_set sets[2]; /* added tokens to match first, and those with normalized: true */
     size_t n_added;
     struct vlm_token_step steps[VLM_TOKEN_STEPS];
     size_t n_steps;
 };
 
-/* ---- one call of encode --------------------------------------------------------------------------- */
+/* ---- one call of encode ---------------------------------------------------------------------- */
 
 struct vlm_token_symbol; /* bpe.c */
 struct vlm_token_event;
@@ -112,7 +111,7 @@ int vlm_token_run_split(struct vlm_token_run *r, size_t step, const char *s, siz
 int vlm_token_run_bpe(struct vlm_token_run *r, const char *s, size_t n);
 void vlm_token_run_free(struct vlm_token_run *r); /* frees what the run owns */
 
-/* ---- tables --------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 bool vlm_token_table_init(struct vlm_token_table *table, const vlm_allocator *alloc, size_t n);
 /* Puts a number into the first free slot of a chain; false when the chain is too long. */
@@ -124,9 +123,10 @@ int32_t vlm_token_word(const struct vlm_tokenizer *t, const char *s, size_t n); 
 
 /* Sorts and links a filled set; false when two tokens are the same (*twice). */
 bool vlm_token_set_link(struct vlm_token_set *set, const struct vlm_token_added **twice);
-const struct vlm_token_added *vlm_token_set_find(const struct vlm_token_set *set, const char *s, size_t n);
+const struct vlm_token_added *vlm_token_set_find(const struct vlm_token_set *set, const char *s,
+                                                 size_t n);
 
-/* ---- characters ----------------------------------------------------------------------------------- */
+/* ---- characters ------------------------------------------------------------------------------ */
 
 enum vlm_token_class { VLM_TOKEN_OTHER, VLM_TOKEN_LETTER, VLM_TOKEN_NUMBER, VLM_TOKEN_SPACE };
 enum vlm_token_class vlm_token_class_of(uint32_t cp); /* \p{L}, \p{N}, \s of the reference */
@@ -135,15 +135,16 @@ bool vlm_token_is_word(uint32_t cp);                  /* \w, for single_word */
 uint32_t vlm_token_char_of_byte(unsigned char b);     /* GPT-2's printable form of a byte */
 int vlm_token_byte_of_char(uint32_t cp);              /* and back, or -1 */
 
-/* ---- patterns ------------------------------------------------------------------------------------- */
+/* ---- patterns -------------------------------------------------------------------------------- */
 
 /* literal: the pattern is the text itself.  Errors say why the pattern was refused. */
-int vlm_token_regex_open(struct vlm_token_regex **out, const vlm_allocator *alloc, const char *pattern, size_t n,
-                         bool literal, const char *file, vlm_error *err);
+int vlm_token_regex_open(struct vlm_token_regex **out, const vlm_allocator *alloc,
+                         const char *pattern, size_t n, bool literal, const char *file,
+                         vlm_error *err);
 void vlm_token_regex_close(struct vlm_token_regex *regex);
 /* The first match in s[from..n): 1 and [*begin, *end), 0 for none, or a status. */
-int vlm_token_regex_match(struct vlm_token_run *r, const struct vlm_token_regex *regex, const char *s, size_t n,
-                          size_t from, size_t *begin, size_t *end);
+int vlm_token_regex_match(struct vlm_token_run *r, const struct vlm_token_regex *regex,
+                          const char *s, size_t n, size_t from, size_t *begin, size_t *end);
 void vlm_token_matcher_close(struct vlm_token_matcher *m);
 
 #endif

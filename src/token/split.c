@@ -1,7 +1,8 @@
 /* split.c: text between added tokens -> the pieces that BPE sees.
  *
- * The pre-tokenizers of the file run one inside the other: each hands every piece to the next as soon
- * as it is found, so that nothing is stored.  The depth is that of steps[], at most VLM_TOKEN_STEPS. */
+ * The pre-tokenizers of the file run one inside the other: each hands every piece to the next as
+ * soon as it is found, so that nothing is stored.  The depth is that of steps[], at most
+ * VLM_TOKEN_STEPS. */
 #include "base/utf8.h"
 #include "token/internal.h"
 
@@ -14,7 +15,7 @@ static size_t decode(uint32_t *cp, const char *s, size_t n)
     return vlm_utf8_decode(cp, s, n);
 }
 
-/* ---- the behaviours: what becomes of the matches and of what lies between ------------------------- */
+/* ---- the behaviours: what becomes of the matches and of what lies between -------------------- */
 
 struct joiner {
     struct vlm_token_run *r;
@@ -27,7 +28,8 @@ struct joiner {
 
 static int emit(struct joiner *j, size_t begin, size_t end)
 {
-    return begin == end ? VLM_OK : vlm_token_run_split(j->r, j->next_step, j->s + begin, end - begin);
+    return begin == end ? VLM_OK
+                        : vlm_token_run_split(j->r, j->next_step, j->s + begin, end - begin);
 }
 
 static int flush(struct joiner *j)
@@ -46,10 +48,17 @@ static int join(struct joiner *j, size_t begin, size_t end, bool match)
         if (match)
             return VLM_OK;
         break;
-    case VLM_TOKEN_ISOLATED: break;
-    case VLM_TOKEN_CONTIGUOUS: grows = match == j->pending_match; break;
-    case VLM_TOKEN_WITH_PREVIOUS: grows = match && !j->pending_match; break;
-    case VLM_TOKEN_WITH_NEXT: grows = !match && j->pending_match; break;
+    case VLM_TOKEN_ISOLATED:
+        break;
+    case VLM_TOKEN_CONTIGUOUS:
+        grows = match == j->pending_match;
+        break;
+    case VLM_TOKEN_WITH_PREVIOUS:
+        grows = match && !j->pending_match;
+        break;
+    case VLM_TOKEN_WITH_NEXT:
+        grows = !match && j->pending_match;
+        break;
     }
     j->pending_match = match;
     if (grows && j->pending) {
@@ -89,7 +98,8 @@ static int split_regex(struct joiner *j, const struct vlm_token_step *step, cons
     size_t from = 0, search = 0, begin, end;
     bool any = false;
     int rc = VLM_OK;
-    while (search <= n && (rc = vlm_token_regex_match(j->r, step->regex, s, n, search, &begin, &end)) > 0) {
+    while (search <= n &&
+           (rc = vlm_token_regex_match(j->r, step->regex, s, n, search, &begin, &end)) > 0) {
         rc = VLM_OK;
         if (begin == end && any && end == from) {
             uint32_t cp;
@@ -110,7 +120,7 @@ static int split_regex(struct joiner *j, const struct vlm_token_step *step, cons
     return rc == VLM_OK ? flush(j) : rc;
 }
 
-/* ---- GPT-2's pattern, by hand --------------------------------------------------------------------
+/* ---- GPT-2's pattern, by hand -------------------------------------------------------------------
  * 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
  * Every character begins some match, and each match is found by looking at most one character
  * beyond it, so the whole is linear. */
@@ -123,7 +133,10 @@ static size_t contraction(const char *s, size_t n)
         return 2;
     if (n < 3)
         return 0;
-    return (s[1] == 'r' && s[2] == 'e') || (s[1] == 'v' && s[2] == 'e') || (s[1] == 'l' && s[2] == 'l') ? 3 : 0;
+    return (s[1] == 'r' && s[2] == 'e') || (s[1] == 'v' && s[2] == 'e') ||
+                   (s[1] == 'l' && s[2] == 'l')
+               ? 3
+               : 0;
 }
 
 static size_t gpt2_match(const char *s, size_t n)
@@ -148,11 +161,13 @@ static size_t gpt2_match(const char *s, size_t n)
             break;
         last = at;
     }
-    /* A run of white space leaves its last character to what follows, unless that is all there is. */
+    /* A run of white space leaves its last character to what follows, unless that is all there is.
+     */
     return class == VLM_TOKEN_SPACE && at < n && last > 0 ? last : at;
 }
 
-static int split_bytes(struct vlm_token_run *r, const struct vlm_token_step *step, const char *s, size_t n)
+static int split_bytes(struct vlm_token_run *r, const struct vlm_token_step *step, const char *s,
+                       size_t n)
 {
     if (step->prefix_space && *s != ' ') {
         vlm_buf_clear(&r->prefixed);
@@ -174,9 +189,12 @@ int vlm_token_run_split(struct vlm_token_run *r, size_t step, const char *s, siz
     const struct vlm_token_step *p = &r->t->steps[step];
     struct joiner j = {.r = r, .next_step = step + 1, .s = s, .behavior = p->behavior};
     switch (p->kind) {
-    case VLM_TOKEN_DIGITS: return split_digits(&j, s, n);
-    case VLM_TOKEN_SPLIT: return split_regex(&j, p, s, n);
-    case VLM_TOKEN_BYTE_LEVEL: break;
+    case VLM_TOKEN_DIGITS:
+        return split_digits(&j, s, n);
+    case VLM_TOKEN_SPLIT:
+        return split_regex(&j, p, s, n);
+    case VLM_TOKEN_BYTE_LEVEL:
+        break;
     }
     return split_bytes(r, p, s, n);
 }

@@ -28,7 +28,7 @@ bool vlm_ids_push(struct vlm_ids *ids, int32_t id)
     return true;
 }
 
-/* ---- encode --------------------------------------------------------------------------------------- */
+/* ---- encode ---------------------------------------------------------------------------------- */
 
 static const char replacement[] = "\xEF\xBF\xBD";
 
@@ -48,8 +48,8 @@ static bool append_repaired(struct vlm_buf *out, const char *s, size_t n)
     return vlm_buf_append(out, s + good, n - good);
 }
 
-/* Text and plain runs of a call whose text is not valid UTF-8: a character is plain if a byte of what
- * it stands for was. */
+/* Text and plain runs of a call whose text is not valid UTF-8: a character is plain if a byte of
+ * what it stands for was. */
 struct repaired {
     struct vlm_buf text;
     struct vlm_span *plain;
@@ -66,7 +66,8 @@ static bool repair(struct repaired *x, const vlm_allocator *alloc, const char *s
         uint32_t cp;
         used = vlm_utf8_decode(&cp, s + at, n - at);
         size_t from = x->text.n;
-        if (!(cp == VLM_UTF8_BAD ? vlm_buf_append(&x->text, replacement, 3) : vlm_buf_append(&x->text, s + at, used)))
+        if (!(cp == VLM_UTF8_BAD ? vlm_buf_append(&x->text, replacement, 3)
+                                 : vlm_buf_append(&x->text, s + at, used)))
             return false;
         for (; next_begin < n_plain && plain[next_begin].begin < at + used; next_begin++)
             x->plain[next_begin].begin = from;
@@ -87,7 +88,12 @@ void vlm_token_run_free(struct vlm_token_run *r)
 static int run_valid(struct vlm_ids *out, const struct vlm_tokenizer *t, const char *text, size_t n,
                      const struct vlm_span *plain, size_t n_plain, vlm_error *err)
 {
-    struct vlm_token_run r = {.t = t, .out = out, .err = err, .text = text, .n_text = n, .plain = plain,
+    struct vlm_token_run r = {.t = t,
+                              .out = out,
+                              .err = err,
+                              .text = text,
+                              .n_text = n,
+                              .plain = plain,
                               .n_plain = n_plain};
     vlm_buf_init(&r.prefixed, t->alloc, SIZE_MAX / 2);
     int rc = vlm_token_run_added(&r, 0, 0, n);
@@ -96,7 +102,8 @@ static int run_valid(struct vlm_ids *out, const struct vlm_tokenizer *t, const c
 }
 
 /* Copies the runs that are not empty; false when they are not ascending or leave the text. */
-static bool take_plain(struct vlm_span *to, size_t *n_to, const struct vlm_span *plain, size_t n_plain, size_t n_text)
+static bool take_plain(struct vlm_span *to, size_t *n_to, const struct vlm_span *plain,
+                       size_t n_plain, size_t n_text)
 {
     size_t last = 0;
     *n_to = 0;
@@ -110,8 +117,8 @@ static bool take_plain(struct vlm_span *to, size_t *n_to, const struct vlm_span 
     return true;
 }
 
-static int encode(struct vlm_ids *out, const struct vlm_tokenizer *t, const char *text, size_t n_text,
-                  const struct vlm_span *plain, size_t n_plain, vlm_error *err)
+static int encode(struct vlm_ids *out, const struct vlm_tokenizer *t, const char *text,
+                  size_t n_text, const struct vlm_span *plain, size_t n_plain, vlm_error *err)
 {
     if (vlm_utf8_valid(text, n_text))
         return run_valid(out, t, text, n_text, plain, n_plain, err);
@@ -129,24 +136,26 @@ int vlm_token_encode(struct vlm_ids *out, const vlm_tokenizer *t, const char *te
                      const struct vlm_span *plain, size_t n_plain, vlm_error *err)
 {
     if (n_text > VLM_LIMIT_TEXT_BYTES)
-        return vlm_fail(err, VLM_ERR_LIMIT, "text of %zu bytes, at most %llu can be tokenised", n_text,
-                        (unsigned long long)VLM_LIMIT_TEXT_BYTES);
+        return vlm_fail(err, VLM_ERR_LIMIT, "text of %zu bytes, at most %llu can be tokenised",
+                        n_text, (unsigned long long)VLM_LIMIT_TEXT_BYTES);
     struct vlm_span *runs = vlm_mem_alloc(t->alloc, n_plain, sizeof *runs);
     size_t n_runs, n_before = out->n;
     if (!runs)
         return vlm_fail_memory(err, n_plain, "plain runs of a text");
-    int rc = take_plain(runs, &n_runs, plain, n_plain, n_text)
-                 ? encode(out, t, n_text ? text : "", n_text, runs, n_runs, err)
-                 : vlm_fail(err, VLM_ERR_ARGUMENT, "plain runs must be ascending and within the text");
+    int rc =
+        take_plain(runs, &n_runs, plain, n_plain, n_text)
+            ? encode(out, t, n_text ? text : "", n_text, runs, n_runs, err)
+            : vlm_fail(err, VLM_ERR_ARGUMENT, "plain runs must be ascending and within the text");
     vlm_mem_free(t->alloc, runs);
     if (rc < 0)
         out->n = n_before;
     return rc;
 }
 
-/* ---- decode --------------------------------------------------------------------------------------- */
+/* ---- decode ---------------------------------------------------------------------------------- */
 
-bool vlm_token_bytes(const vlm_tokenizer *t, int32_t id, const char **bytes, size_t *n, bool *special)
+bool vlm_token_bytes(const vlm_tokenizer *t, int32_t id, const char **bytes, size_t *n,
+                     bool *special)
 {
     if (id < 0 || (size_t)id >= t->n_entries || !t->entries[id].used)
         return false;
@@ -157,8 +166,8 @@ bool vlm_token_bytes(const vlm_tokenizer *t, int32_t id, const char **bytes, siz
     return true;
 }
 
-int vlm_token_decode(struct vlm_buf *out, const vlm_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
-                     vlm_error *err)
+int vlm_token_decode(struct vlm_buf *out, const vlm_tokenizer *t, const int32_t *ids, size_t n,
+                     bool skip_special, vlm_error *err)
 {
     struct vlm_buf raw;
     vlm_buf_init(&raw, t->alloc, SIZE_MAX / 2);
@@ -188,5 +197,11 @@ int32_t vlm_token_find(const vlm_tokenizer *t, const char *text)
     return -1;
 }
 
-size_t vlm_token_count(const vlm_tokenizer *t) { return t->n_entries; }
-size_t vlm_token_added(const vlm_tokenizer *t) { return t->n_added; }
+size_t vlm_token_count(const vlm_tokenizer *t)
+{
+    return t->n_entries;
+}
+size_t vlm_token_added(const vlm_tokenizer *t)
+{
+    return t->n_added;
+}

@@ -1,4 +1,5 @@
-/* Any bytes through the JSON reader: what it hands out lies within the bytes and is what it claims. */
+/* Any bytes through the JSON reader: what it hands out lies within the bytes and is what it claims.
+ */
 #include <stdlib.h>
 #include <string.h>
 

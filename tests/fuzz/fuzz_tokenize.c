@@ -1,5 +1,5 @@
-/* Any text, any plain runs, through a tokenizer that knows all bytes: decoding gives the text back, and
- * plain bytes never become part of a special token. */
+/* Any text, any plain runs, through a tokenizer that knows all bytes: decoding gives the text back,
+ * and plain bytes never become part of a special token. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,24 +18,31 @@ static void check(bool ok)
 /* 256 bytes, a few merges, three added tokens. */
 static vlm_tokenizer *make(void)
 {
-    static const char *const merges[] = {"a b", "ab ab", "\xc4\xa0 a", "\xc4\xa0 \xc4\xa0", "< i", "<i m", "a a", "aa aa"};
+    static const char *const merges[] = {"a b", "ab ab", "\xc4\xa0 a", "\xc4\xa0 \xc4\xa0",
+                                         "< i", "<i m",  "a a",        "aa aa"};
     struct vlm_buf b;
     vlm_tokenizer *t;
     vlm_error err;
     char line[128];
     vlm_buf_init(&b, &vlm_mem_system, 100000);
-    vlm_buf_puts(&b, "{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":["
-                     "{\"type\":\"Digits\",\"individual_digits\":true},{\"type\":\"ByteLevel\",\"add_prefix_space\":false}]},"
-                     "\"added_tokens\":[{\"id\":300,\"content\":\"<im>\",\"special\":true},{\"id\":301,\"content\":\"<image>\","
-                     "\"special\":true},{\"id\":302,\"content\":\"</\",\"normalized\":true,\"special\":true}],\"model\":{\"vocab\":{");
-    for (unsigned i = 0, extra = 0; i < 256; i++) { /* the printable form of byte i; " and \ escaped */
+    vlm_buf_puts(&b, "{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":"
+                     "\"Sequence\",\"pretokenizers\":["
+                     "{\"type\":\"Digits\",\"individual_digits\":true},{\"type\":\"ByteLevel\","
+                     "\"add_prefix_space\":false}]},"
+                     "\"added_tokens\":[{\"id\":300,\"content\":\"<im>\",\"special\":true},{\"id\":"
+                     "301,\"content\":\"<image>\","
+                     "\"special\":true},{\"id\":302,\"content\":\"</"
+                     "\",\"normalized\":true,\"special\":true}],\"model\":{\"vocab\":{");
+    for (unsigned i = 0, extra = 0; i < 256;
+         i++) { /* the printable form of byte i; " and \ escaped */
         bool self = (i > 32 && i < 127) || (i > 160 && i != 173);
         snprintf(line, sizeof line, "\"\\u%04x\":%u,", self ? i : 256 + extra++, i);
         vlm_buf_puts(&b, line);
     }
     for (unsigned i = 0; i < sizeof merges / sizeof merges[0]; i++) {
         const char *space = strchr(merges[i], ' ');
-        snprintf(line, sizeof line, "%s\"%.*s%s\":%u", i ? "," : "", (int)(space - merges[i]), merges[i], space + 1, 256 + i);
+        snprintf(line, sizeof line, "%s\"%.*s%s\":%u", i ? "," : "", (int)(space - merges[i]),
+                 merges[i], space + 1, 256 + i);
         vlm_buf_puts(&b, line);
     }
     vlm_buf_puts(&b, "},\"merges\":[");

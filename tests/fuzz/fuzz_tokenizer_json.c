@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void use(const vlm_tokenizer *t)
 {
-    static const char text[] = "ab <x>abab 12 \xff hello  world'll <y> \xe4\xb8\xad\n\n aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab";
+    static const char text[] = "ab <x>abab 12 \xff hello  world'll <y> \xe4\xb8\xad\n\n "
+                               "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab";
     static const struct vlm_span plain = {3, 5};
     struct vlm_ids ids;
     struct vlm_buf back;

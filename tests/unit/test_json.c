@@ -30,21 +30,71 @@ static const char *events(const char *json, size_t n, struct vlm_json *j)
 static void test_documents(void **state)
 {
     (void)state;
-    static const struct { const char *json, *events; } cases[] = {
-        { "{}", "{}$" }, { " [ ] \n", "[]$" }, { "0", "n$" }, { "\"\"", "s$" }, { "null", "0$" },
-        { "true", "t$" }, { "false", "f$" }, { "-0.5e+10", "n$" }, { "1E9", "n$" }, { "-1", "n$" },
-        { "{\"a\":1,\"b\":[true,{\"c\":\"d\"},null]}", "{knk[t{ks}0]}$" },
-        { "[[[]],[]]", "[[[]][]]$" }, { "[1,2 ,\t3]", "[nnn]$" }, { "\"\\u00e9\\n\xc3\xa9\"", "s$" },
+    static const struct {
+        const char *json, *events;
+    } cases[] = {
+        {"{}", "{}$"},
+        {" [ ] \n", "[]$"},
+        {"0", "n$"},
+        {"\"\"", "s$"},
+        {"null", "0$"},
+        {"true", "t$"},
+        {"false", "f$"},
+        {"-0.5e+10", "n$"},
+        {"1E9", "n$"},
+        {"-1", "n$"},
+        {"{\"a\":1,\"b\":[true,{\"c\":\"d\"},null]}", "{knk[t{ks}0]}$"},
+        {"[[[]],[]]", "[[[]][]]$"},
+        {"[1,2 ,\t3]", "[nnn]$"},
+        {"\"\\u00e9\\n\xc3\xa9\"", "s$"},
         /* refused */
-        { "", "!" }, { " ", "!" }, { "{", "{!" }, { "[", "[!" }, { "[1", "[n!" }, { "[1,", "[n!" },
-        { "[1,]", "[n!" }, { "[,1]", "[!" }, { "{\"a\"}", "{k!" }, { "{\"a\":}", "{k!" },
-        { "{\"a\":1,}", "{kn!" }, { "{,}", "{!" }, { "{1:2}", "{!" }, { "{\"a\":1 \"b\":2}", "{kn!" },
-        { "[1 2]", "[n!" }, { "[1}", "[n!" }, { "{]", "{!" }, { "]", "!" }, { "1 2", "n!" }, { "{}x", "{}!" },
-        { "01", "n!" }, { "-", "!" }, { "+1", "!" }, { ".5", "!" }, { "1.", "!" }, { "1e", "!" }, { "1e+", "!" },
-        { "- 1", "!" }, { "NaN", "!" }, { "Infinity", "!" }, { "nul", "!" }, { "True", "!" }, { "'a'", "!" },
-        { "\"", "!" }, { "\"\\", "!" }, { "\"\\\"", "!" }, { "\"\\x\"", "!" }, { "\"\\u12g4\"", "!" },
-        { "\"\\u12", "!" }, { "\"\n\"", "!" }, { "\"\t\"", "!" }, { "\"\x01\"", "!" }, { "\"\xff\"", "!" },
-        { "\"\xed\xa0\x80\"", "!" }, { "\"\xc0\x80\"", "!" }, { "\xef\xbb\xbf{}", "!" }, { "/**/1", "!" },
+        {"", "!"},
+        {" ", "!"},
+        {"{", "{!"},
+        {"[", "[!"},
+        {"[1", "[n!"},
+        {"[1,", "[n!"},
+        {"[1,]", "[n!"},
+        {"[,1]", "[!"},
+        {"{\"a\"}", "{k!"},
+        {"{\"a\":}", "{k!"},
+        {"{\"a\":1,}", "{kn!"},
+        {"{,}", "{!"},
+        {"{1:2}", "{!"},
+        {"{\"a\":1 \"b\":2}", "{kn!"},
+        {"[1 2]", "[n!"},
+        {"[1}", "[n!"},
+        {"{]", "{!"},
+        {"]", "!"},
+        {"1 2", "n!"},
+        {"{}x", "{}!"},
+        {"01", "n!"},
+        {"-", "!"},
+        {"+1", "!"},
+        {".5", "!"},
+        {"1.", "!"},
+        {"1e", "!"},
+        {"1e+", "!"},
+        {"- 1", "!"},
+        {"NaN", "!"},
+        {"Infinity", "!"},
+        {"nul", "!"},
+        {"True", "!"},
+        {"'a'", "!"},
+        {"\"", "!"},
+        {"\"\\", "!"},
+        {"\"\\\"", "!"},
+        {"\"\\x\"", "!"},
+        {"\"\\u12g4\"", "!"},
+        {"\"\\u12", "!"},
+        {"\"\n\"", "!"},
+        {"\"\t\"", "!"},
+        {"\"\x01\"", "!"},
+        {"\"\xff\"", "!"},
+        {"\"\xed\xa0\x80\"", "!"},
+        {"\"\xc0\x80\"", "!"},
+        {"\xef\xbb\xbf{}", "!"},
+        {"/**/1", "!"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct vlm_json j;
@@ -80,16 +130,19 @@ static void test_errors_stay(void **state)
 static void test_strings(void **state)
 {
     (void)state;
-    static const struct { const char *json, *text; } cases[] = {
-        { "\"plain\"", "plain" },
-        { "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t" },
-        { "\"\\u0041\\u00E9\\u4e2d\"", "A\xc3\xa9\xe4\xb8\xad" },
-        { "\"\\ud83d\\ude00!\"", "\xf0\x9f\x98\x80!" },
-        { "\"\\ud83d\"", "\xef\xbf\xbd" },
-        { "\"\\ud83dx\"", "\xef\xbf\xbdx" },
-        { "\"\\ude00\\ud83d\"", "\xef\xbf\xbd\xef\xbf\xbd" },
-        { "\"\\ud83d\\u0041\"", "\xef\xbf\xbd" "A" },
-        { "\"\\ud83d\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80" },
+    static const struct {
+        const char *json, *text;
+    } cases[] = {
+        {"\"plain\"", "plain"},
+        {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t"},
+        {"\"\\u0041\\u00E9\\u4e2d\"", "A\xc3\xa9\xe4\xb8\xad"},
+        {"\"\\ud83d\\ude00!\"", "\xf0\x9f\x98\x80!"},
+        {"\"\\ud83d\"", "\xef\xbf\xbd"},
+        {"\"\\ud83dx\"", "\xef\xbf\xbdx"},
+        {"\"\\ude00\\ud83d\"", "\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\"\\ud83d\\u0041\"", "\xef\xbf\xbd"
+                               "A"},
+        {"\"\\ud83d\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct vlm_json j;
@@ -120,9 +173,23 @@ static void test_doubles(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "0", "-0.0", "1", "0.1", "1e-5", "1.0e-05", "273768.0", "0.00392156862745098", "123456789012345678901234567890",
-        "4.9e-324", "2.4703282292062327208e-324", "1.7976931348623157e308", "2.2250738585072011e-308", "1e-400",
-        "9007199254740993", "9007199254740993.00000000000000000000000000000001", "0.000000000000000000001e21",
+        "0",
+        "-0.0",
+        "1",
+        "0.1",
+        "1e-5",
+        "1.0e-05",
+        "273768.0",
+        "0.00392156862745098",
+        "123456789012345678901234567890",
+        "4.9e-324",
+        "2.4703282292062327208e-324",
+        "1.7976931348623157e308",
+        "2.2250738585072011e-308",
+        "1e-400",
+        "9007199254740993",
+        "9007199254740993.00000000000000000000000000000001",
+        "0.000000000000000000001e21",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         double want = strtod(texts[i], NULL), got = 7;
@@ -136,7 +203,7 @@ static void test_doubles(void **state)
     assert_true(d == 0);
     assert_true(read_double(&d, "0e99999999999999999999999"));
     assert_true(d == 0);
-    struct vlm_rng rng = { 1, 2, 0 };
+    struct vlm_rng rng = {1, 2, 0};
     for (int i = 0; i < 20000; i++) { /* every bit pattern prints and reads back */
         uint64_t u = (uint64_t)vlm_rng_u32(&rng) << 32 | vlm_rng_u32(&rng);
         double want;
@@ -188,10 +255,20 @@ static void test_double_in_a_comma_locale(void **state)
 static void test_integers(void **state)
 {
     (void)state;
-    static const struct { const char *text; bool ok; uint64_t value; } cases[] = {
-        { "0", true, 0 }, { "42", true, 42 }, { "18446744073709551615", true, UINT64_MAX },
-        { "18446744073709551616", false, 0 }, { "99999999999999999999", false, 0 }, { "-1", false, 0 },
-        { "-0", false, 0 }, { "1.0", false, 0 }, { "1e3", false, 0 },
+    static const struct {
+        const char *text;
+        bool ok;
+        uint64_t value;
+    } cases[] = {
+        {"0", true, 0},
+        {"42", true, 42},
+        {"18446744073709551615", true, UINT64_MAX},
+        {"18446744073709551616", false, 0},
+        {"99999999999999999999", false, 0},
+        {"-1", false, 0},
+        {"-0", false, 0},
+        {"1.0", false, 0},
+        {"1e3", false, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct vlm_json j;
@@ -206,12 +283,13 @@ static void test_integers(void **state)
 static void test_skip(void **state)
 {
     (void)state;
-    static const char json[] = "{\"a\":{\"x\":[1,{}]},\"b\":2,\"c\":[[3],4],\"d\":\"e\",\"f\":[5,6]}";
+    static const char json[] =
+        "{\"a\":{\"x\":[1,{}]},\"b\":2,\"c\":[[3],4],\"d\":\"e\",\"f\":[5,6]}";
     struct vlm_json j;
     vlm_json_init(&j, json, strlen(json));
     assert_int_equal(vlm_json_next(&j), VLM_JSON_OBJECT);
     for (const char *key = "abc"; *key; key++) { /* behind a key */
-        char name[2] = { *key, 0 };
+        char name[2] = {*key, 0};
         assert_int_equal(vlm_json_next(&j), VLM_JSON_KEY);
         assert_true(vlm_json_equals(&j, name));
         assert_true(vlm_json_skip(&j));
@@ -311,7 +389,8 @@ static void test_string_limit(void **state)
 static void test_damage(void **state)
 {
     (void)state;
-    static const char json[] = "{\"a\\u00e9\":[1.5e-3,true,{\"b\":null}],\"\xc3\xa9\":\"\\ud83d\\ude00\",\"z\":-0}";
+    static const char json[] =
+        "{\"a\\u00e9\":[1.5e-3,true,{\"b\":null}],\"\xc3\xa9\":\"\\ud83d\\ude00\",\"z\":-0}";
     size_t n = strlen(json);
     for (size_t cut = 0; cut < n; cut++) {
         char *s = malloc(cut + 1); /* exact size: the sanitizer sees a read beyond it */
@@ -337,11 +416,19 @@ static void test_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_documents), cmocka_unit_test(test_nul_bytes), cmocka_unit_test(test_errors_stay),
-        cmocka_unit_test(test_strings), cmocka_unit_test(test_doubles), cmocka_unit_test(test_long_numbers),
-        cmocka_unit_test(test_double_in_a_comma_locale), cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_skip), cmocka_unit_test(test_depth), cmocka_unit_test(test_members),
-        cmocka_unit_test(test_string_limit), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_documents),
+        cmocka_unit_test(test_nul_bytes),
+        cmocka_unit_test(test_errors_stay),
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_doubles),
+        cmocka_unit_test(test_long_numbers),
+        cmocka_unit_test(test_double_in_a_comma_locale),
+        cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_skip),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_members),
+        cmocka_unit_test(test_string_limit),
+        cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The tokenizer against the reference (tools/make_token_golden.py), and what it must refuse or survive. */
+/* The tokenizer against the reference (tools/make_token_golden.py), and what it must refuse or
+ * survive. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,10 +25,12 @@ static const vlm_allocator *const mem = &vlm_mem_system;
 #define VOCAB "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2}"
 #define MODEL VOCAB ",\"merges\":[[\"a\",\"b\"]]"
 #define ADDED(list) FILE_OF("\"added_tokens\":[" list "],", PRE, MODEL)
-#define SPLIT(pattern) "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" pattern \
-    "\"},\"behavior\":\"Isolated\",\"invert\":false}," PRE "]}"
+#define SPLIT(pattern)                                                                             \
+    "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":"        \
+    "\"" pattern "\"},\"behavior\":\"Isolated\",\"invert\":false}," PRE "]}"
 
-/* ---- help ----------------------------------------------------------------------------------------- */
+/* ---- help
+ * ----------------------------------------------------------------------------------------- */
 
 static vlm_tokenizer *smol; /* opened once by the group */
 
@@ -59,8 +62,8 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct vlm_ids encode(const vlm_tokenizer *t, const char *s, size_t n, const struct vlm_span *plain,
-                             size_t n_plain)
+static struct vlm_ids encode(const vlm_tokenizer *t, const char *s, size_t n,
+                             const struct vlm_span *plain, size_t n_plain)
 {
     struct vlm_ids ids;
     vlm_error err;
@@ -81,7 +84,10 @@ static struct vlm_buf decode(const vlm_tokenizer *t, const struct vlm_ids *ids, 
 }
 
 /* Processor time: other programs on the machine do not count. */
-static double now_ms(void) { return (double)clock() * 1000 / CLOCKS_PER_SEC; }
+static double now_ms(void)
+{
+    return (double)clock() * 1000 / CLOCKS_PER_SEC;
+}
 
 /* Readers for the golden files: j stands before the value. */
 static struct vlm_buf read_text(struct vlm_json *j)
@@ -114,7 +120,8 @@ static bool read_ids(struct vlm_ids *ids, struct vlm_json *j)
 
 static void assert_ids(const char *text, const struct vlm_ids *got, const struct vlm_ids *want)
 {
-    bool same = got->n == want->n && (got->n == 0 || memcmp(got->data, want->data, got->n * sizeof *got->data) == 0);
+    bool same = got->n == want->n &&
+                (got->n == 0 || memcmp(got->data, want->data, got->n * sizeof *got->data) == 0);
     if (same)
         return;
     print_error("text: %s\ngot: ", text);
@@ -127,8 +134,8 @@ static void assert_ids(const char *text, const struct vlm_ids *got, const struct
     fail();
 }
 
-static void check_encode(const vlm_tokenizer *t, const char *text, size_t n, const struct vlm_span *plain,
-                         size_t n_plain, const struct vlm_ids *want)
+static void check_encode(const vlm_tokenizer *t, const char *text, size_t n,
+                         const struct vlm_span *plain, size_t n_plain, const struct vlm_ids *want)
 {
     char *exact = malloc(n ? n : 1); /* the sanitizer sees a read beyond the end */
     assert_non_null(exact);
@@ -158,7 +165,8 @@ static size_t each_line(const char *name, void (*fn)(struct vlm_json *line))
     return n;
 }
 
-/* ---- the reference -------------------------------------------------------------------------------- */
+/* ---- the reference
+ * -------------------------------------------------------------------------------- */
 
 static void golden_line(struct vlm_json *j)
 {
@@ -300,12 +308,13 @@ static void test_independent_cases(void **state)
     vlm_map_close(&m, mem);
 }
 
-/* The class of every code point, one byte each, has the hash of what tokenizers 0.23.3 does: 'L', 'N',
- * 'S' or 'O' by the pattern, then 'd' where Digits isolates it and '-' where not. */
+/* The class of every code point, one byte each, has the hash of what tokenizers 0.23.3 does: 'L',
+ * 'N', 'S' or 'O' by the pattern, then 'd' where Digits isolates it and '-' where not. */
 static void test_every_code_point(void **state)
 {
     (void)state;
-    static const char letters[] = "OLNS", want[] = "ae74525a7ced0c7974d6af26c2d617baae2100ec9bd1ef8f9e3f98d2e286080d";
+    static const char letters[] = "OLNS",
+                      want[] = "ae74525a7ced0c7974d6af26c2d617baae2100ec9bd1ef8f9e3f98d2e286080d";
     struct vlm_sha256 s;
     uint8_t out[32];
     char hex[65];
@@ -322,7 +331,8 @@ static void test_every_code_point(void **state)
     assert_string_equal(hex, want);
 }
 
-/* ---- facts ---------------------------------------------------------------------------------------- */
+/* ---- facts
+ * ---------------------------------------------------------------------------------------- */
 
 static void test_facts(void **state)
 {
@@ -362,10 +372,12 @@ static void test_encode_appends(void **state)
     assert_int_equal(ids.data[1], 253);
     /* a call that is wrong changes nothing */
     static const struct vlm_span wrong[][2] = {
-        {{0, 4}, {5, 6}}, {{3, 2}, {3, 3}}, {{2, 3}, {1, 2}}, {{0, 2}, {1, 3}}, {{0, SIZE_MAX}, {0, 0}},
+        {{0, 4}, {5, 6}}, {{3, 2}, {3, 3}},        {{2, 3}, {1, 2}},
+        {{0, 2}, {1, 3}}, {{0, SIZE_MAX}, {0, 0}},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-        assert_int_equal(vlm_token_encode(&ids, smol, "abc", 3, wrong[i], 2, &err), VLM_ERR_ARGUMENT);
+        assert_int_equal(vlm_token_encode(&ids, smol, "abc", 3, wrong[i], 2, &err),
+                         VLM_ERR_ARGUMENT);
     assert_int_equal(ids.n, 2);
     vlm_ids_free(&ids);
 }
@@ -373,12 +385,14 @@ static void test_encode_appends(void **state)
 static void test_decode(void **state)
 {
     (void)state;
-    const int32_t data[] = {1, 504, 49190, -5, 1 << 20, 173, 28120, 49279}; /* 173 is the byte 0xC3 */
+    const int32_t data[] = {1,       504, 49190, -5,
+                            1 << 20, 173, 28120, 49279}; /* 173 is the byte 0xC3 */
     struct vlm_ids ids = {.alloc = mem, .data = (int32_t *)(uintptr_t)data, .n = 8};
     struct vlm_buf all = decode(smol, &ids, false), skipped = decode(smol, &ids, true);
     const char *bytes;
     size_t n;
-    assert_true(vlm_token_bytes(smol, 173, &bytes, &n, NULL) && n == 1 && (unsigned char)*bytes >= 0x80);
+    assert_true(vlm_token_bytes(smol, 173, &bytes, &n, NULL) && n == 1 &&
+                (unsigned char)*bytes >= 0x80);
     assert_string_equal(all.data, "<|im_start|>The<image>\xef\xbf\xbdhello<end_of_utterance>");
     assert_string_equal(skipped.data, "The\xef\xbf\xbdhello");
     ids.n = 0;
@@ -438,9 +452,11 @@ static void test_plain_never_controls(void **state)
         while (n < 200) {
             const char *bytes;
             size_t n_bytes;
-            int32_t id = (int32_t)(vlm_rng_below(&rng, 2) ? 49152 + vlm_rng_below(&rng, 128) : vlm_rng_below(&rng, 20));
+            int32_t id = (int32_t)(vlm_rng_below(&rng, 2) ? 49152 + vlm_rng_below(&rng, 128)
+                                                          : vlm_rng_below(&rng, 20));
             assert_true(vlm_token_bytes(smol, id, &bytes, &n_bytes, NULL));
-            size_t cut = vlm_rng_below(&rng, 4) ? n_bytes : vlm_rng_below(&rng, (uint32_t)n_bytes + 1);
+            size_t cut =
+                vlm_rng_below(&rng, 4) ? n_bytes : vlm_rng_below(&rng, (uint32_t)n_bytes + 1);
             memcpy(text + n, bytes, cut < 256 - n ? cut : 256 - n);
             n += cut < 256 - n ? cut : 256 - n;
         }
@@ -459,14 +475,16 @@ static void test_literal_tokens(void **state)
     (void)state;
     static const char json[] =
         FILE_OF("\"added_tokens\":[{\"id\":9,\"content\":\"\xc4\xa0\xe4\xb8\xad\"}],", PRE,
-                "\"ignore_merges\":true,\"vocab\":{\"a\":0,\"\xe4\xb8\xad\":1,\"a \":2,\"\xc4\xa0\":3},\"merges\":[]");
+                "\"ignore_merges\":true,\"vocab\":{\"a\":0,\"\xe4\xb8\xad\":1,\"a "
+                "\":2,\"\xc4\xa0\":3},\"merges\":[]");
     static const int32_t all[] = {0, 1, 2, 3, 9, 8};
     vlm_tokenizer *t;
     vlm_error err;
     assert_int_equal(vlm_tokenizer_open(&t, mem, json, sizeof json - 1, "t.json", &err), VLM_OK);
     struct vlm_ids ids = {.alloc = mem, .data = (int32_t *)(uintptr_t)all, .n = 6};
     struct vlm_buf b = decode(t, &ids, false);
-    assert_string_equal(b.data, "a\xe4\xb8\xad" "a  \xc4\xa0\xe4\xb8\xad");
+    assert_string_equal(b.data, "a\xe4\xb8\xad"
+                                "a  \xc4\xa0\xe4\xb8\xad");
     vlm_buf_free(&b);
     ids = encode(t, "\xe4\xb8\xad a ", 6, NULL, 0);
     assert_true(ids.n == 3 && ids.data[0] == 3 && ids.data[1] == 0 && ids.data[2] == 3);
@@ -474,26 +492,31 @@ static void test_literal_tokens(void **state)
     vlm_tokenizer_close(t);
 }
 
-/* An unk_token that is special comes for unknown bytes as in the reference, but not from a user's text. */
+/* An unk_token that is special comes for unknown bytes as in the reference, but not from a user's
+ * text. */
 static void test_plain_unknown(void **state)
 {
     (void)state;
-    static const char json[] = "{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},"
-                               "\"added_tokens\":[{\"id\":0,\"content\":\"<unk>\",\"special\":true}],\"model\":{\"unk_token\":\"<unk>\","
+    static const char json[] = "{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":"
+                               "\"ByteLevel\",\"add_prefix_space\":false},"
+                               "\"added_tokens\":[{\"id\":0,\"content\":\"<unk>\",\"special\":true}"
+                               "],\"model\":{\"unk_token\":\"<unk>\","
                                "\"vocab\":{\"<unk>\":0,\"a\":1},\"merges\":[]}}";
     vlm_tokenizer *t;
     vlm_error err;
     assert_int_equal(vlm_tokenizer_open(&t, mem, json, sizeof json - 1, "t.json", &err), VLM_OK);
     struct vlm_span all = {0, 4};
     struct vlm_ids ids = encode(t, "axxa", 4, NULL, 0), plain = encode(t, "axxa", 4, &all, 1);
-    assert_true(ids.n == 4 && ids.data[0] == 1 && ids.data[1] == 0 && ids.data[2] == 0 && ids.data[3] == 1);
+    assert_true(ids.n == 4 && ids.data[0] == 1 && ids.data[1] == 0 && ids.data[2] == 0 &&
+                ids.data[3] == 1);
     assert_true(plain.n == 2 && plain.data[0] == 1 && plain.data[1] == 1);
     vlm_ids_free(&ids);
     vlm_ids_free(&plain);
     vlm_tokenizer_close(t);
 }
 
-/* ---- time (T1) ------------------------------------------------------------------------------------ */
+/* ---- time (T1)
+ * ------------------------------------------------------------------------------------ */
 
 static double encode_ms(const vlm_tokenizer *t, const char *unit, size_t n_units)
 {
@@ -514,12 +537,31 @@ static double encode_ms(const vlm_tokenizer *t, const char *unit, size_t n_units
 static void test_long_runs(void **state)
 {
     (void)state;
-    static const char *const units[] = {"a", "\xe4\xb8\xad", " ", "^", "\xcc\x81", "\n", "ab", "9", "'s", "<", "<image>",
-                                        "<|im_start", "\xff", "\xe4\xb8", "\xf0\x9f\x98\x80", "\t ", "A", "."};
+    static const char *const units[] = {"a",
+                                        "\xe4\xb8\xad",
+                                        " ",
+                                        "^",
+                                        "\xcc\x81",
+                                        "\n",
+                                        "ab",
+                                        "9",
+                                        "'s",
+                                        "<",
+                                        "<image>",
+                                        "<|im_start",
+                                        "\xff",
+                                        "\xe4\xb8",
+                                        "\xf0\x9f\x98\x80",
+                                        "\t ",
+                                        "A",
+                                        "."};
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         double ms = encode_ms(smol, units[i], 200000);
-        assert_true(ms < 1000); /* 10 to 100 ms on the 2-core machine; a sanitizer takes ten times as long */
-        if (ms > 100) /* of twice the text it takes twice the time: four times leaves room for the machine */
+        assert_true(
+            ms <
+            1000);    /* 10 to 100 ms on the 2-core machine; a sanitizer takes ten times as long */
+        if (ms > 100) /* of twice the text it takes twice the time: four times leaves room for the
+                         machine */
             assert_true(encode_ms(smol, units[i], 400000) < 4 * ms + 200);
     }
 }
@@ -535,7 +577,8 @@ static void test_text_limit(void **state)
     memset(s, '9', limit + 1); /* the cheapest text: every digit alone */
     vlm_ids_init(&ids, mem);
     assert_int_equal(vlm_token_encode(&ids, smol, s, limit + 1, NULL, 0, &err), VLM_ERR_LIMIT);
-    assert_int_equal(vlm_token_encode(&ids, smol, s, (size_t)1 << 31, NULL, 0, &err), VLM_ERR_LIMIT);
+    assert_int_equal(vlm_token_encode(&ids, smol, s, (size_t)1 << 31, NULL, 0, &err),
+                     VLM_ERR_LIMIT);
     assert_int_equal(ids.n, 0);
     assert_int_equal(vlm_token_encode(&ids, smol, s, limit, NULL, 0, &err), VLM_OK);
     assert_int_equal(ids.n, limit);
@@ -543,7 +586,8 @@ static void test_text_limit(void **state)
     free(s);
 }
 
-/* ---- files that are wrong ------------------------------------------------------------------------- */
+/* ---- files that are wrong
+ * ------------------------------------------------------------------------- */
 
 static int open_text(vlm_tokenizer **t, const char *json, size_t n, vlm_error *err)
 {
@@ -565,12 +609,24 @@ static int open_text(vlm_tokenizer **t, const char *json, size_t n, vlm_error *e
 static void test_refused(void **state)
 {
     (void)state;
-    static const struct { int status; const char *says, *json; } cases[] = {
+    static const struct {
+        int status;
+        const char *says, *json;
+    } cases[] = {
         {VLM_OK, "", FILE_OF("", PRE, MODEL)},
         {VLM_OK, "", FILE_OF("\"normalizer\":null,\"post_processor\":null,", PRE, MODEL)},
-        {VLM_OK, "", FILE_OF("", PRE, VOCAB ",\"merges\":[\"#version: 0.2\",\"a b\"],\"continuing_subword_prefix\":\"\"")},
-        {VLM_OK, "", FILE_OF("\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{}}]},", PRE, MODEL)},
-        {VLM_OK, "", FILE_OF("\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"}]},", PRE, MODEL)},
+        {VLM_OK, "",
+         FILE_OF("", PRE,
+                 VOCAB
+                 ",\"merges\":[\"#version: 0.2\",\"a b\"],\"continuing_subword_prefix\":\"\"")},
+        {VLM_OK, "",
+         FILE_OF(
+             "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{}}]},",
+             PRE, MODEL)},
+        {VLM_OK, "",
+         FILE_OF("\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":"
+                 "\"ByteLevel\"}]},",
+                 PRE, MODEL)},
         {VLM_OK, "", ADDED("{\"id\":7,\"content\":\"\"}")},
         {VLM_OK, "", ADDED("{\"id\":1048575,\"content\":\"x\"}")},
         {VLM_OK, "", ADDED("{\"id\":2,\"content\":\"ab\",\"special\":true}")},
@@ -586,31 +642,46 @@ static void test_refused(void **state)
         {VLM_ERR_FORMAT, "no vocab", FILE_OF("", PRE, "")},
         {VLM_ERR_FORMAT, "no merges", FILE_OF("", PRE, VOCAB)},
         {VLM_ERR_UNSUPPORTED, "decoder \"WordPiece\"", "{\"decoder\":{\"type\":\"WordPiece\"}}"},
-        {VLM_ERR_UNSUPPORTED, "normalizer \"NFC\"", FILE_OF("\"normalizer\":{\"type\":\"NFC\"},", PRE, MODEL)},
-        {VLM_ERR_UNSUPPORTED, "normalizer \"N\\u001bX\"", FILE_OF("\"normalizer\":{\"type\":\"N\\u001bX\"},", PRE, MODEL)},
+        {VLM_ERR_UNSUPPORTED, "normalizer \"NFC\"",
+         FILE_OF("\"normalizer\":{\"type\":\"NFC\"},", PRE, MODEL)},
+        {VLM_ERR_UNSUPPORTED, "normalizer \"N\\u001bX\"",
+         FILE_OF("\"normalizer\":{\"type\":\"N\\u001bX\"},", PRE, MODEL)},
         {VLM_ERR_FORMAT, "normalizer has no type", FILE_OF("\"normalizer\":{},", PRE, MODEL)},
         {VLM_ERR_FORMAT, "normalizer is not", FILE_OF("\"normalizer\":[],", PRE, MODEL)},
-        {VLM_ERR_UNSUPPORTED, "post_processor \"Roberta\"", FILE_OF("\"post_processor\":{\"type\":\"Roberta\"},", PRE, MODEL)},
-        {VLM_ERR_UNSUPPORTED, "adds special", FILE_OF("\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":"
-                                                      "[{\"SpecialToken\":{\"id\":\"<s>\"}}]},", PRE, MODEL)},
+        {VLM_ERR_UNSUPPORTED, "post_processor \"Roberta\"",
+         FILE_OF("\"post_processor\":{\"type\":\"Roberta\"},", PRE, MODEL)},
+        {VLM_ERR_UNSUPPORTED, "adds special",
+         FILE_OF("\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":"
+                 "[{\"SpecialToken\":{\"id\":\"<s>\"}}]},",
+                 PRE, MODEL)},
         {VLM_ERR_FORMAT, "post_processor is not", FILE_OF("\"post_processor\":3,", PRE, MODEL)},
-        {VLM_ERR_UNSUPPORTED, "pre_tokenizer \"Metaspace\"", FILE_OF("", "{\"type\":\"Metaspace\"}", MODEL)},
+        {VLM_ERR_UNSUPPORTED, "pre_tokenizer \"Metaspace\"",
+         FILE_OF("", "{\"type\":\"Metaspace\"}", MODEL)},
         {VLM_ERR_FORMAT, "pre_tokenizer has no type", FILE_OF("", "{}", MODEL)},
         {VLM_ERR_FORMAT, "no pretokenizers", FILE_OF("", "{\"type\":\"Sequence\"}", MODEL)},
-        {VLM_ERR_FORMAT, "not an object", FILE_OF("", "{\"type\":\"Sequence\",\"pretokenizers\":[1]}", MODEL)},
+        {VLM_ERR_FORMAT, "not an object",
+         FILE_OF("", "{\"type\":\"Sequence\",\"pretokenizers\":[1]}", MODEL)},
         {VLM_ERR_UNSUPPORTED, "without ByteLevel", FILE_OF("", "{\"type\":\"Digits\"}", MODEL)},
         {VLM_ERR_UNSUPPORTED, "behind ByteLevel",
-         FILE_OF("", "{\"type\":\"Sequence\",\"pretokenizers\":[" PRE ",{\"type\":\"Digits\"}]}", MODEL)},
-        {VLM_ERR_FORMAT, "individual_digits", FILE_OF("", "{\"type\":\"Digits\",\"individual_digits\":1}", MODEL)},
-        {VLM_ERR_FORMAT, "behavior", FILE_OF("", "{\"type\":\"Split\",\"pattern\":{\"String\":\"a\"}}", MODEL)},
-        {VLM_ERR_FORMAT, "no pattern", FILE_OF("", "{\"type\":\"Split\",\"behavior\":\"Removed\"}", MODEL)},
-        {VLM_ERR_FORMAT, "no pattern", FILE_OF("", "{\"type\":\"Split\",\"behavior\":\"Removed\",\"pattern\":{\"String\":\"\"}}", MODEL)},
+         FILE_OF("", "{\"type\":\"Sequence\",\"pretokenizers\":[" PRE ",{\"type\":\"Digits\"}]}",
+                 MODEL)},
+        {VLM_ERR_FORMAT, "individual_digits",
+         FILE_OF("", "{\"type\":\"Digits\",\"individual_digits\":1}", MODEL)},
+        {VLM_ERR_FORMAT, "behavior",
+         FILE_OF("", "{\"type\":\"Split\",\"pattern\":{\"String\":\"a\"}}", MODEL)},
+        {VLM_ERR_FORMAT, "no pattern",
+         FILE_OF("", "{\"type\":\"Split\",\"behavior\":\"Removed\"}", MODEL)},
+        {VLM_ERR_FORMAT, "no pattern",
+         FILE_OF("", "{\"type\":\"Split\",\"behavior\":\"Removed\",\"pattern\":{\"String\":\"\"}}",
+                 MODEL)},
         /* the model */
         {VLM_ERR_UNSUPPORTED, "model \"Unigram\"", FILE_OF("", PRE, "\"type\":\"Unigram\"," MODEL)},
         {VLM_ERR_UNSUPPORTED, "byte_fallback", FILE_OF("", PRE, "\"byte_fallback\":true," MODEL)},
         {VLM_ERR_UNSUPPORTED, "dropout", FILE_OF("", PRE, "\"dropout\":0.1," MODEL)},
-        {VLM_ERR_UNSUPPORTED, "continuing_subword_prefix", FILE_OF("", PRE, "\"continuing_subword_prefix\":\"##\"," MODEL)},
-        {VLM_ERR_UNSUPPORTED, "end_of_word_suffix", FILE_OF("", PRE, "\"end_of_word_suffix\":\"</w>\"," MODEL)},
+        {VLM_ERR_UNSUPPORTED, "continuing_subword_prefix",
+         FILE_OF("", PRE, "\"continuing_subword_prefix\":\"##\"," MODEL)},
+        {VLM_ERR_UNSUPPORTED, "end_of_word_suffix",
+         FILE_OF("", PRE, "\"end_of_word_suffix\":\"</w>\"," MODEL)},
         {VLM_ERR_FORMAT, "unk_token \"u\"", FILE_OF("", PRE, "\"unk_token\":\"u\"," MODEL)},
         {VLM_ERR_FORMAT, "unk_token is not", FILE_OF("", PRE, "\"unk_token\":3," MODEL)},
         {VLM_ERR_FORMAT, "fuse_unk", FILE_OF("", PRE, "\"fuse_unk\":\"yes\"," MODEL)},
@@ -621,14 +692,18 @@ static void test_refused(void **state)
         {VLM_ERR_FORMAT, "token \"a\" has no id", FILE_OF("", PRE, "\"vocab\":{\"a\":[]}")},
         {VLM_ERR_FORMAT, "\"b\" has id 0, which", FILE_OF("", PRE, "\"vocab\":{\"a\":0,\"b\":0}")},
         {VLM_ERR_FORMAT, "\"a\" is twice", FILE_OF("", PRE, "\"vocab\":{\"a\":0,\"\\u0061\":1}")},
-        {VLM_ERR_FORMAT, "merge 1 needs token \"c\"", FILE_OF("", PRE, VOCAB ",\"merges\":[\"a b\",\"c a\"]")},
-        {VLM_ERR_FORMAT, "merge 0 needs token \"ba\"", FILE_OF("", PRE, VOCAB ",\"merges\":[\"b a\"]")},
+        {VLM_ERR_FORMAT, "merge 1 needs token \"c\"",
+         FILE_OF("", PRE, VOCAB ",\"merges\":[\"a b\",\"c a\"]")},
+        {VLM_ERR_FORMAT, "merge 0 needs token \"ba\"",
+         FILE_OF("", PRE, VOCAB ",\"merges\":[\"b a\"]")},
         {VLM_ERR_FORMAT, "merge 0 is neither", FILE_OF("", PRE, VOCAB ",\"merges\":[\"ab\"]")},
         {VLM_ERR_FORMAT, "merge 0 is neither", FILE_OF("", PRE, VOCAB ",\"merges\":[\"a b a\"]")},
         {VLM_ERR_FORMAT, "merge 0 is neither", FILE_OF("", PRE, VOCAB ",\"merges\":[[\"a\"]]")},
-        {VLM_ERR_FORMAT, "merge 0 is neither", FILE_OF("", PRE, VOCAB ",\"merges\":[[\"a\",\"b\",\"a\"]]")},
+        {VLM_ERR_FORMAT, "merge 0 is neither",
+         FILE_OF("", PRE, VOCAB ",\"merges\":[[\"a\",\"b\",\"a\"]]")},
         {VLM_ERR_FORMAT, "merge 0 is neither", FILE_OF("", PRE, VOCAB ",\"merges\":[[]]")},
-        {VLM_ERR_FORMAT, "merge 0 is neither", FILE_OF("", PRE, VOCAB ",\"merges\":[{\"a\":\"b\"}]")},
+        {VLM_ERR_FORMAT, "merge 0 is neither",
+         FILE_OF("", PRE, VOCAB ",\"merges\":[{\"a\":\"b\"}]")},
         {VLM_ERR_FORMAT, "merge 0 is neither", FILE_OF("", PRE, VOCAB ",\"merges\":[7]")},
         /* added tokens */
         {VLM_ERR_FORMAT, "not an array", FILE_OF("\"added_tokens\":{},", PRE, MODEL)},
@@ -638,9 +713,12 @@ static void test_refused(void **state)
         {VLM_ERR_FORMAT, "\"x\" has no id", ADDED("{\"id\":1048576,\"content\":\"x\"}")},
         {VLM_ERR_FORMAT, "\"x\" has id 2, which", ADDED("{\"id\":2,\"content\":\"x\"}")},
         {VLM_ERR_FORMAT, "in the vocabulary it has 2", ADDED("{\"id\":3,\"content\":\"ab\"}")},
-        {VLM_ERR_FORMAT, "which another", ADDED("{\"id\":2,\"content\":\"ab\"},{\"id\":2,\"content\":\"ab\"}")},
-        {VLM_ERR_FORMAT, "which another", ADDED("{\"id\":3,\"content\":\"x\"},{\"id\":3,\"content\":\"y\"}")},
-        {VLM_ERR_FORMAT, "there twice", ADDED("{\"id\":3,\"content\":\"x\"},{\"id\":4,\"content\":\"x\"}")},
+        {VLM_ERR_FORMAT, "which another",
+         ADDED("{\"id\":2,\"content\":\"ab\"},{\"id\":2,\"content\":\"ab\"}")},
+        {VLM_ERR_FORMAT, "which another",
+         ADDED("{\"id\":3,\"content\":\"x\"},{\"id\":3,\"content\":\"y\"}")},
+        {VLM_ERR_FORMAT, "there twice",
+         ADDED("{\"id\":3,\"content\":\"x\"},{\"id\":4,\"content\":\"x\"}")},
         {VLM_ERR_FORMAT, "lstrip", ADDED("{\"id\":3,\"content\":\"x\",\"lstrip\":\"no\"}")},
         /* patterns (T6) */
         {VLM_OK, "", FILE_OF("", SPLIT("(a+)+$"), MODEL)},
@@ -657,7 +735,8 @@ static void test_refused(void **state)
         vlm_error err;
         int rc = open_text(&t, cases[i].json, strlen(cases[i].json), &err);
         if (rc != cases[i].status || !strstr(err.message, cases[i].says))
-            fail_msg("%s\ngives %d, %s\nwant %d, %s", cases[i].json, rc, err.message, cases[i].status, cases[i].says);
+            fail_msg("%s\ngives %d, %s\nwant %d, %s", cases[i].json, rc, err.message,
+                     cases[i].status, cases[i].says);
         vlm_tokenizer_close(t);
     }
 }
@@ -666,8 +745,9 @@ static void test_refused(void **state)
 static void test_damage(void **state)
 {
     (void)state;
-    static const char json[] = FILE_OF("\"added_tokens\":[{\"id\":3,\"content\":\"<x>\",\"lstrip\":true,\"special\":true}],",
-                                       SPLIT("\\\\s|b+"), MODEL ",\"unk_token\":\"b\",\"fuse_unk\":true");
+    static const char json[] = FILE_OF(
+        "\"added_tokens\":[{\"id\":3,\"content\":\"<x>\",\"lstrip\":true,\"special\":true}],",
+        SPLIT("\\\\s|b+"), MODEL ",\"unk_token\":\"b\",\"fuse_unk\":true");
     size_t n = sizeof json - 1;
     vlm_tokenizer *t;
     vlm_error err;
@@ -680,7 +760,10 @@ static void test_damage(void **state)
             memcpy(damaged, json, n);
             damaged[at] = (char)(round < 6 ? "0\"{]x9"[round] : (int)vlm_rng_below(&rng, 256));
             if (open_text(&t, damaged, n, &err) == VLM_OK) {
-                struct vlm_ids ids = encode(t, " ab <x> \xff" "b1", 11, NULL, 0);
+                struct vlm_ids ids = encode(t,
+                                            " ab <x> \xff"
+                                            "b1",
+                                            11, NULL, 0);
                 struct vlm_buf b = decode(t, &ids, false);
                 vlm_buf_free(&b);
                 vlm_ids_free(&ids);
@@ -735,7 +818,8 @@ static int open_n_added(size_t n)
     begin_file(&b);
     add(&b, "]},\"added_tokens\":[{\"id\":3,\"content\":\"x0\"}");
     for (size_t i = 1; i < n; i++)
-        add(&b, ",{\"id\":%zu,\"content\":\"x%zu\",\"normalized\":%s}", i + 3, i, i % 2 ? "true" : "false");
+        add(&b, ",{\"id\":%zu,\"content\":\"x%zu\",\"normalized\":%s}", i + 3, i,
+            i % 2 ? "true" : "false");
     add(&b, "]}");
     return open_buf(&b);
 }
@@ -755,7 +839,8 @@ static int open_pattern_of(size_t n)
 {
     struct vlm_buf b;
     vlm_buf_init(&b, mem, SIZE_MAX / 4);
-    add(&b, "{" DEC ",\"model\":{" MODEL "},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\","
+    add(&b, "{" DEC ",\"model\":{" MODEL
+            "},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\","
             "\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"");
     for (size_t i = 0; i < n; i++)
         vlm_buf_putc(&b, 'a');
@@ -767,7 +852,8 @@ static int open_n_steps(size_t n)
 {
     struct vlm_buf b;
     vlm_buf_init(&b, mem, SIZE_MAX / 4);
-    add(&b, "{" DEC ",\"model\":{" MODEL "},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[");
+    add(&b, "{" DEC ",\"model\":{" MODEL
+            "},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[");
     for (size_t i = 1; i < n; i++)
         add(&b, "{\"type\":\"Digits\"},");
     add(&b, PRE "]}}");
@@ -856,7 +942,8 @@ static void test_made_to_collide(void **state)
     vlm_buf_free(&merges);
 }
 
-/* A million tokens, all but three made by a merge: i written in base 3 with the digits abc, from the end. */
+/* A million tokens, all but three made by a merge: i written in base 3 with the digits abc, from
+ * the end. */
 static void test_million_merges(void **state)
 {
     (void)state;
@@ -879,13 +966,16 @@ static void test_million_merges(void **state)
     vlm_buf_free(&merges);
 }
 
-/* A pattern that explodes on some text: that call fails, within its steps, and the next one works. */
+/* A pattern that explodes on some text: that call fails, within its steps, and the next one works.
+ */
 static void test_exploding_pattern(void **state)
 {
     (void)state;
     static const char *const files[] = {
-        FILE_OF("", SPLIT("(a+)+$"), MODEL), FILE_OF("", SPLIT("(a|aa)*b$"), MODEL),
-        FILE_OF("", SPLIT("[ab]*+x|[ab]"), MODEL), FILE_OF("", SPLIT("(?:a?){900}a{900}b"), MODEL),
+        FILE_OF("", SPLIT("(a+)+$"), MODEL),
+        FILE_OF("", SPLIT("(a|aa)*b$"), MODEL),
+        FILE_OF("", SPLIT("[ab]*+x|[ab]"), MODEL),
+        FILE_OF("", SPLIT("(?:a?){900}a{900}b"), MODEL),
     };
     size_t n = 400000;
     char *s = malloc(n);
@@ -940,7 +1030,8 @@ static void test_nested_added_tokens(void **state)
     vlm_buf_free(&b);
 }
 
-/* ---- memory --------------------------------------------------------------------------------------- */
+/* ---- memory
+ * --------------------------------------------------------------------------------------- */
 
 struct counted {
     size_t left;  /* allocations that still succeed */
@@ -1001,11 +1092,15 @@ static void test_every_allocation_fails(void **state)
 {
     (void)state;
     static const char json[] =
-        FILE_OF("\"added_tokens\":[{\"id\":3,\"content\":\"<x>\",\"special\":true},{\"id\":4,\"content\":\"<y>\",\"normalized\":true}],",
-                "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\s|b+\"},\"behavior\":"
+        FILE_OF("\"added_tokens\":[{\"id\":3,\"content\":\"<x>\",\"special\":true},{\"id\":4,"
+                "\"content\":\"<y>\",\"normalized\":true}],",
+                "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{"
+                "\"Regex\":\"\\\\s|b+\"},\"behavior\":"
                 "\"Isolated\",\"invert\":false},{\"type\":\"ByteLevel\",\"use_regex\":false}]}",
                 MODEL ",\"unk_token\":\"b\",\"ignore_merges\":true");
-    static const char text[] = "<x>ab<y><y><y><y><y><y><y><y><y><y><y><y> \xff aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    static const char text[] =
+        "<x>ab<y><y><y><y><y><y><y><y><y><y><y><y> \xff "
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     size_t n = 0;
     while (run_with(json, sizeof json - 1, text, sizeof text - 1, n) < 0)
         assert_true(++n < 1000);
@@ -1037,15 +1132,29 @@ static void test_size_in_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden), cmocka_unit_test(test_independent_cases), cmocka_unit_test(test_invalid_utf8),
-        cmocka_unit_test(test_plain_runs), cmocka_unit_test(test_small_tokenizers),
-        cmocka_unit_test(test_every_code_point), cmocka_unit_test(test_facts), cmocka_unit_test(test_encode_appends),
-        cmocka_unit_test(test_decode), cmocka_unit_test(test_plain_touches), cmocka_unit_test(test_plain_never_controls),
-        cmocka_unit_test(test_plain_unknown), cmocka_unit_test(test_literal_tokens),
-        cmocka_unit_test(test_long_runs), cmocka_unit_test(test_text_limit), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_damage), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_made_to_collide), cmocka_unit_test(test_million_merges), cmocka_unit_test(test_exploding_pattern),
-        cmocka_unit_test(test_nested_added_tokens), cmocka_unit_test(test_every_allocation_fails),
+        cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_independent_cases),
+        cmocka_unit_test(test_invalid_utf8),
+        cmocka_unit_test(test_plain_runs),
+        cmocka_unit_test(test_small_tokenizers),
+        cmocka_unit_test(test_every_code_point),
+        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_encode_appends),
+        cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_plain_touches),
+        cmocka_unit_test(test_plain_never_controls),
+        cmocka_unit_test(test_plain_unknown),
+        cmocka_unit_test(test_literal_tokens),
+        cmocka_unit_test(test_long_runs),
+        cmocka_unit_test(test_text_limit),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_made_to_collide),
+        cmocka_unit_test(test_million_merges),
+        cmocka_unit_test(test_exploding_pattern),
+        cmocka_unit_test(test_nested_added_tokens),
+        cmocka_unit_test(test_every_allocation_fails),
         cmocka_unit_test(test_size_in_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
