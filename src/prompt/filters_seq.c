@@ -361,7 +361,7 @@ FILTER(map)
     struct vlm_value x, path, dflt, name;
     struct vlm_iter it;
     bool by_attr = args->n_pos == 0 && is_named(args, "attribute", &path);
-    struct vlm_args rest = {args->pos + 1, args->n_pos ? args->n_pos - 1 : 0, args->named, args->n_named};
+    struct vlm_args rest = {args->n_pos ? args->pos + 1 : NULL, args->n_pos ? args->n_pos - 1 : 0, args->named, args->n_named};
     int more;
 
     if (!vlm_v_list(r, out, VLM_V_ITERATOR, 0))
