@@ -648,7 +648,8 @@ static void bad_models(void)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bool may = strstr(cases[i].model, "tok-pre0") != NULL; /* slow, but only on some text */
         snprintf(command, sizeof command, "run %s -n 1 --image @I -p a", cases[i].model);
-        check(may ? 10 : 1, command, cases[i].says);
+        if (strcmp(cases[i].model, "@I")) /* there it is a picture for the model inside */
+            check(may ? 10 : 1, command, cases[i].says);
         snprintf(command, sizeof command, "inspect %s --json", cases[i].model);
         check(may ? 10 : 1, command, cases[i].says);
     }
@@ -717,7 +718,6 @@ static void bad_requests(void)
     check(10, "run @M -n 1 --messages @D/m-nocontent.json", NULL);
     check(1, "run @M -n 1 --messages @D/nowhere.json", "nowhere.json");
     check(1, "run @M -n 1 --messages @D/folder", "folder");
-    check(1, "run @M -n 1 --messages @D/fifo", "fifo");
     check(1, "run @M -n 1 --messages /dev/zero", NULL);
     check_input(1, "run @M -n 1 --messages -", NULL, "[", 1);
 
@@ -757,7 +757,7 @@ static void bad_requests(void)
         complain("batch", &r, "expected four lines, two of them errors, and status 1");
     check(0, "limits --json", "\"");
     check(0, "version --json", "\"version\"");
-    check(0, "--help", "Usage");
+    check(0, "--help", "usage");
     check(0, "run --help", NULL);
 }
 
@@ -772,20 +772,25 @@ static void changed_while_open(void)
 {
     static struct result r;
     size_t n;
-    char *weights = test_read(GOLDEN "/v1-tokens/model/model.safetensors", &n);
+    char command[128], *weights = test_read(GOLDEN "/v1-tokens/model/model.safetensors", &n);
     put_model_with("shrinks", "model.safetensors", weights, n);
-    free(weights);
     snprintf(shrinking, sizeof shrinking, "%s/shrinks/model.safetensors", dir);
-    on_first_byte = shrink;
-    run(&r, "run @D/shrinks -n 1500 --temp 2 --seed 3 -p hello", "", 0);
-    if (on_first_byte) {
-        puts("skip: weights truncated while generating, the model said nothing");
+    bool met = false;
+    for (int seed = 0; seed < 30 && !met;
+         seed++) { /* some answers are too short to be interrupted */
+        put("shrinks/model.safetensors", weights, n);
+        on_first_byte = shrink;
+        snprintf(command, sizeof command, "run @D/shrinks -n 1500 --temp 2 --seed %d -p hello",
+                 seed);
+        run(&r, command, "", 0);
+        met = !on_first_byte && r.status != 0;
         on_first_byte = NULL;
-    } else if (r.status == 0) {
-        puts("skip: weights truncated while generating, the answer was complete already");
-    } else if (r.status != 1 || lines(r.err) != 1 || strncmp(r.err, "vlm: ", 5)) {
-        complain("run, its weights truncated", &r, "expected status 1 and one line");
     }
+    free(weights);
+    if (!met)
+        complain("run, its weights truncated", &r, "30 answers went on as if nothing had happened");
+    else if (r.status != 1 || lines(r.err) != 1 || strncmp(r.err, "vlm: ", 5))
+        complain("run, its weights truncated", &r, "expected status 1 and one line");
     /* a full disk */
     char *argv[] = {(char *)(uintptr_t)vlm, "limits", NULL};
     int err[2];

@@ -612,8 +612,8 @@ static int sync_n(vlm_engine *e, size_t n_messages, size_t n_parts, size_t n_ima
     for (size_t i = 0; i < n_images; i++)
         parts[n_parts + i] = vlm_part_image(image);
     for (size_t i = 0; i < n_messages; i++)
-        messages[i] = (vlm_message){.role = i % 2 ? "assistant" : "user"};
-    messages[0].parts = parts;
+        messages[i] =
+            (vlm_message){.role = i % 2 ? "assistant" : "user", .parts = parts, .n_parts = 1};
     messages[0].n_parts = n_parts + n_images;
     err->message[0] = 0;
     int rc = vlm_session_sync(s, messages, n_messages, err);
@@ -631,15 +631,18 @@ static void conversation_limits(void **state)
     (void)state;
     vlm_engine *e = open_good();
     vlm_error err;
-    int rc = sync_n(e, VLM_LIMIT_MESSAGES, 0, 0, &err);
-    assert_true(rc == VLM_OK || rc == VLM_ERR_CONTEXT);
-    assert_int_equal(sync_n(e, VLM_LIMIT_MESSAGES + 1, 0, 0, &err), VLM_ERR_LIMIT);
-    rc = sync_n(e, 1, VLM_LIMIT_PARTS, 0, &err);
-    assert_true(rc == VLM_OK || rc == VLM_ERR_CONTEXT);
-    assert_int_equal(sync_n(e, 1, VLM_LIMIT_PARTS + 1, 0, &err), VLM_ERR_LIMIT);
-    rc = sync_n(e, 1, 0, VLM_LIMIT_IMAGES, &err);
-    assert_true(rc == VLM_OK || rc == VLM_ERR_CONTEXT);
-    assert_int_equal(sync_n(e, 1, 0, VLM_LIMIT_IMAGES + 1, &err), VLM_ERR_LIMIT);
+    static const struct {
+        size_t messages, parts, images;
+        bool over;
+    } cases[] = {{VLM_LIMIT_MESSAGES, 1, 0, false}, {VLM_LIMIT_MESSAGES + 1, 1, 0, true},
+                 {1, VLM_LIMIT_PARTS, 0, false},    {1, VLM_LIMIT_PARTS + 1, 0, true},
+                 {1, 0, VLM_LIMIT_IMAGES, false},   {1, 0, VLM_LIMIT_IMAGES + 1, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int rc = sync_n(e, cases[i].messages, cases[i].parts, cases[i].images, &err);
+        if (cases[i].over ? rc != VLM_ERR_LIMIT : rc != VLM_OK && rc != VLM_ERR_CONTEXT)
+            fail_msg("%zu messages, %zu parts, %zu images: %d %s", cases[i].messages,
+                     cases[i].parts, cases[i].images, rc, rc < 0 ? err.message : "");
+    }
     vlm_engine_close(e);
 }
 
@@ -675,9 +678,8 @@ static void hostile_messages(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         rc = vlm_session_sync(s, &cases[i], 1, &err);
         if (rc >= 0)
-            fail_msg("case %zu was accepted", i);
+            fail_msg("message %zu was accepted", i);
     }
-    assert_true(vlm_session_sync(s, NULL, 1, &err) < 0);
     /* roles the template may or may not know: an answer or an error */
     static const char *const roles[] = {"",     "system",    "tool",
                                         "\xff", "__class__", "user<end_of_utterance>"};
@@ -710,6 +712,7 @@ static void hostile_messages(void **state)
         }
     }
     assert_int_equal(n_control[0], n_control[1]); /* those of the template and no others */
+    assert_true(vlm_session_sync(s, NULL, 1, &err) < 0);
     vlm_session_close(s);
     vlm_engine_close(e);
 }
@@ -810,7 +813,7 @@ static void vocabulary_only(void **state)
     vlm_engine_close(e);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_model_answers),   cmocka_unit_test(hyper_parameters),
@@ -820,5 +823,7 @@ int main(void)
         cmocka_unit_test(hostile_messages),     cmocka_unit_test(text_calls),
         cmocka_unit_test(step_misuse),          cmocka_unit_test(vocabulary_only),
     };
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -297,7 +297,7 @@ static void decoding_takes_no_memory(void **state)
     vlm_engine_close(engine);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_allocation_fails_once),
@@ -306,5 +306,7 @@ int main(void)
         cmocka_unit_test(failed_sync_changes_nothing),
         cmocka_unit_test(decoding_takes_no_memory),
     };
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, setup, teardown);
 }
