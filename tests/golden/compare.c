@@ -181,6 +181,53 @@ static double check_session(struct comparison *x, vlm_engine *engine, size_t n_e
     return worst;
 }
 
+/* A prompt without pictures can be given as ids, and its answer with it: the prompt's logits must
+ * be the same bits, and each answer row must prefer the next id, as it did when decoding one by
+ * one. */
+struct replay {
+    size_t n_prompt;
+    uint64_t hash;
+    int32_t best[N_GENERATE];
+};
+
+static int take_replay(void *ctx, const vlm_traced *piece)
+{
+    struct replay *r = ctx;
+    if (strcmp(piece->name, "logits") != 0)
+        return 0;
+    size_t vocab = piece->shape[1];
+    for (size_t i = 0; i < piece->n_rows; i++) {
+        const float *row = (const float *)piece->data + i * vocab;
+        size_t at = piece->first_row + i, best = 0;
+        if (at < r->n_prompt)
+            r->hash = golden_hash(r->hash, row, vocab);
+        for (size_t k = 1; k < vocab; k++)
+            best = row[k] > row[best] ? k : best;
+        if (at + 1 >= r->n_prompt && at + 1 - r->n_prompt < N_GENERATE)
+            r->best[at + 1 - r->n_prompt] = (int32_t)best;
+    }
+    return 0;
+}
+
+static void check_replay(struct comparison *x, vlm_engine *engine)
+{
+    vlm_error err;
+    int32_t ids[1024];
+    const struct golden_tensor *prompt = golden_case_tensor(x->c, "prompt_ids");
+    struct replay r = {.n_prompt = prompt->rows, .hash = GOLDEN_HASH};
+    if (x->n_ids == 0 || prompt->rows + N_GENERATE > sizeof ids / sizeof ids[0])
+        return;
+    memcpy(ids, prompt->data, 4 * prompt->rows);
+    memcpy(ids + prompt->rows, x->ids, 4 * (x->n_ids - 1));
+    if (vlm_trace(engine, NULL, 0, ids, prompt->rows + x->n_ids - 1, NULL, 0, take_replay, &r,
+                  &err) < 0)
+        snprintf(x->problem, sizeof x->problem, "vlm_trace of ids: %s", err.message);
+    else if (r.hash != x->seen[golden_case_tensor(x->c, "logits") - x->c->tensors].hash)
+        snprintf(x->problem, sizeof x->problem, "logits differ when ids are given");
+    else if (memcmp(r.best, x->ids, 4 * x->n_ids) != 0)
+        snprintf(x->problem, sizeof x->problem, "the answer as a prompt does not prefer itself");
+}
+
 bool golden_compare(struct golden_case *c, vlm_engine *engine)
 {
     struct comparison x = {.c = c};
@@ -196,6 +243,8 @@ bool golden_compare(struct golden_case *c, vlm_engine *engine)
     size_t n_equal = x.problem[0] ? 0 : check_generated(&x);
     if (!x.problem[0])
         check_render(&x, engine);
+    if (!x.problem[0] && !golden_case_tensor(c, "pixels"))
+        check_replay(&x, engine);
     double margin_error = x.problem[0] ? 0 : check_session(&x, engine, n_equal);
     golden_case_unbind(c);
 
