@@ -53,16 +53,14 @@ static double value(const struct tiff *t, size_t at, unsigned type)
 {
     int bytes = type_bytes(type);
     switch (type) {
-    case 3:
-    case 4:
-    case 13:
-    case 16: /* SHORT, LONG, IFD, LONG8 */
+    case 3:  /* SHORT */
+    case 4:  /* LONG */
+    case 6:  /* SBYTE; of signed ones only 1..8 count, so a sign may just be read as large */
+    case 8:  /* SSHORT */
+    case 9:  /* SLONG */
+    case 13: /* IFD */
+    case 16: /* LONG8 */
         return (double)get(t, at, bytes);
-    case 6:
-    case 8:
-    case 9: { /* SBYTE, SSHORT, SLONG: only 1..8 count, so the sign bit is just large */
-        return (double)get(t, at, bytes);
-    }
     case 5:
     case 10: { /* RATIONAL, SRATIONAL */
         uint64_t over = get(t, at, 4), under = get(t, at + 4, 4);

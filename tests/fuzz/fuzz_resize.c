@@ -36,6 +36,7 @@ static void axis(uint8_t *to, const uint8_t *from, size_t n_out, size_t n_in, si
     double scale = (double)n_in / (double)n_out, stretch = scale < 1 ? 1 : scale,
            support = (lanczos ? 3 : 2) * stretch;
     double *w = malloc(n_in * sizeof *w);
+    long long *k = malloc(n_in * sizeof *k);
     for (size_t i = 0; i < n_out; i++) {
         double centre = ((double)i + 0.5) * scale, sum = 0;
         long first = (long)(centre - support + 0.5), end = (long)(centre + support + 0.5);
@@ -43,19 +44,20 @@ static void axis(uint8_t *to, const uint8_t *from, size_t n_out, size_t n_in, si
         end = end > (long)n_in ? (long)n_in : end;
         for (long j = first; j < end; j++)
             sum += w[j] = kernel(((double)j - centre + 0.5) * (1.0 / stretch), lanczos);
+        for (long j = first; j < end; j++)
+            k[j] = llround(w[j] / sum * 4194304);
         for (size_t l = 0; l < n_lines; l++)
             for (int c = 0; c < 3; c++) {
                 long long v = 1 << 21;
                 for (long j = first; j < end; j++)
-                    v += llround(w[j] / sum * 4194304) *
-                         from[l * in_line + (size_t)j * in_step + (size_t)c];
+                    v += k[j] * from[l * in_line + (size_t)j * in_step + (size_t)c];
                 v >>= 22;
-                to[l * out_line + i * out_step + (size_t)c] = (uint8_t)(v < 0     ? 0
-                                                                        : v > 255 ? 255
-                                                                                  : v);
+                v = v < 0 ? 0 : v > 255 ? 255 : v;
+                to[l * out_line + i * out_step + (size_t)c] = (uint8_t)v;
             }
     }
     free(w);
+    free(k);
 }
 
 static void by_definition(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src, uint32_t sw,
