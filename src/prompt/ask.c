@@ -1,5 +1,5 @@
-/* ask.c: questions to values: truth, length, order, membership, and reading them one by one.  All as
- * Python answers; nesting is bounded, comparing is paid for. */
+/* ask.c: questions to values: truth, length, order, membership, and reading them one by one.  All
+ * as Python answers; nesting is bounded, comparing is paid for. */
 #include <math.h>
 #include <string.h>
 
@@ -7,10 +7,22 @@
 #include "base/utf8.h"
 #include "prompt/value.h"
 
-bool vlm_v_is_seq(const struct vlm_value *v) { return v->kind == VLM_V_LIST || v->kind == VLM_V_TUPLE; }
-bool vlm_v_is_int(const struct vlm_value *v) { return v->kind == VLM_V_INT || v->kind == VLM_V_BOOL; }
-bool vlm_v_is_number(const struct vlm_value *v) { return vlm_v_is_int(v) || v->kind == VLM_V_FLOAT; }
-int64_t vlm_v_integer(const struct vlm_value *v) { return v->kind == VLM_V_BOOL ? v->u.b : v->u.i; }
+bool vlm_v_is_seq(const struct vlm_value *v)
+{
+    return v->kind == VLM_V_LIST || v->kind == VLM_V_TUPLE;
+}
+bool vlm_v_is_int(const struct vlm_value *v)
+{
+    return v->kind == VLM_V_INT || v->kind == VLM_V_BOOL;
+}
+bool vlm_v_is_number(const struct vlm_value *v)
+{
+    return vlm_v_is_int(v) || v->kind == VLM_V_FLOAT;
+}
+int64_t vlm_v_integer(const struct vlm_value *v)
+{
+    return v->kind == VLM_V_BOOL ? v->u.b : v->u.i;
+}
 double vlm_v_number(const struct vlm_value *v)
 {
     return v->kind == VLM_V_FLOAT ? v->u.f : (double)vlm_v_integer(v);
@@ -114,7 +126,8 @@ size_t vlm_str_offset(const struct vlm_str *s, size_t i)
     return at;
 }
 
-bool vlm_str_find(struct vlm_run *r, size_t *out, const struct vlm_str *s, const struct vlm_str *needle, size_t from)
+bool vlm_str_find(struct vlm_run *r, size_t *out, const struct vlm_str *s,
+                  const struct vlm_str *needle, size_t from)
 {
     size_t at = from, paid = from;
 
@@ -168,7 +181,8 @@ bool vlm_v_length(const struct vlm_value *v, int64_t *out)
     }
 }
 
-/* ---- equality and order -------------------------------------------------------------------------- */
+/* ---- equality and order
+ * -------------------------------------------------------------------------- */
 
 static bool deeper(struct vlm_run *r)
 {
@@ -179,7 +193,8 @@ static bool deeper(struct vlm_run *r)
     return true;
 }
 
-static bool seqs_equal(struct vlm_run *r, bool *out, const struct vlm_seq *a, const struct vlm_seq *b)
+static bool seqs_equal(struct vlm_run *r, bool *out, const struct vlm_seq *a,
+                       const struct vlm_seq *b)
 {
     *out = a->n == b->n;
     for (size_t i = 0; *out && i < a->n; i++) {
@@ -189,7 +204,8 @@ static bool seqs_equal(struct vlm_run *r, bool *out, const struct vlm_seq *a, co
     return true;
 }
 
-static bool dicts_equal(struct vlm_run *r, bool *out, const struct vlm_value *a, const struct vlm_value *b)
+static bool dicts_equal(struct vlm_run *r, bool *out, const struct vlm_value *a,
+                        const struct vlm_value *b)
 {
     *out = a->u.dict->n == b->u.dict->n;
     for (size_t i = 0; *out && i < a->u.dict->n; i++) {
@@ -230,11 +246,13 @@ bool vlm_v_equal(struct vlm_run *r, bool *out, const struct vlm_value *a, const 
     case VLM_V_DICT:
         if (!deeper(r) || !vlm_run_step(r))
             return false;
-        done = a->kind == VLM_V_DICT ? dicts_equal(r, out, a, b) : seqs_equal(r, out, a->u.seq, b->u.seq);
+        done = a->kind == VLM_V_DICT ? dicts_equal(r, out, a, b)
+                                     : seqs_equal(r, out, a->u.seq, b->u.seq);
         r->depth--;
         break;
     case VLM_V_RANGE:
-        *out = a->u.range->n == b->u.range->n && (a->u.range->n == 0 || a->u.range->start == b->u.range->start) &&
+        *out = a->u.range->n == b->u.range->n &&
+               (a->u.range->n == 0 || a->u.range->start == b->u.range->start) &&
                (a->u.range->n < 2 || a->u.range->step == b->u.range->step);
         break;
     default:
@@ -244,7 +262,8 @@ bool vlm_v_equal(struct vlm_run *r, bool *out, const struct vlm_value *a, const 
     return done;
 }
 
-static bool compare_seqs(struct vlm_run *r, int *out, const struct vlm_seq *a, const struct vlm_seq *b)
+static bool compare_seqs(struct vlm_run *r, int *out, const struct vlm_seq *a,
+                         const struct vlm_seq *b)
 {
     for (size_t i = 0; i < a->n && i < b->n; i++) {
         bool same;
@@ -257,7 +276,8 @@ static bool compare_seqs(struct vlm_run *r, int *out, const struct vlm_seq *a, c
     return true;
 }
 
-bool vlm_v_compare(struct vlm_run *r, int *out, const struct vlm_value *a, const struct vlm_value *b)
+bool vlm_v_compare(struct vlm_run *r, int *out, const struct vlm_value *a,
+                   const struct vlm_value *b)
 {
     *out = 0;
     if (vlm_v_is_int(a) && vlm_v_is_int(b)) {
@@ -286,10 +306,12 @@ bool vlm_v_compare(struct vlm_run *r, int *out, const struct vlm_value *a, const
     }
     if (a->kind == VLM_V_UNDEFINED || b->kind == VLM_V_UNDEFINED)
         return vlm_run_fail(r, VLM_ERR_FORMAT, "an undefined value is compared");
-    return vlm_run_fail(r, VLM_ERR_FORMAT, "'%s' and '%s' have no order", vlm_v_type(a), vlm_v_type(b));
+    return vlm_run_fail(r, VLM_ERR_FORMAT, "'%s' and '%s' have no order", vlm_v_type(a),
+                        vlm_v_type(b));
 }
 
-bool vlm_v_contains(struct vlm_run *r, bool *out, const struct vlm_value *in, const struct vlm_value *item)
+bool vlm_v_contains(struct vlm_run *r, bool *out, const struct vlm_value *in,
+                    const struct vlm_value *item)
 {
     struct vlm_iter it;
     struct vlm_value x, *found;
@@ -299,7 +321,8 @@ bool vlm_v_contains(struct vlm_run *r, bool *out, const struct vlm_value *in, co
     if (in->kind == VLM_V_STRING) {
         size_t at;
         if (item->kind != VLM_V_STRING)
-            return vlm_run_fail(r, VLM_ERR_FORMAT, "'in' a string needs a string on its left, not '%s'",
+            return vlm_run_fail(r, VLM_ERR_FORMAT,
+                                "'in' a string needs a string on its left, not '%s'",
                                 vlm_v_type(item));
         if (!vlm_str_find(r, &at, in->u.s, item->u.s, 0))
             return false;
@@ -323,7 +346,8 @@ bool vlm_v_contains(struct vlm_run *r, bool *out, const struct vlm_value *in, co
     return more == 0;
 }
 
-/* ---- one by one ---------------------------------------------------------------------------------- */
+/* ---- one by one
+ * ---------------------------------------------------------------------------------- */
 
 bool vlm_iter_init(struct vlm_run *r, struct vlm_iter *it, const struct vlm_value *v)
 {
@@ -406,10 +430,11 @@ bool vlm_v_to_list(struct vlm_run *r, struct vlm_value *out, const struct vlm_va
     return more == 0;
 }
 
-/* ---- sorting ------------------------------------------------------------------------------------- */
+/* ---- sorting
+ * ------------------------------------------------------------------------------------- */
 
-static bool merge(struct vlm_run *r, struct vlm_pair *to, const struct vlm_pair *from, size_t mid, size_t n,
-                  bool reverse)
+static bool merge(struct vlm_run *r, struct vlm_pair *to, const struct vlm_pair *from, size_t mid,
+                  size_t n, bool reverse)
 {
     size_t a = 0, b = mid;
 
@@ -417,7 +442,8 @@ static bool merge(struct vlm_run *r, struct vlm_pair *to, const struct vlm_pair 
         int c = -1;
         if (a < mid && b < n && !vlm_v_compare(r, &c, &from[b].key, &from[a].key))
             return false;
-        /* the later one goes first only if it must: equal ones keep their order, in both directions */
+        /* the later one goes first only if it must: equal ones keep their order, in both directions
+         */
         if (b < n && (a == mid || (reverse ? c == 1 : c == -1)))
             to[i] = from[b++];
         else

@@ -1,4 +1,5 @@
-/* chars.c: characters and case as Python's str methods see them, from the tables of char_tables.c. */
+/* chars.c: characters and case as Python's str methods see them, from the tables of char_tables.c.
+ */
 #include "base/utf8.h"
 #include "prompt/value.h"
 
@@ -13,13 +14,15 @@ unsigned vlm_char_class(uint32_t c)
         else
             hi = mid;
     }
-    return lo < vlm_n_class_ranges && c >= vlm_class_ranges[lo].first ? vlm_class_ranges[lo].flags : 0;
+    return lo < vlm_n_class_ranges && c >= vlm_class_ranges[lo].first ? vlm_class_ranges[lo].flags
+                                                                      : 0;
 }
 
 bool vlm_char_space(uint32_t c)
 {
     return (c >= 9 && c <= 13) || (c >= 28 && c <= 32) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+           c == 0x205F || c == 0x3000;
 }
 
 /* Up to three code points into to; returns how many. */
@@ -43,7 +46,8 @@ static size_t case_map(uint32_t to[3], uint32_t c, enum vlm_case which)
         else
             hi = mid;
     }
-    if (lo < vlm_n_case_ranges && vlm_case_ranges[lo].which == which && c >= vlm_case_ranges[lo].first &&
+    if (lo < vlm_n_case_ranges && vlm_case_ranges[lo].which == which &&
+        c >= vlm_case_ranges[lo].first &&
         (c - vlm_case_ranges[lo].first) % vlm_case_ranges[lo].step == 0) {
         to[0] = (uint32_t)((int32_t)c + vlm_case_ranges[lo].delta);
         return 1;
@@ -62,8 +66,10 @@ static size_t case_map(uint32_t to[3], uint32_t c, enum vlm_case which)
     return 1;
 }
 
-/* Is the capital sigma at s->p[at] the last letter of a word?  Nothing before begin is looked at. */
-static bool final_sigma(struct vlm_run *r, const struct vlm_str *s, size_t begin, size_t at, bool *ok)
+/* Is the capital sigma at s->p[at] the last letter of a word?  Nothing before begin is looked at.
+ */
+static bool final_sigma(struct vlm_run *r, const struct vlm_str *s, size_t begin, size_t at,
+                        bool *ok)
 {
     size_t i = at;
     uint32_t c;
@@ -113,7 +119,8 @@ static enum vlm_case case_of(enum vlm_casing to, uint32_t c, bool first, bool st
     return vlm_char_class(c) & VLM_C_UPPER ? VLM_CASE_LOWER : VLM_CASE_UPPER;
 }
 
-bool vlm_text_recase(struct vlm_run *r, struct vlm_text *t, const struct vlm_str *s, enum vlm_casing to)
+bool vlm_text_recase(struct vlm_run *r, struct vlm_text *t, const struct vlm_str *s,
+                     enum vlm_casing to)
 {
     bool start = true, ok = true;
     size_t word = 0; /* where what the filter lowers began */
@@ -123,9 +130,11 @@ bool vlm_text_recase(struct vlm_run *r, struct vlm_text *t, const struct vlm_str
         uint32_t c, mapped[3];
         size_t k = vlm_utf8_decode(&c, s->p + i, s->n - i), n = 1;
         enum vlm_case which = case_of(to, c, i == 0, start);
-        /* a word of str.title() is a run of cased letters; of the filter, what stands between "-([{<" or space */
+        /* a word of str.title() is a run of cased letters; of the filter, what stands between
+         * "-([{<" or space */
         if (to == VLM_TO_TITLE)
-            start = !(c < 128 ? (c | 32) >= 'a' && (c | 32) <= 'z' : vlm_char_class(c) & VLM_C_CASED);
+            start =
+                !(c < 128 ? (c | 32) >= 'a' && (c | 32) <= 'z' : vlm_char_class(c) & VLM_C_CASED);
         if (to == VLM_TO_FILTER_TITLE) {
             word = start ? i + k : word;
             start = vlm_char_space(c) || c == '-' || c == '(' || c == '[' || c == '{' || c == '<';

@@ -1,5 +1,5 @@
-/* exec.c: statements, loops and macros.  Scopes as in Jinja: loops, macros and the like have their own
- * and what they set is gone behind them; if has none. */
+/* exec.c: statements, loops and macros.  Scopes as in Jinja: loops, macros and the like have their
+ * own and what they set is gone behind them; if has none. */
 #include <string.h>
 
 #include "prompt/jinja.h"
@@ -16,7 +16,8 @@ struct vlm_loop {
     struct vlm_value before, current, changed;
 };
 
-static bool assign(struct vlm_run *r, const struct vlm_node *target, struct vlm_scope *s, const struct vlm_value *v)
+static bool assign(struct vlm_run *r, const struct vlm_node *target, struct vlm_scope *s,
+                   const struct vlm_value *v)
 {
     struct vlm_value list, ns, key;
     const struct vlm_node *t;
@@ -28,10 +29,13 @@ static bool assign(struct vlm_run *r, const struct vlm_node *target, struct vlm_
         if (!vlm_eval(r, target->a, s, &ns))
             return false;
         if (ns.kind != VLM_V_NAMESPACE)
-            return vlm_run_fail(r, VLM_ERR_FORMAT, "cannot assign attribute on non-namespace object");
+            return vlm_run_fail(r, VLM_ERR_FORMAT,
+                                "cannot assign attribute on non-namespace object");
         if (target->name->p[0] == '_')
-            return vlm_run_fail(r, VLM_ERR_FORMAT, "a namespace cannot hold a name that begins with _");
-        return vlm_v_string(r, &key, target->name->p, target->name->n, false) && vlm_v_put(r, &ns, key, *v);
+            return vlm_run_fail(r, VLM_ERR_FORMAT,
+                                "a namespace cannot hold a name that begins with _");
+        return vlm_v_string(r, &key, target->name->p, target->name->n, false) &&
+               vlm_v_put(r, &ns, key, *v);
     }
     if (!vlm_v_to_list(r, &list, v))
         return false;
@@ -40,11 +44,13 @@ static bool assign(struct vlm_run *r, const struct vlm_node *target, struct vlm_
             return false;
     }
     if (t || i != list.u.seq->n)
-        return vlm_run_fail(r, VLM_ERR_FORMAT, "%zu values do not fit the names they are unpacked to", list.u.seq->n);
+        return vlm_run_fail(r, VLM_ERR_FORMAT,
+                            "%zu values do not fit the names they are unpacked to", list.u.seq->n);
     return true;
 }
 
-/* ---- loops --------------------------------------------------------------------------------------- */
+/* ---- loops
+ * --------------------------------------------------------------------------------------- */
 
 /* The next item that passes the loop's own if: 1, 0 at the end, -1. */
 static int loop_read(struct vlm_run *r, struct vlm_loop *loop, struct vlm_value *out)
@@ -123,16 +129,17 @@ static bool loop_length(struct vlm_run *r, struct vlm_loop *loop)
     return more >= 0;
 }
 
-static bool loop_method(struct vlm_run *r, const struct vlm_value *self, const struct vlm_args *args,
-                        struct vlm_value *out)
+static bool loop_method(struct vlm_run *r, const struct vlm_value *self,
+                        const struct vlm_args *args, struct vlm_value *out)
 {
     return vlm_loop_call(r, self->u.loop, "", args, out);
 }
 
-static const struct vlm_builtin loop_methods[] = {{"cycle", loop_method}, {"changed", loop_method}, {NULL, NULL}};
+static const struct vlm_builtin loop_methods[] = {
+    {"cycle", loop_method}, {"changed", loop_method}, {NULL, NULL}};
 
-bool vlm_loop_attr(struct vlm_run *r, struct vlm_loop *loop, const char *name, size_t n, struct vlm_value *out,
-                   bool *found)
+bool vlm_loop_attr(struct vlm_run *r, struct vlm_loop *loop, const char *name, size_t n,
+                   struct vlm_value *out, bool *found)
 {
     const struct vlm_str s = {name, n, NULL, false, false};
     struct vlm_value *ahead;
@@ -155,7 +162,8 @@ bool vlm_loop_attr(struct vlm_run *r, struct vlm_loop *loop, const char *name, s
         if (loop->index0 == 0)
             return vlm_v_undefined(r, out, NULL, "there is no previous item", 0);
         *out = loop->before;
-    } else if (vlm_str_is(&s, "length") || vlm_str_is(&s, "revindex") || vlm_str_is(&s, "revindex0")) {
+    } else if (vlm_str_is(&s, "length") || vlm_str_is(&s, "revindex") ||
+               vlm_str_is(&s, "revindex0")) {
         if (!loop_length(r, loop))
             return false;
         *out = vlm_v_int(n == 6 ? loop->length : loop->length - loop->index0 - (n == 9));
@@ -179,8 +187,8 @@ bool vlm_loop_attr(struct vlm_run *r, struct vlm_loop *loop, const char *name, s
     return true;
 }
 
-bool vlm_loop_call(struct vlm_run *r, struct vlm_loop *loop, const char *name, const struct vlm_args *args,
-                   struct vlm_value *out)
+bool vlm_loop_call(struct vlm_run *r, struct vlm_loop *loop, const char *name,
+                   const struct vlm_args *args, struct vlm_value *out)
 {
     struct vlm_value now;
     bool same = false;
@@ -235,7 +243,8 @@ static enum vlm_flow exec_for(struct vlm_run *r, const struct vlm_node *n, struc
     self.u.loop = loop;
     while (flow != VLM_FLOW_BREAK && (more = loop_next(r, loop)) != 0) {
         inner = more > 0 ? vlm_scope_new(r, s) : NULL;
-        if (!inner || !vlm_scope_set(r, inner, loop_name, self) || !assign(r, n->a, inner, &loop->current))
+        if (!inner || !vlm_scope_set(r, inner, loop_name, self) ||
+            !assign(r, n->a, inner, &loop->current))
             return VLM_FLOW_ERROR;
         flow = vlm_exec(r, n->list, inner);
         if (flow == VLM_FLOW_ERROR)
@@ -249,10 +258,12 @@ static enum vlm_flow exec_for(struct vlm_run *r, const struct vlm_node *n, struc
     return inner ? vlm_exec(r, n->list2, inner) : VLM_FLOW_ERROR;
 }
 
-/* ---- macros -------------------------------------------------------------------------------------- */
+/* ---- macros
+ * -------------------------------------------------------------------------------------- */
 
 /* Runs a list into text of its own. */
-static bool exec_captured(struct vlm_run *r, const struct vlm_node *list, struct vlm_scope *s, struct vlm_value *out)
+static bool exec_captured(struct vlm_run *r, const struct vlm_node *list, struct vlm_scope *s,
+                          struct vlm_value *out)
 {
     struct vlm_text t = {0}, *outer = r->out;
     enum vlm_flow flow;
@@ -272,8 +283,8 @@ static struct vlm_value *named_arg(const struct vlm_args *args, const char *name
     return NULL;
 }
 
-static bool set_special(struct vlm_run *r, const struct vlm_macro *m, struct vlm_scope *s, const char *name,
-                        struct vlm_value v)
+static bool set_special(struct vlm_run *r, const struct vlm_macro *m, struct vlm_scope *s,
+                        const char *name, struct vlm_value v)
 {
     const struct vlm_name *const *known = m->special;
 
@@ -285,8 +296,8 @@ static bool set_special(struct vlm_run *r, const struct vlm_macro *m, struct vlm
 }
 
 /* Everything given that no parameter took: into kwargs, varargs and caller, or an error. */
-static bool macro_rest(struct vlm_run *r, const struct vlm_macro *m, struct vlm_scope *s, const struct vlm_args *args,
-                       size_t n_params)
+static bool macro_rest(struct vlm_run *r, const struct vlm_macro *m, struct vlm_scope *s,
+                       const struct vlm_args *args, size_t n_params)
 {
     struct vlm_value kwargs, varargs, *caller = named_arg(args, "caller"), none;
     bool explicit_caller = false;
@@ -316,12 +327,12 @@ static bool macro_rest(struct vlm_run *r, const struct vlm_macro *m, struct vlm_
     if (kwargs.u.dict->n && !(m->node->op & VLM_USES_KWARGS)) {
         struct vlm_quoted q;
         const struct vlm_str *k = kwargs.u.dict->pairs[0].key.u.s;
-        return vlm_run_fail(r, VLM_ERR_FORMAT, "macro '%s' takes no keyword argument '%s'", m->node->name->p,
-                            vlm_base_quote(&q, k->p, k->n));
+        return vlm_run_fail(r, VLM_ERR_FORMAT, "macro '%s' takes no keyword argument '%s'",
+                            m->node->name->p, vlm_base_quote(&q, k->p, k->n));
     }
     if (varargs.u.seq->n && !(m->node->op & VLM_USES_VARARGS))
-        return vlm_run_fail(r, VLM_ERR_FORMAT, "macro '%s' takes not more than %zu argument(s)", m->node->name->p,
-                            n_params);
+        return vlm_run_fail(r, VLM_ERR_FORMAT, "macro '%s' takes not more than %zu argument(s)",
+                            m->node->name->p, n_params);
     if (m->node->op & VLM_USES_CALLER) {
         if (!vlm_v_undefined(r, &none, NULL, "No caller defined", 0) ||
             !set_special(r, m, s, "caller", caller && !explicit_caller ? *caller : none))
@@ -331,8 +342,8 @@ static bool macro_rest(struct vlm_run *r, const struct vlm_macro *m, struct vlm_
            (!(m->node->op & VLM_USES_VARARGS) || set_special(r, m, s, "varargs", varargs));
 }
 
-static bool macro_params(struct vlm_run *r, const struct vlm_macro *m, struct vlm_scope *s, const struct vlm_args *args,
-                         size_t *n_params)
+static bool macro_params(struct vlm_run *r, const struct vlm_macro *m, struct vlm_scope *s,
+                         const struct vlm_args *args, size_t *n_params)
 {
     size_t i = 0;
 
@@ -350,7 +361,8 @@ static bool macro_params(struct vlm_run *r, const struct vlm_macro *m, struct vl
     return true;
 }
 
-bool vlm_exec_macro(struct vlm_run *r, const struct vlm_macro *m, const struct vlm_args *args, struct vlm_value *out)
+bool vlm_exec_macro(struct vlm_run *r, const struct vlm_macro *m, const struct vlm_args *args,
+                    struct vlm_value *out)
 {
     struct vlm_scope *s = vlm_scope_new(r, m->scope);
     size_t n = 0;
@@ -367,7 +379,8 @@ bool vlm_exec_macro(struct vlm_run *r, const struct vlm_macro *m, const struct v
     return done;
 }
 
-static bool make_macro(struct vlm_run *r, const struct vlm_node *n, struct vlm_scope *s, struct vlm_value *out)
+static bool make_macro(struct vlm_run *r, const struct vlm_node *n, struct vlm_scope *s,
+                       struct vlm_value *out)
 {
     struct vlm_macro *m = vlm_run_alloc(r, 1, sizeof *m);
 
@@ -387,7 +400,8 @@ static bool exec_call_block(struct vlm_run *r, const struct vlm_node *n, struct 
     struct vlm_value f, caller, out, named, key;
     struct vlm_args args;
 
-    if (!make_macro(r, n->b, s, &caller) || !vlm_eval(r, n->a->a, s, &f) || !vlm_eval_args(r, n->a->list, s, &args) ||
+    if (!make_macro(r, n->b, s, &caller) || !vlm_eval(r, n->a->a, s, &f) ||
+        !vlm_eval_args(r, n->a->list, s, &args) ||
         !vlm_v_dict(r, &named, VLM_V_DICT, args.n_named + 1))
         return false;
     for (size_t i = 0; i < args.n_named; i++) {
@@ -401,7 +415,8 @@ static bool exec_call_block(struct vlm_run *r, const struct vlm_node *n, struct 
     return vlm_eval_call(r, &f, &args, &out) && vlm_print_str(r, r->out, &out);
 }
 
-/* ---- statements ---------------------------------------------------------------------------------- */
+/* ---- statements
+ * ---------------------------------------------------------------------------------- */
 
 static enum vlm_flow exec_if(struct vlm_run *r, const struct vlm_node *n, struct vlm_scope *s)
 {
@@ -443,7 +458,8 @@ static bool exec_simple(struct vlm_run *r, const struct vlm_node *n, struct vlm_
             return vlm_eval_filter(r, n->a, inner, &v, &v) && vlm_print_str(r, r->out, &v);
         return (!n->b || vlm_eval_filter(r, n->b, inner, &v, &v)) && assign(r, n->a, s, &v);
     default:
-        return vlm_run_fail(r, VLM_ERR_FORMAT, "an expression stands where a statement is expected");
+        return vlm_run_fail(r, VLM_ERR_FORMAT,
+                            "an expression stands where a statement is expected");
     }
 }
 

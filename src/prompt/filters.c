@@ -6,24 +6,30 @@
 #include "base/utf8.h"
 #include "prompt/jinja.h"
 
-#define FILTER(name) \
-    static bool filter_##name(struct vlm_run *r, const struct vlm_value *v, const struct vlm_args *args, \
-                              struct vlm_value *out)
+#define FILTER(name)                                                                               \
+    static bool filter_##name(struct vlm_run *r, const struct vlm_value *v,                        \
+                              const struct vlm_args *args, struct vlm_value *out)
 
-static bool given(const struct vlm_value *v) { return v->kind != VLM_V_MISSING && v->kind != VLM_V_NONE; }
+static bool given(const struct vlm_value *v)
+{
+    return v->kind != VLM_V_MISSING && v->kind != VLM_V_NONE;
+}
 
-static bool to_int(struct vlm_run *r, const char *what, const struct vlm_value *v, int64_t missing, int64_t *out)
+static bool to_int(struct vlm_run *r, const char *what, const struct vlm_value *v, int64_t missing,
+                   int64_t *out)
 {
     *out = missing;
     if (!given(v))
         return true;
     if (!vlm_v_is_int(v))
-        return vlm_run_fail(r, VLM_ERR_FORMAT, "%s needs an integer, not '%s'", what, vlm_v_type(v));
+        return vlm_run_fail(r, VLM_ERR_FORMAT, "%s needs an integer, not '%s'", what,
+                            vlm_v_type(v));
     *out = vlm_v_integer(v);
     return true;
 }
 
-/* ---- text ---------------------------------------------------------------------------------------- */
+/* ---- text
+ * ---------------------------------------------------------------------------------------- */
 
 FILTER(trim)
 {
@@ -36,8 +42,8 @@ FILTER(trim)
     return vlm_str_strip(r, s.u.s, given(&set) ? set.u.s : NULL, true, true, out);
 }
 
-static bool recase(struct vlm_run *r, const struct vlm_value *v, const struct vlm_args *args, enum vlm_casing to,
-                   struct vlm_value *out)
+static bool recase(struct vlm_run *r, const struct vlm_value *v, const struct vlm_args *args,
+                   enum vlm_casing to, struct vlm_value *out)
 {
     struct vlm_text t = {0};
     struct vlm_value s;
@@ -46,12 +52,27 @@ static bool recase(struct vlm_run *r, const struct vlm_value *v, const struct vl
            vlm_text_recase(r, &t, s.u.s, to) && vlm_text_finish(r, &t, out);
 }
 
-FILTER(upper) { return recase(r, v, args, VLM_TO_UPPER, out); }
-FILTER(lower) { return recase(r, v, args, VLM_TO_LOWER, out); }
-FILTER(title) { return recase(r, v, args, VLM_TO_FILTER_TITLE, out); }
-FILTER(capitalize) { return recase(r, v, args, VLM_TO_CAPITALIZED, out); }
+FILTER(upper)
+{
+    return recase(r, v, args, VLM_TO_UPPER, out);
+}
+FILTER(lower)
+{
+    return recase(r, v, args, VLM_TO_LOWER, out);
+}
+FILTER(title)
+{
+    return recase(r, v, args, VLM_TO_FILTER_TITLE, out);
+}
+FILTER(capitalize)
+{
+    return recase(r, v, args, VLM_TO_CAPITALIZED, out);
+}
 
-FILTER(string) { return vlm_args_bind(r, "string", args, "", 0, NULL) && vlm_v_to_string(r, out, v); }
+FILTER(string)
+{
+    return vlm_args_bind(r, "string", args, "", 0, NULL) && vlm_v_to_string(r, out, v);
+}
 
 FILTER(replace)
 {
@@ -59,9 +80,9 @@ FILTER(replace)
     struct vlm_str plain;
     int64_t most;
 
-    if (!vlm_args_bind(r, "replace", args, "old new count", 2, slot) || !vlm_v_to_string(r, &s, v) ||
-        !vlm_v_to_string(r, &slot[0], &slot[0]) || !vlm_v_to_string(r, &slot[1], &slot[1]) ||
-        !to_int(r, "replace", &slot[2], -1, &most))
+    if (!vlm_args_bind(r, "replace", args, "old new count", 2, slot) ||
+        !vlm_v_to_string(r, &s, v) || !vlm_v_to_string(r, &slot[0], &slot[0]) ||
+        !vlm_v_to_string(r, &slot[1], &slot[1]) || !to_int(r, "replace", &slot[2], -1, &most))
         return false;
     plain = *s.u.s;
     return vlm_str_replace(r, &plain, slot[0].u.s, slot[1].u.s, most, out);
@@ -73,8 +94,9 @@ FILTER(center)
     struct vlm_value slot, s;
     int64_t width;
 
-    return vlm_args_bind(r, "center", args, "width", 0, &slot) && to_int(r, "center", &slot, 80, &width) &&
-           vlm_v_to_string(r, &s, v) && vlm_str_pad(r, s.u.s, width, &space, 0, out);
+    return vlm_args_bind(r, "center", args, "width", 0, &slot) &&
+           to_int(r, "center", &slot, 80, &width) && vlm_v_to_string(r, &s, v) &&
+           vlm_str_pad(r, s.u.s, width, &space, 0, out);
 }
 
 FILTER(indent)
@@ -87,8 +109,10 @@ FILTER(indent)
     if (!vlm_args_bind(r, "indent", args, "width first blank", 0, slot))
         return false;
     if (v->kind != VLM_V_STRING)
-        return v->kind == VLM_V_UNDEFINED ? vlm_eval_undefined(r, v)
-                                          : vlm_run_fail(r, VLM_ERR_FORMAT, "indent needs a string, not '%s'", vlm_v_type(v));
+        return v->kind == VLM_V_UNDEFINED
+                   ? vlm_eval_undefined(r, v)
+                   : vlm_run_fail(r, VLM_ERR_FORMAT, "indent needs a string, not '%s'",
+                                  vlm_v_type(v));
     if (slot[0].kind == VLM_V_STRING) {
         step = slot[0].u.s;
     } else {
@@ -103,14 +127,15 @@ FILTER(indent)
         step = part.u.s;
     }
     /* a newline is put behind, so that a last empty line counts */
-    if (!vlm_text_str(r, &t, v->u.s) || !vlm_text_str(r, &t, &newline) || !vlm_text_finish(r, &t, &lines) ||
-        !vlm_str_lines(r, lines.u.s, false, &lines))
+    if (!vlm_text_str(r, &t, v->u.s) || !vlm_text_str(r, &t, &newline) ||
+        !vlm_text_finish(r, &t, &lines) || !vlm_str_lines(r, lines.u.s, false, &lines))
         return false;
     t = (struct vlm_text){.markup = v->u.s->markup};
     for (size_t i = 0; i < lines.u.seq->n; i++) {
         const struct vlm_str *line = lines.u.seq->items[i].u.s;
         bool blank = slot[2].kind != VLM_V_MISSING && vlm_v_truth(&slot[2]);
-        bool wanted = i == 0 ? slot[1].kind != VLM_V_MISSING && vlm_v_truth(&slot[1]) : blank || line->n;
+        bool wanted =
+            i == 0 ? slot[1].kind != VLM_V_MISSING && vlm_v_truth(&slot[1]) : blank || line->n;
         if ((i && !vlm_text_str(r, &t, &newline)) || (wanted && !vlm_text_str(r, &t, step)) ||
             !vlm_text_str(r, &t, line))
             return false;
@@ -126,8 +151,9 @@ FILTER(truncate)
     int64_t length, leeway, n, keep;
     size_t cut;
 
-    if (!vlm_args_bind(r, "truncate", args, "length killwords end leeway", 0, slot) || !vlm_v_to_string(r, &s, v) ||
-        !to_int(r, "truncate", &slot[0], 255, &length) || !to_int(r, "truncate", &slot[3], 5, &leeway))
+    if (!vlm_args_bind(r, "truncate", args, "length killwords end leeway", 0, slot) ||
+        !vlm_v_to_string(r, &s, v) || !to_int(r, "truncate", &slot[0], 255, &length) ||
+        !to_int(r, "truncate", &slot[3], 5, &leeway))
         return false;
     if (slot[2].kind == VLM_V_STRING)
         dots = *slot[2].u.s;
@@ -146,8 +172,8 @@ FILTER(truncate)
             space--;
         cut = space ? space - 1 : cut;
     }
-    return vlm_v_slice(r, &part, s.u.s, 0, cut) && vlm_text_str(r, &t, part.u.s) && vlm_text_str(r, &t, end) &&
-           vlm_text_finish(r, &t, out);
+    return vlm_v_slice(r, &part, s.u.s, 0, cut) && vlm_text_str(r, &t, part.u.s) &&
+           vlm_text_str(r, &t, end) && vlm_text_finish(r, &t, out);
 }
 
 FILTER(wordcount)
@@ -162,7 +188,8 @@ FILTER(wordcount)
         uint32_t c;
         bool word;
         i += vlm_utf8_decode(&c, s.u.s->p + i, s.u.s->n - i);
-        word = c == '_' || (vlm_char_class(c) & (VLM_C_ALPHA | VLM_C_DECIMAL | VLM_C_DIGIT | VLM_C_NUMERIC));
+        word = c == '_' ||
+               (vlm_char_class(c) & (VLM_C_ALPHA | VLM_C_DECIMAL | VLM_C_DIGIT | VLM_C_NUMERIC));
         n += word && !inside;
         inside = word;
     }
@@ -184,7 +211,8 @@ bool vlm_str_escape(struct vlm_run *r, const struct vlm_str *s, struct vlm_value
             continue;
         if (i > from && (!vlm_v_slice(r, &part, s, from, i) || !vlm_text_str(r, &t, part.u.s)))
             return false;
-        if (m && !vlm_text_append(r, &t, names[m - marks], strlen(names[m - marks]), s->mask ? s->mask[i] : s->user))
+        if (m && !vlm_text_append(r, &t, names[m - marks], strlen(names[m - marks]),
+                                  s->mask ? s->mask[i] : s->user))
             return false;
         from = i + 1;
     }
@@ -195,7 +223,8 @@ FILTER(forceescape)
 {
     struct vlm_value s;
 
-    return vlm_args_bind(r, "escape", args, "", 0, NULL) && vlm_v_to_string(r, &s, v) && vlm_str_escape(r, s.u.s, out);
+    return vlm_args_bind(r, "escape", args, "", 0, NULL) && vlm_v_to_string(r, &s, v) &&
+           vlm_str_escape(r, s.u.s, out);
 }
 
 FILTER(escape)
@@ -212,8 +241,8 @@ FILTER(safe)
     struct vlm_value s;
     struct vlm_text t = {.markup = true};
 
-    return vlm_args_bind(r, "safe", args, "", 0, NULL) && vlm_v_to_string(r, &s, v) && vlm_text_str(r, &t, s.u.s) &&
-           vlm_text_finish(r, &t, out);
+    return vlm_args_bind(r, "safe", args, "", 0, NULL) && vlm_v_to_string(r, &s, v) &&
+           vlm_text_str(r, &t, s.u.s) && vlm_text_finish(r, &t, out);
 }
 
 FILTER(format)
@@ -229,7 +258,8 @@ FILTER(format)
     return vlm_str_percent(r, s.u.s, &tuple, out);
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------- */
+/* ---- numbers
+ * ------------------------------------------------------------------------------------- */
 
 FILTER(abs)
 {
@@ -249,7 +279,8 @@ FILTER(abs)
     return true;
 }
 
-/* The nearest number with that many decimals; printf rounds the exact value half to even, as Python. */
+/* The nearest number with that many decimals; printf rounds the exact value half to even, as
+ * Python. */
 static double round_to(double f, int digits)
 {
     char text[400], plain[400];
@@ -280,13 +311,15 @@ FILTER(round)
     int64_t digits;
     double f, scale;
 
-    if (!vlm_args_bind(r, "round", args, "precision method", 0, slot) || !to_int(r, "round", &slot[0], 0, &digits))
+    if (!vlm_args_bind(r, "round", args, "precision method", 0, slot) ||
+        !to_int(r, "round", &slot[0], 0, &digits))
         return false;
     if (v->kind == VLM_V_UNDEFINED)
         return vlm_eval_undefined(r, v);
     if (!vlm_v_is_number(v) || digits > 300 || digits < -300)
         return vlm_run_fail(r, VLM_ERR_FORMAT, "round needs a number");
-    if (slot[1].kind == VLM_V_MISSING || (slot[1].kind == VLM_V_STRING && vlm_str_is(slot[1].u.s, "common"))) {
+    if (slot[1].kind == VLM_V_MISSING ||
+        (slot[1].kind == VLM_V_STRING && vlm_str_is(slot[1].u.s, "common"))) {
         if (v->kind == VLM_V_FLOAT || digits < 0) {
             f = round_to(vlm_v_number(v), (int)digits);
             *out = v->kind == VLM_V_FLOAT ? vlm_v_float(f) : vlm_v_int((int64_t)f);
@@ -331,7 +364,9 @@ bool vlm_str_integer(const struct vlm_str *s, int64_t base, int64_t *out)
         return false; /* leading zeros */
     base = base ? base : 10;
     for (; p < end; p++) {
-        int64_t d = *p >= '0' && *p <= '9' ? *p - '0' : (*p | 32) >= 'a' && (*p | 32) <= 'z' ? (*p | 32) - 'a' + 10 : 99;
+        int64_t d = *p >= '0' && *p <= '9'                 ? *p - '0'
+                    : (*p | 32) >= 'a' && (*p | 32) <= 'z' ? (*p | 32) - 'a' + 10
+                                                           : 99;
         if (*p == '_' && digit && p + 1 < end && p[1] != '_')
             continue;
         if (d >= base || __builtin_mul_overflow(*out, base, out) ||
@@ -348,7 +383,8 @@ FILTER(int)
     int64_t base, i;
     double f = 0;
 
-    if (!vlm_args_bind(r, "int", args, "default base", 0, slot) || !to_int(r, "int", &slot[1], 10, &base))
+    if (!vlm_args_bind(r, "int", args, "default base", 0, slot) ||
+        !to_int(r, "int", &slot[1], 10, &base))
         return false;
     if (v->kind == VLM_V_UNDEFINED)
         return vlm_eval_undefined(r, v);
@@ -360,8 +396,9 @@ FILTER(int)
         *out = vlm_v_int(i);
         return true;
     }
-    if (v->kind == VLM_V_FLOAT ? (f = v->u.f, true)
-                               : v->kind == VLM_V_STRING && vlm_parse_float(v->u.s->p, v->u.s->n, &f)) {
+    if (v->kind == VLM_V_FLOAT
+            ? (f = v->u.f, true)
+            : v->kind == VLM_V_STRING && vlm_parse_float(v->u.s->p, v->u.s->n, &f)) {
         if (fabs(f) < 9.2e18) {
             *out = vlm_v_int((int64_t)f);
             return true;
@@ -391,7 +428,8 @@ FILTER(float)
     return true;
 }
 
-/* ---- any value ----------------------------------------------------------------------------------- */
+/* ---- any value
+ * ----------------------------------------------------------------------------------- */
 
 FILTER(default)
 {
@@ -400,7 +438,8 @@ FILTER(default)
 
     if (!vlm_args_bind(r, "default", args, "default_value boolean", 0, slot))
         return false;
-    use = v->kind == VLM_V_UNDEFINED || (slot[1].kind != VLM_V_MISSING && vlm_v_truth(&slot[1]) && !vlm_v_truth(v));
+    use = v->kind == VLM_V_UNDEFINED ||
+          (slot[1].kind != VLM_V_MISSING && vlm_v_truth(&slot[1]) && !vlm_v_truth(v));
     if (!use) {
         *out = *v;
         return true;
@@ -426,7 +465,8 @@ FILTER(length)
 /* transformers' own: json.dumps with ensure_ascii false and no HTML escapes. */
 FILTER(tojson)
 {
-    static const struct vlm_str comma = {",", 1, NULL, false, false}, comma_space = {", ", 2, NULL, false, false},
+    static const struct vlm_str comma = {",", 1, NULL, false, false},
+                                comma_space = {", ", 2, NULL, false, false},
                                 colon = {": ", 2, NULL, false, false};
     struct vlm_value slot[4], spaces;
     struct vlm_json_style style = {.item = &comma_space, .key = &colon};
@@ -455,7 +495,8 @@ FILTER(tojson)
         }
     }
     if (given(&slot[2])) {
-        if (!vlm_v_is_seq(&slot[2]) || slot[2].u.seq->n != 2 || slot[2].u.seq->items[0].kind != VLM_V_STRING ||
+        if (!vlm_v_is_seq(&slot[2]) || slot[2].u.seq->n != 2 ||
+            slot[2].u.seq->items[0].kind != VLM_V_STRING ||
             slot[2].u.seq->items[1].kind != VLM_V_STRING)
             return vlm_run_fail(r, VLM_ERR_FORMAT, "tojson: separators must be two strings");
         style.item = slot[2].u.seq->items[0].u.s;
@@ -481,12 +522,31 @@ FILTER(attr)
 }
 
 const struct vlm_builtin vlm_filters[] = {
-    {"trim", filter_trim}, {"upper", filter_upper}, {"lower", filter_lower}, {"title", filter_title},
-    {"capitalize", filter_capitalize}, {"string", filter_string}, {"replace", filter_replace},
-    {"center", filter_center}, {"indent", filter_indent}, {"truncate", filter_truncate},
-    {"wordcount", filter_wordcount}, {"escape", filter_escape}, {"e", filter_escape},
-    {"forceescape", filter_forceescape}, {"safe", filter_safe}, {"format", filter_format}, {"abs", filter_abs},
-    {"round", filter_round}, {"int", filter_int}, {"float", filter_float}, {"default", filter_default},
-    {"d", filter_default}, {"length", filter_length}, {"count", filter_length}, {"tojson", filter_tojson},
-    {"attr", filter_attr}, {NULL, NULL},
+    {"trim", filter_trim},
+    {"upper", filter_upper},
+    {"lower", filter_lower},
+    {"title", filter_title},
+    {"capitalize", filter_capitalize},
+    {"string", filter_string},
+    {"replace", filter_replace},
+    {"center", filter_center},
+    {"indent", filter_indent},
+    {"truncate", filter_truncate},
+    {"wordcount", filter_wordcount},
+    {"escape", filter_escape},
+    {"e", filter_escape},
+    {"forceescape", filter_forceescape},
+    {"safe", filter_safe},
+    {"format", filter_format},
+    {"abs", filter_abs},
+    {"round", filter_round},
+    {"int", filter_int},
+    {"float", filter_float},
+    {"default", filter_default},
+    {"d", filter_default},
+    {"length", filter_length},
+    {"count", filter_length},
+    {"tojson", filter_tojson},
+    {"attr", filter_attr},
+    {NULL, NULL},
 };

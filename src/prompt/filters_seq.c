@@ -1,17 +1,24 @@
-/* filters_seq.c: filters of sequences and mappings.  What is a generator in jinja2 is read here at once
- * but stays an iterator for the template: always true, no length, read once. */
+/* filters_seq.c: filters of sequences and mappings.  What is a generator in jinja2 is read here at
+ * once but stays an iterator for the template: always true, no length, read once. */
 #include <string.h>
 
 #include "prompt/jinja.h"
 
-#define FILTER(name) \
-    static bool filter_##name(struct vlm_run *r, const struct vlm_value *v, const struct vlm_args *args, \
-                              struct vlm_value *out)
+#define FILTER(name)                                                                               \
+    static bool filter_##name(struct vlm_run *r, const struct vlm_value *v,                        \
+                              const struct vlm_args *args, struct vlm_value *out)
 
-static bool truth_of(const struct vlm_value *v) { return v->kind != VLM_V_MISSING && vlm_v_truth(v); }
-static bool given(const struct vlm_value *v) { return v->kind != VLM_V_MISSING && v->kind != VLM_V_NONE; }
+static bool truth_of(const struct vlm_value *v)
+{
+    return v->kind != VLM_V_MISSING && vlm_v_truth(v);
+}
+static bool given(const struct vlm_value *v)
+{
+    return v->kind != VLM_V_MISSING && v->kind != VLM_V_NONE;
+}
 
-/* item's attribute: a number, or names and numbers with dots between.  dflt: for undefined, or MISSING. */
+/* item's attribute: a number, or names and numbers with dots between.  dflt: for undefined, or
+ * MISSING. */
 static bool get_path(struct vlm_run *r, const struct vlm_value *item, const struct vlm_value *path,
                      const struct vlm_value *dflt, struct vlm_value *out)
 {
@@ -70,10 +77,12 @@ FILTER(join)
 
     if (!vlm_args_bind(r, "join", args, "d attribute", 0, slot) || !vlm_iter_init(r, &it, v))
         return false;
-    if (slot[0].kind == VLM_V_MISSING ? !vlm_v_string(r, &d, "", 0, false) : !vlm_v_to_string(r, &d, &slot[0]))
+    if (slot[0].kind == VLM_V_MISSING ? !vlm_v_string(r, &d, "", 0, false)
+                                      : !vlm_v_to_string(r, &d, &slot[0]))
         return false;
     for (; (more = vlm_iter_next(r, &it, &x)) > 0; n++) {
-        if (!get_path(r, &x, &slot[1], NULL, &x) || (n && !vlm_text_str(r, &t, d.u.s)) || !vlm_print_str(r, &t, &x))
+        if (!get_path(r, &x, &slot[1], NULL, &x) || (n && !vlm_text_str(r, &t, d.u.s)) ||
+            !vlm_print_str(r, &t, &x))
             return false;
     }
     return more == 0 && vlm_text_finish(r, &t, out);
@@ -87,7 +96,8 @@ FILTER(first)
     if (!vlm_args_bind(r, "first", args, "", 0, NULL) || !vlm_iter_init(r, &it, v))
         return false;
     more = vlm_iter_next(r, &it, out);
-    return more > 0 || (more == 0 && vlm_v_undefined(r, out, NULL, "No first item, sequence was empty.", 0));
+    return more > 0 ||
+           (more == 0 && vlm_v_undefined(r, out, NULL, "No first item, sequence was empty.", 0));
 }
 
 FILTER(last)
@@ -165,7 +175,7 @@ static bool sort_paths(struct vlm_run *r, struct vlm_value *attribute, struct vl
 
     if (attribute->kind == VLM_V_STRING)
         return vlm_v_string(r, &comma, ",", 1, false) &&
-               vlm_builtin_find(vlm_str_methods, "split", 5)->call(r, attribute, &one, out);
+               vlm_builtin_find(vlm_str_seekers, "split", 5)->call(r, attribute, &one, out);
     return vlm_v_list(r, out, VLM_V_LIST, 1) && vlm_v_push(r, out, *attribute);
 }
 
@@ -182,13 +192,15 @@ FILTER(sort)
         if (!vlm_v_list(r, &p->key, VLM_V_TUPLE, paths.u.seq->n))
             return false;
         for (size_t k = 0; k < paths.u.seq->n; k++) {
-            if (!get_key(r, &list.u.seq->items[i], &paths.u.seq->items[k], NULL, !truth_of(&slot[1]), &key) ||
+            if (!get_key(r, &list.u.seq->items[i], &paths.u.seq->items[k], NULL,
+                         !truth_of(&slot[1]), &key) ||
                 !vlm_v_push(r, &p->key, key))
                 return false;
         }
         p->value = list.u.seq->items[i];
     }
-    return vlm_v_sort(r, pairs.u.dict->pairs, pairs.u.dict->n, truth_of(&slot[0])) && values_of(r, &pairs, out);
+    return vlm_v_sort(r, pairs.u.dict->pairs, pairs.u.dict->n, truth_of(&slot[0])) &&
+           values_of(r, &pairs, out);
 }
 
 FILTER(dictsort)
@@ -202,10 +214,13 @@ FILTER(dictsort)
     at = vlm_v_int(0);
     if (slot[1].kind == VLM_V_STRING && vlm_str_is(slot[1].u.s, "value"))
         at = vlm_v_int(1);
-    else if (slot[1].kind != VLM_V_MISSING && !(slot[1].kind == VLM_V_STRING && vlm_str_is(slot[1].u.s, "key")))
-        return vlm_run_fail(r, VLM_ERR_FORMAT, "dictsort: you can only sort by either \"key\" or \"value\"");
+    else if (slot[1].kind != VLM_V_MISSING &&
+             !(slot[1].kind == VLM_V_STRING && vlm_str_is(slot[1].u.s, "key")))
+        return vlm_run_fail(r, VLM_ERR_FORMAT,
+                            "dictsort: you can only sort by either \"key\" or \"value\"");
     return vlm_v_view(r, v, "dict_items", VLM_V_LIST, &items) &&
-           sorted(r, &items, &at, NULL, !truth_of(&slot[0]), truth_of(&slot[2]), &items) && values_of(r, &items, out);
+           sorted(r, &items, &at, NULL, !truth_of(&slot[0]), truth_of(&slot[2]), &items) &&
+           values_of(r, &items, out);
 }
 
 FILTER(items)
@@ -225,12 +240,14 @@ FILTER(unique)
     struct vlm_iter it;
     int more;
 
-    if (!vlm_args_bind(r, "unique", args, "case_sensitive attribute", 0, slot) || !vlm_iter_init(r, &it, v) ||
-        !vlm_v_list(r, out, VLM_V_ITERATOR, 0) || !vlm_v_dict(r, &seen, VLM_V_DICT, 0))
+    if (!vlm_args_bind(r, "unique", args, "case_sensitive attribute", 0, slot) ||
+        !vlm_iter_init(r, &it, v) || !vlm_v_list(r, out, VLM_V_ITERATOR, 0) ||
+        !vlm_v_dict(r, &seen, VLM_V_DICT, 0))
         return false;
     while ((more = vlm_iter_next(r, &it, &x)) > 0) {
         struct vlm_value *old;
-        if (!get_key(r, &x, &slot[1], NULL, !truth_of(&slot[0]), &key) || !vlm_v_find(r, &seen, &key, &old))
+        if (!get_key(r, &x, &slot[1], NULL, !truth_of(&slot[0]), &key) ||
+            !vlm_v_find(r, &seen, &key, &old))
             return false;
         if (!old && (!vlm_v_put(r, &seen, key, vlm_v_none()) || !vlm_v_push(r, out, x)))
             return false;
@@ -238,8 +255,8 @@ FILTER(unique)
     return more == 0;
 }
 
-static bool extreme(struct vlm_run *r, const struct vlm_value *v, const struct vlm_args *args, int sign,
-                    struct vlm_value *out)
+static bool extreme(struct vlm_run *r, const struct vlm_value *v, const struct vlm_args *args,
+                    int sign, struct vlm_value *out)
 {
     struct vlm_value slot[2], x, key, best;
     struct vlm_iter it;
@@ -264,8 +281,14 @@ static bool extreme(struct vlm_run *r, const struct vlm_value *v, const struct v
     return more == 0;
 }
 
-FILTER(min) { return extreme(r, v, args, -1, out); }
-FILTER(max) { return extreme(r, v, args, 1, out); }
+FILTER(min)
+{
+    return extreme(r, v, args, -1, out);
+}
+FILTER(max)
+{
+    return extreme(r, v, args, 1, out);
+}
 
 FILTER(sum)
 {
@@ -279,7 +302,8 @@ FILTER(sum)
     if (total.kind == VLM_V_STRING)
         return vlm_run_fail(r, VLM_ERR_FORMAT, "sum() can't sum strings");
     while ((more = vlm_iter_next(r, &it, &x)) > 0) {
-        if (!get_path(r, &x, &slot[0], NULL, &x) || !vlm_eval_math(r, VLM_T_ADD, &total, &x, &total))
+        if (!get_path(r, &x, &slot[0], NULL, &x) ||
+            !vlm_eval_math(r, VLM_T_ADD, &total, &x, &total))
             return false;
     }
     *out = total;
@@ -294,7 +318,8 @@ FILTER(groupby)
     if (!vlm_args_bind(r, "groupby", args, "attribute default case_sensitive", 1, slot))
         return false;
     fold = !truth_of(&slot[2]);
-    if (!sorted(r, v, &slot[0], &slot[1], fold, false, &pairs) || !vlm_v_list(r, out, VLM_V_LIST, 0))
+    if (!sorted(r, v, &slot[0], &slot[1], fold, false, &pairs) ||
+        !vlm_v_list(r, out, VLM_V_LIST, 0))
         return false;
     for (size_t i = 0; i < pairs.u.dict->n; i++) {
         const struct vlm_pair *p = &pairs.u.dict->pairs[i];
@@ -320,7 +345,8 @@ FILTER(batch)
     int64_t size;
     int more;
 
-    if (!vlm_args_bind(r, "batch", args, "linecount fill_with", 1, slot) || !vlm_iter_init(r, &it, v))
+    if (!vlm_args_bind(r, "batch", args, "linecount fill_with", 1, slot) ||
+        !vlm_iter_init(r, &it, v))
         return false;
     if (!vlm_v_is_int(&slot[0]) || vlm_v_integer(&slot[0]) < 1)
         return vlm_run_fail(r, VLM_ERR_FORMAT, "batch needs a positive integer");
@@ -328,7 +354,8 @@ FILTER(batch)
     if (!vlm_v_list(r, out, VLM_V_ITERATOR, 0) || !vlm_v_list(r, &part, VLM_V_LIST, 0))
         return false;
     while ((more = vlm_iter_next(r, &it, &x)) > 0) {
-        if ((int64_t)part.u.seq->n == size && (!vlm_v_push(r, out, part) || !vlm_v_list(r, &part, VLM_V_LIST, 0)))
+        if ((int64_t)part.u.seq->n == size &&
+            (!vlm_v_push(r, out, part) || !vlm_v_list(r, &part, VLM_V_LIST, 0)))
             return false;
         if (!vlm_v_push(r, &part, x))
             return false;
@@ -342,7 +369,8 @@ FILTER(batch)
     return vlm_v_push(r, out, part);
 }
 
-/* ---- map, select, reject and their attr forms ---------------------------------------------------- */
+/* ---- map, select, reject and their attr forms
+ * ---------------------------------------------------- */
 
 static bool is_named(const struct vlm_args *args, const char *name, struct vlm_value *out)
 {
@@ -361,7 +389,8 @@ FILTER(map)
     struct vlm_value x, path, dflt, name;
     struct vlm_iter it;
     bool by_attr = args->n_pos == 0 && is_named(args, "attribute", &path);
-    struct vlm_args rest = {args->n_pos ? args->pos + 1 : NULL, args->n_pos ? args->n_pos - 1 : 0, args->named, args->n_named};
+    struct vlm_args rest = {args->n_pos ? args->pos + 1 : NULL, args->n_pos ? args->n_pos - 1 : 0,
+                            args->named, args->n_named};
     int more;
 
     if (!vlm_v_list(r, out, VLM_V_ITERATOR, 0))
@@ -386,8 +415,8 @@ FILTER(map)
     return more == 0;
 }
 
-static bool choose(struct vlm_run *r, const struct vlm_value *v, const struct vlm_args *args, bool attr, bool keep,
-                   struct vlm_value *out)
+static bool choose(struct vlm_run *r, const struct vlm_value *v, const struct vlm_args *args,
+                   bool attr, bool keep, struct vlm_value *out)
 {
     struct vlm_value x, tested;
     struct vlm_iter it;
@@ -427,17 +456,44 @@ static bool choose(struct vlm_run *r, const struct vlm_value *v, const struct vl
     return more == 0;
 }
 
-FILTER(select) { return choose(r, v, args, false, true, out); }
-FILTER(reject) { return choose(r, v, args, false, false, out); }
-FILTER(selectattr) { return choose(r, v, args, true, true, out); }
-FILTER(rejectattr) { return choose(r, v, args, true, false, out); }
+FILTER(select)
+{
+    return choose(r, v, args, false, true, out);
+}
+FILTER(reject)
+{
+    return choose(r, v, args, false, false, out);
+}
+FILTER(selectattr)
+{
+    return choose(r, v, args, true, true, out);
+}
+FILTER(rejectattr)
+{
+    return choose(r, v, args, true, false, out);
+}
 
 const struct vlm_builtin vlm_filters_seq[] = {
-    {"list", filter_list}, {"join", filter_join}, {"first", filter_first}, {"last", filter_last},
-    {"reverse", filter_reverse}, {"sort", filter_sort}, {"dictsort", filter_dictsort}, {"items", filter_items},
-    {"unique", filter_unique}, {"min", filter_min}, {"max", filter_max}, {"sum", filter_sum},
-    {"groupby", filter_groupby}, {"batch", filter_batch}, {"map", filter_map}, {"select", filter_select},
-    {"reject", filter_reject}, {"selectattr", filter_selectattr}, {"rejectattr", filter_rejectattr}, {NULL, NULL},
+    {"list", filter_list},
+    {"join", filter_join},
+    {"first", filter_first},
+    {"last", filter_last},
+    {"reverse", filter_reverse},
+    {"sort", filter_sort},
+    {"dictsort", filter_dictsort},
+    {"items", filter_items},
+    {"unique", filter_unique},
+    {"min", filter_min},
+    {"max", filter_max},
+    {"sum", filter_sum},
+    {"groupby", filter_groupby},
+    {"batch", filter_batch},
+    {"map", filter_map},
+    {"select", filter_select},
+    {"reject", filter_reject},
+    {"selectattr", filter_selectattr},
+    {"rejectattr", filter_rejectattr},
+    {NULL, NULL},
 };
 
 bool vlm_filter_call(struct vlm_run *r, const char *name, size_t n, const struct vlm_value *on,
@@ -454,7 +510,8 @@ bool vlm_filter_call(struct vlm_run *r, const char *name, size_t n, const struct
         return vlm_run_fail(r, VLM_ERR_FORMAT, "no filter named '%s'", vlm_base_quote(&q, name, n));
     /* filters call filters (map), and are calls like others */
     if (r->depth >= VLM_RUN_DEPTH)
-        return vlm_run_fail(r, VLM_ERR_LIMIT, "calls nest more than %llu deep", (unsigned long long)VLM_RUN_DEPTH);
+        return vlm_run_fail(r, VLM_ERR_LIMIT, "calls nest more than %llu deep",
+                            (unsigned long long)VLM_RUN_DEPTH);
     r->depth++;
     done = vlm_run_step(r) && f->call(r, &in, args, out);
     r->depth--;

@@ -1,5 +1,5 @@
-/* from_json.c: data for templates from JSON text.  No recursion: open containers stand on a stack that
- * is as deep as the reader allows. */
+/* from_json.c: data for templates from JSON text.  No recursion: open containers stand on a stack
+ * that is as deep as the reader allows. */
 #include "format/json.h"
 #include "prompt/value.h"
 
@@ -40,7 +40,8 @@ static bool json_number(struct vlm_run *r, struct vlm_value *out, const struct v
         char c = j->text[i];
         if (c < '0' || c > '9')
             whole = false;
-        else if (whole && (__builtin_mul_overflow(u, 10u, &u) || __builtin_add_overflow(u, (unsigned)(c - '0'), &u)))
+        else if (whole && (__builtin_mul_overflow(u, 10u, &u) ||
+                           __builtin_add_overflow(u, (unsigned)(c - '0'), &u)))
             u = UINT64_MAX;
     }
     if (whole) {
@@ -55,7 +56,8 @@ static bool json_number(struct vlm_run *r, struct vlm_value *out, const struct v
     return true;
 }
 
-static bool json_scalar(struct vlm_run *r, struct vlm_value *out, const struct vlm_json *j, enum vlm_json_kind kind)
+static bool json_scalar(struct vlm_run *r, struct vlm_value *out, const struct vlm_json *j,
+                        enum vlm_json_kind kind)
 {
     switch (kind) {
     case VLM_JSON_KEY:
@@ -73,7 +75,8 @@ static bool json_scalar(struct vlm_run *r, struct vlm_value *out, const struct v
     }
 }
 
-bool vlm_v_json(struct vlm_run *r, struct vlm_value *out, const void *json, size_t n, const char *file)
+bool vlm_v_json(struct vlm_run *r, struct vlm_value *out, const void *json, size_t n,
+                const char *file)
 {
     struct level stack[VLM_LIMIT_JSON_DEPTH + 1];
     size_t depth = 0;
@@ -91,7 +94,8 @@ bool vlm_v_json(struct vlm_run *r, struct vlm_value *out, const void *json, size
             return false;
         }
         if (kind == VLM_JSON_OBJECT || kind == VLM_JSON_ARRAY) {
-            bool ok = kind == VLM_JSON_OBJECT ? vlm_v_dict(r, &v, VLM_V_DICT, 0) : vlm_v_list(r, &v, VLM_V_LIST, 0);
+            bool ok = kind == VLM_JSON_OBJECT ? vlm_v_dict(r, &v, VLM_V_DICT, 0)
+                                              : vlm_v_list(r, &v, VLM_V_LIST, 0);
             if (!ok)
                 return false;
             stack[depth++].container = v;

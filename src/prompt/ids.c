@@ -1,6 +1,7 @@
-/* ids.c: a rendered prompt to ids.  An image slot is <image> written by the template itself; each is
- * replaced by the string the reference processor puts there (docs/MODEL-smolvlm2.md), and the whole is
- * tokenised once.  What users wrote is carried along as plain runs and never becomes a slot. */
+/* ids.c: a rendered prompt to ids.  An image slot is <image> written by the template itself; each
+ * is replaced by the string the reference processor puts there (docs/MODEL-smolvlm2.md), and the
+ * whole is tokenised once.  What users wrote is carried along as plain runs and never becomes a
+ * slot. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,10 +10,12 @@
 #include "prompt/prompt.h"
 #include "prompt/run.h"
 
-static const char slot_text[] = "<image>", frame_begin[] = "<fake_token_around_image>", overview[] = "<global-img>";
+static const char slot_text[] = "<image>", frame_begin[] = "<fake_token_around_image>",
+                  overview[] = "<global-img>";
 
 /* Image tokens of one picture. */
-static bool image_tokens(size_t *out, const struct vlm_prompt_format *f, const struct vlm_prompt_image *image)
+static bool image_tokens(size_t *out, const struct vlm_prompt_format *f,
+                         const struct vlm_prompt_image *image)
 {
     return vlm_mul_size(out, image->rows, image->cols) && vlm_add_size(out, *out, 1) &&
            vlm_mul_size(out, *out, f->image_seq_len);
@@ -27,9 +30,10 @@ static bool put_frame(struct vlm_buf *b, const char *name, size_t seq_len)
     return ok;
 }
 
-/* transformers' get_image_prompt_string: tiles row by row with a newline behind each row, then, after an
- * empty line, the overview. */
-static bool put_image(struct vlm_buf *b, const struct vlm_prompt_format *f, const struct vlm_prompt_image *image)
+/* transformers' get_image_prompt_string: tiles row by row with a newline behind each row, then,
+ * after an empty line, the overview. */
+static bool put_image(struct vlm_buf *b, const struct vlm_prompt_format *f,
+                      const struct vlm_prompt_image *image)
 {
     bool split = image->rows != 0 || image->cols != 0, ok = true;
     char name[64];
@@ -60,7 +64,8 @@ static bool put_plain(struct vlm_prompt_text *out, size_t begin, size_t end)
     return true;
 }
 
-/* The next slot at or after from, or SIZE_MAX.  *span is the first plain run that ends behind from. */
+/* The next slot at or after from, or SIZE_MAX.  *span is the first plain run that ends behind from.
+ */
 static size_t find_slot(const struct vlm_prompt_text *p, size_t from, size_t *span)
 {
     const size_t n = sizeof slot_text - 1;
@@ -82,7 +87,8 @@ static size_t find_slot(const struct vlm_prompt_text *p, size_t from, size_t *sp
 }
 
 /* text[from, to) and the plain runs in it. */
-static bool copy_part(struct vlm_prompt_text *out, const struct vlm_prompt_text *p, size_t from, size_t to, size_t *span)
+static bool copy_part(struct vlm_prompt_text *out, const struct vlm_prompt_text *p, size_t from,
+                      size_t to, size_t *span)
 {
     size_t base = out->text.n;
 
@@ -104,26 +110,31 @@ static int check_counts(const struct vlm_prompt_text *p, const struct vlm_prompt
     for (size_t at = 0; (at = find_slot(p, at, &span)) != SIZE_MAX; at += sizeof slot_text - 1)
         slots++;
     if (slots != n_images)
-        return vlm_fail(err, VLM_ERR_FORMAT, "the chat template writes %zu image slots, expected %zu", slots, n_images);
+        return vlm_fail(err, VLM_ERR_FORMAT,
+                        "the chat template writes %zu image slots, expected %zu", slots, n_images);
     for (size_t i = 0; i < n_images; i++) {
         /* a frame's marks take less than 64 bytes */
         size_t frames = 0;
         if (images[i].rows > VLM_LIMIT_TILES || images[i].cols > VLM_LIMIT_TILES ||
             images[i].rows * images[i].cols > VLM_LIMIT_TILES)
-            return vlm_fail(err, VLM_ERR_LIMIT, "a picture of %zu x %zu tiles, expected at most %llu", images[i].rows,
+            return vlm_fail(err, VLM_ERR_LIMIT,
+                            "a picture of %zu x %zu tiles, expected at most %llu", images[i].rows,
                             images[i].cols, (unsigned long long)VLM_LIMIT_TILES);
         frames = images[i].rows * images[i].cols + images[i].rows + 1;
-        if (!image_tokens(&tokens, f, &images[i]) || !vlm_mul_size(&tokens, tokens, sizeof slot_text - 1) ||
+        if (!image_tokens(&tokens, f, &images[i]) ||
+            !vlm_mul_size(&tokens, tokens, sizeof slot_text - 1) ||
             !vlm_add_size(&bytes, bytes, tokens) || !vlm_add_size(&bytes, bytes, 64 * frames) ||
             bytes > VLM_LIMIT_TEXT_BYTES)
-            return vlm_fail(err, VLM_ERR_LIMIT, "the prompt with its pictures has more than %llu bytes",
+            return vlm_fail(err, VLM_ERR_LIMIT,
+                            "the prompt with its pictures has more than %llu bytes",
                             (unsigned long long)VLM_LIMIT_TEXT_BYTES);
     }
     return VLM_OK;
 }
 
-int vlm_prompt_expand(struct vlm_prompt_text *out, const struct vlm_prompt_text *p, const struct vlm_prompt_format *format,
-                      const struct vlm_prompt_image *images, size_t n_images, vlm_error *err)
+int vlm_prompt_expand(struct vlm_prompt_text *out, const struct vlm_prompt_text *p,
+                      const struct vlm_prompt_format *format, const struct vlm_prompt_image *images,
+                      size_t n_images, vlm_error *err)
 {
     size_t at = 0, span = 0, copied = 0, slot;
     int status = check_counts(p, format, images, n_images, err);
@@ -143,8 +154,8 @@ int vlm_prompt_expand(struct vlm_prompt_text *out, const struct vlm_prompt_text 
 }
 
 int vlm_prompt_ids(struct vlm_ids *out, const struct vlm_prompt_text *p, const vlm_tokenizer *tok,
-                   const struct vlm_prompt_format *format, const struct vlm_prompt_image *images, size_t n_images,
-                   vlm_error *err)
+                   const struct vlm_prompt_format *format, const struct vlm_prompt_image *images,
+                   size_t n_images, vlm_error *err)
 {
     struct vlm_prompt_text expanded;
     size_t expected = 0, found = 0, tokens = 0, before = out->n;
@@ -153,8 +164,8 @@ int vlm_prompt_ids(struct vlm_ids *out, const struct vlm_prompt_text *p, const v
     vlm_prompt_text_init(&expanded, out->alloc);
     status = vlm_prompt_expand(&expanded, p, format, images, n_images, err);
     if (status == VLM_OK)
-        status = vlm_token_encode(out, tok, expanded.text.data ? expanded.text.data : "", expanded.text.n,
-                                  expanded.plain, expanded.n_plain, err);
+        status = vlm_token_encode(out, tok, expanded.text.data ? expanded.text.data : "",
+                                  expanded.text.n, expanded.plain, expanded.n_plain, err);
     vlm_prompt_text_free(&expanded);
     if (status != VLM_OK)
         return status;
@@ -165,7 +176,8 @@ int vlm_prompt_ids(struct vlm_ids *out, const struct vlm_prompt_text *p, const v
     for (size_t i = before; i < out->n; i++)
         found += out->data[i] == format->image_token;
     if (found != expected)
-        return vlm_fail(err, VLM_ERR_FORMAT, "the tokenizer gives %zu image tokens (id %d), expected %zu", found,
+        return vlm_fail(err, VLM_ERR_FORMAT,
+                        "the tokenizer gives %zu image tokens (id %d), expected %zu", found,
                         (int)format->image_token, expected);
     return VLM_OK;
 }

@@ -1,5 +1,6 @@
-/* lex.c: template source to tokens: text and tags with their white space control, and what stands in
- * tags.  Strings are not decoded here.  One pass, no look-ahead beyond the end of a tag's mark. */
+/* lex.c: template source to tokens: text and tags with their white space control, and what stands
+ * in tags.  Strings are not decoded here.  One pass, no look-ahead beyond the end of a tag's mark.
+ */
 #include <string.h>
 
 #include "base/utf8.h"
@@ -10,7 +11,7 @@ struct lexer {
     struct vlm_lexemes *out;
     const char *p, *end;
     unsigned line;
-    bool line_starting; /* the last match ended with a newline */
+    bool line_starting;                  /* the last match ended with a newline */
     char open[VLM_LIMIT_TEMPLATE_DEPTH]; /* brackets to be closed */
     size_t n_open;
 };
@@ -165,8 +166,14 @@ static bool lex_raw(struct lexer *x, const char *body)
     return lex_fail(x, "{% raw %} is not closed");
 }
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_word(char c) { return is_digit(c) || c == '_' || ((c | 32) >= 'a' && (c | 32) <= 'z'); }
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static bool is_word(char c)
+{
+    return is_digit(c) || c == '_' || ((c | 32) >= 'a' && (c | 32) <= 'z');
+}
 
 /* Digits with single "_" between. */
 static const char *digits(const struct lexer *x, const char *p)
@@ -224,7 +231,8 @@ static bool lex_bracket(struct lexer *x, char c)
 {
     if (c == '(' || c == '[' || c == '{') {
         if (x->n_open == sizeof x->open)
-            return vlm_run_fail(x->run, VLM_ERR_LIMIT, "brackets nest more than %zu deep", sizeof x->open);
+            return vlm_run_fail(x->run, VLM_ERR_LIMIT, "brackets nest more than %zu deep",
+                                sizeof x->open);
         x->open[x->n_open++] = c == '(' ? ')' : c == '[' ? ']' : '}';
     } else if (c == ')' || c == ']' || c == '}') {
         if (x->n_open == 0 || x->open[x->n_open - 1] != c)
@@ -240,12 +248,13 @@ static bool lex_operator(struct lexer *x)
         char text[3];
         uint8_t kind;
     } table[] = {
-        {"//", VLM_T_FLOORDIV}, {"**", VLM_T_POW}, {"==", VLM_T_EQ}, {"!=", VLM_T_NE}, {">=", VLM_T_GE},
-        {"<=", VLM_T_LE}, {"+", VLM_T_ADD}, {"-", VLM_T_SUB}, {"/", VLM_T_DIV}, {"*", VLM_T_MUL},
-        {"%", VLM_T_MOD}, {"~", VLM_T_TILDE}, {"[", VLM_T_LBRACKET}, {"]", VLM_T_RBRACKET},
-        {"(", VLM_T_LPAREN}, {")", VLM_T_RPAREN}, {"{", VLM_T_LBRACE}, {"}", VLM_T_RBRACE}, {">", VLM_T_GT},
-        {"<", VLM_T_LT}, {"=", VLM_T_ASSIGN}, {".", VLM_T_DOT}, {":", VLM_T_COLON}, {"|", VLM_T_PIPE},
-        {",", VLM_T_COMMA}, {";", VLM_T_SEMICOLON},
+        {"//", VLM_T_FLOORDIV}, {"**", VLM_T_POW},      {"==", VLM_T_EQ},    {"!=", VLM_T_NE},
+        {">=", VLM_T_GE},       {"<=", VLM_T_LE},       {"+", VLM_T_ADD},    {"-", VLM_T_SUB},
+        {"/", VLM_T_DIV},       {"*", VLM_T_MUL},       {"%", VLM_T_MOD},    {"~", VLM_T_TILDE},
+        {"[", VLM_T_LBRACKET},  {"]", VLM_T_RBRACKET},  {"(", VLM_T_LPAREN}, {")", VLM_T_RPAREN},
+        {"{", VLM_T_LBRACE},    {"}", VLM_T_RBRACE},    {">", VLM_T_GT},     {"<", VLM_T_LT},
+        {"=", VLM_T_ASSIGN},    {".", VLM_T_DOT},       {":", VLM_T_COLON},  {"|", VLM_T_PIPE},
+        {",", VLM_T_COMMA},     {";", VLM_T_SEMICOLON},
     };
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -267,7 +276,8 @@ static bool lex_tag(struct lexer *x, bool variable)
         char c = *x->p, sign = sign_at(x, x->p);
         const char *mark = x->p + (variable ? sign == '-' : sign != 0);
         if (x->n_open == 0 && starts(x, mark, variable ? "}}" : "%}")) {
-            const char *q = variable ? sign == '-' ? skip_space(mark + 2, x->end) : mark + 2 : tag_end(x, mark, sign);
+            const char *q = variable ? sign == '-' ? skip_space(mark + 2, x->end) : mark + 2
+                                     : tag_end(x, mark, sign);
             if (!lex_push(x, variable ? VLM_T_VAR_END : VLM_T_BLOCK_END, mark, 2))
                 return false;
             lex_to(x, q);
@@ -297,7 +307,8 @@ static bool lex_tag(struct lexer *x, bool variable)
 
 bool vlm_jinja_lex(struct vlm_run *r, struct vlm_lexemes *out, const char *source, size_t n)
 {
-    struct lexer x = {.run = r, .out = out, .p = source, .end = source + n, .line = 1, .line_starting = true};
+    struct lexer x = {
+        .run = r, .out = out, .p = source, .end = source + n, .line = 1, .line_starting = true};
 
     while (x.p < x.end) {
         const char *q = x.p, *body;

@@ -126,14 +126,16 @@ static bool float_math(struct vlm_run *r, int op, double a, double b, struct vlm
     return true;
 }
 
-static bool add_seqs(struct vlm_run *r, const struct vlm_value *a, const struct vlm_value *b, struct vlm_value *out)
+static bool add_seqs(struct vlm_run *r, const struct vlm_value *a, const struct vlm_value *b,
+                     struct vlm_value *out)
 {
     struct vlm_value v;
 
     if (!vlm_v_list(r, &v, a->kind, a->u.seq->n + b->u.seq->n))
         return false;
     for (size_t i = 0; i < a->u.seq->n + b->u.seq->n; i++) {
-        const struct vlm_value *x = i < a->u.seq->n ? &a->u.seq->items[i] : &b->u.seq->items[i - a->u.seq->n];
+        const struct vlm_value *x =
+            i < a->u.seq->n ? &a->u.seq->items[i] : &b->u.seq->items[i - a->u.seq->n];
         if (!vlm_v_push(r, &v, *x))
             return false;
     }
@@ -141,7 +143,8 @@ static bool add_seqs(struct vlm_run *r, const struct vlm_value *a, const struct 
     return true;
 }
 
-static bool add_strings(struct vlm_run *r, const struct vlm_value *a, const struct vlm_value *b, struct vlm_value *out)
+static bool add_strings(struct vlm_run *r, const struct vlm_value *a, const struct vlm_value *b,
+                        struct vlm_value *out)
 {
     struct vlm_text t = {.markup = a->u.s->markup || b->u.s->markup};
     struct vlm_value x = *a, y = *b;
@@ -203,11 +206,12 @@ bool vlm_eval_math(struct vlm_run *r, int op, const struct vlm_value *a, const s
         return repeat(r, a, vlm_v_integer(b), out);
     if (op == VLM_T_MUL && (b->kind == VLM_V_STRING || vlm_v_is_seq(b)) && vlm_v_is_int(a))
         return repeat(r, b, vlm_v_integer(a), out);
-    return vlm_run_fail(r, VLM_ERR_FORMAT, "unsupported operand types for %s: '%s' and '%s'", names[op - VLM_T_ADD],
-                        vlm_v_type(a), vlm_v_type(b));
+    return vlm_run_fail(r, VLM_ERR_FORMAT, "unsupported operand types for %s: '%s' and '%s'",
+                        names[op - VLM_T_ADD], vlm_v_type(a), vlm_v_type(b));
 }
 
-/* ---- s % args ------------------------------------------------------------------------------------ */
+/* ---- s % args
+ * ------------------------------------------------------------------------------------ */
 
 struct percent {
     struct vlm_value args;
@@ -231,7 +235,8 @@ static bool percent_next(struct vlm_run *r, struct percent *f, struct vlm_value 
     return true;
 }
 
-static bool percent_pad(struct vlm_run *r, struct vlm_text *t, const struct percent *f, const struct vlm_str *s)
+static bool percent_pad(struct vlm_run *r, struct vlm_text *t, const struct percent *f,
+                        const struct vlm_str *s)
 {
     size_t n = vlm_str_length(s), width = f->width > 0 ? (size_t)f->width : 0;
 
@@ -257,15 +262,18 @@ static bool percent_one(struct vlm_run *r, struct vlm_text *t, struct percent *f
         if (!(conversion == 's' ? vlm_print_str(r, &own, &v) : vlm_print_repr(r, &own, &v)) ||
             !vlm_text_finish(r, &own, &s))
             return false;
-        if (f->precision >= 0 && !vlm_v_slice(r, &s, s.u.s, 0, vlm_str_offset(s.u.s, (size_t)f->precision)))
+        if (f->precision >= 0 &&
+            !vlm_v_slice(r, &s, s.u.s, 0, vlm_str_offset(s.u.s, (size_t)f->precision)))
             return false;
         return percent_pad(r, t, f, s.u.s);
     }
     if (!vlm_v_is_number(&v))
-        return vlm_run_fail(r, VLM_ERR_FORMAT, "%%%c format: a number is required, not %s", conversion, vlm_v_type(&v));
+        return vlm_run_fail(r, VLM_ERR_FORMAT, "%%%c format: a number is required, not %s",
+                            conversion, vlm_v_type(&v));
     if (conversion == 'f') {
         double d = vlm_v_number(&v);
-        n = snprintf(text, sizeof text, f->plus ? "%+.*f" : "%.*f", f->precision < 0 ? 6 : f->precision, d);
+        n = snprintf(text, sizeof text, f->plus ? "%+.*f" : "%.*f",
+                     f->precision < 0 ? 6 : f->precision, d);
         for (int i = 0; i < n; i++) { /* whatever the locale's mark, it is a point here */
             if (text[i] == ',')
                 text[i] = '.';
@@ -274,8 +282,8 @@ static bool percent_one(struct vlm_run *r, struct vlm_text *t, struct percent *f
         int64_t i = v.kind == VLM_V_FLOAT ? (int64_t)v.u.f : vlm_v_integer(&v);
         if (v.kind == VLM_V_FLOAT && !(fabs(v.u.f) < 9e18))
             return too_large(r);
-        n = snprintf(text, sizeof text, f->plus ? "%+.*lld" : "%.*lld", f->precision < 0 ? 1 : f->precision,
-                     (long long)i);
+        n = snprintf(text, sizeof text, f->plus ? "%+.*lld" : "%.*lld",
+                     f->precision < 0 ? 1 : f->precision, (long long)i);
     }
     if (n < 0 || n >= (int)sizeof text)
         return vlm_run_fail(r, VLM_ERR_UNSUPPORTED, "a number is too long");
@@ -299,7 +307,8 @@ static int percent_number(const char **p, const char *end)
     return n;
 }
 
-bool vlm_str_percent(struct vlm_run *r, const struct vlm_str *s, const struct vlm_value *args, struct vlm_value *out)
+bool vlm_str_percent(struct vlm_run *r, const struct vlm_str *s, const struct vlm_value *args,
+                     struct vlm_value *out)
 {
     struct vlm_text t = {.markup = s->markup};
     struct percent f = {.args = *args};
@@ -332,9 +341,11 @@ bool vlm_str_percent(struct vlm_run *r, const struct vlm_str *s, const struct vl
         p++;
     }
     /* what has items may stay unused */
-    if (f.args.kind == VLM_V_TUPLE ? f.used != f.args.u.seq->n
-                                   : !f.used && f.args.kind != VLM_V_DICT && f.args.kind != VLM_V_LIST &&
-                                         f.args.kind != VLM_V_UNDEFINED && f.args.kind != VLM_V_RANGE)
-        return vlm_run_fail(r, VLM_ERR_FORMAT, "not all arguments converted during string formatting");
+    if (f.args.kind == VLM_V_TUPLE
+            ? f.used != f.args.u.seq->n
+            : !f.used && f.args.kind != VLM_V_DICT && f.args.kind != VLM_V_LIST &&
+                  f.args.kind != VLM_V_UNDEFINED && f.args.kind != VLM_V_RANGE)
+        return vlm_run_fail(r, VLM_ERR_FORMAT,
+                            "not all arguments converted during string formatting");
     return vlm_text_finish(r, &t, out);
 }

@@ -1,16 +1,18 @@
-/* parse.c: statements.  Names of filters and tests are checked here, so that a template that cannot run
- * is refused when it is opened. */
+/* parse.c: statements.  Names of filters and tests are checked here, so that a template that cannot
+ * run is refused when it is opened. */
 #include <string.h>
 
 #include "prompt/jinja.h"
 
 static bool parse_body(struct vlm_parser *p, struct vlm_node **out, const char *const *ends);
 
-static const char *const end_for[] = {"endfor", "else", NULL}, *const end_for_else[] = {"endfor", NULL},
-                         *const end_if[] = {"endif", "elif", "else", NULL}, *const end_else[] = {"endif", NULL},
-                         *const end_set[] = {"endset", NULL}, *const end_macro[] = {"endmacro", NULL},
-                         *const end_call[] = {"endcall", NULL}, *const end_filter[] = {"endfilter", NULL},
-                         *const end_with[] = {"endwith", NULL}, *const end_generation[] = {"endgeneration", NULL};
+static const char
+    *const end_for[] = {"endfor", "else", NULL},
+           *const end_for_else[] = {"endfor", NULL},
+           *const end_if[] = {"endif", "elif", "else", NULL}, *const end_else[] = {"endif", NULL},
+           *const end_set[] = {"endset", NULL}, *const end_macro[] = {"endmacro", NULL},
+           *const end_call[] = {"endcall", NULL}, *const end_filter[] = {"endfilter", NULL},
+           *const end_with[] = {"endwith", NULL}, *const end_generation[] = {"endgeneration", NULL};
 
 /* After the head of a block tag: the body and, when one end alone is possible, that end. */
 static bool parse_block(struct vlm_parser *p, struct vlm_node **out, const char *const *ends)

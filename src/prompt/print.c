@@ -10,12 +10,14 @@
 static bool deeper(struct vlm_run *r)
 {
     if (r->depth >= VLM_RUN_DEPTH)
-        return vlm_run_fail(r, VLM_ERR_LIMIT, "values nest more than %llu deep", (unsigned long long)VLM_RUN_DEPTH);
+        return vlm_run_fail(r, VLM_ERR_LIMIT, "values nest more than %llu deep",
+                            (unsigned long long)VLM_RUN_DEPTH);
     r->depth++;
     return vlm_run_step(r);
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------- */
+/* ---- numbers
+ * ------------------------------------------------------------------------------------- */
 
 /* Digits of f's shortest form that reads back as f, and its decimal exponent.  The digits are taken
  * out of printf's text one by one, so that a locale's decimal mark does not matter. */
@@ -114,7 +116,8 @@ bool vlm_parse_float(const char *p, size_t n, double *out)
         negative = p[0] == '-';
         i++;
     }
-    if (same_word(p + i, n - i, "inf") || same_word(p + i, n - i, "infinity") || same_word(p + i, n - i, "nan")) {
+    if (same_word(p + i, n - i, "inf") || same_word(p + i, n - i, "infinity") ||
+        same_word(p + i, n - i, "nan")) {
         *out = (p[i] | 32) == 'n' ? NAN : negative ? -INFINITY : INFINITY;
         return true;
     }
@@ -127,7 +130,8 @@ bool vlm_parse_float(const char *p, size_t n, double *out)
         if (digit) {
             digits = true;
         } else if (c == '_') {
-            if (i == 0 || i + 1 == n || p[i - 1] < '0' || p[i - 1] > '9' || p[i + 1] < '0' || p[i + 1] > '9')
+            if (i == 0 || i + 1 == n || p[i - 1] < '0' || p[i - 1] > '9' || p[i + 1] < '0' ||
+                p[i + 1] > '9')
                 return false;
             continue;
         } else if (c == '.' && !seen_dot && !seen_e) {
@@ -160,7 +164,8 @@ bool vlm_parse_float(const char *p, size_t n, double *out)
     return true;
 }
 
-/* ---- repr ---------------------------------------------------------------------------------------- */
+/* ---- repr
+ * ---------------------------------------------------------------------------------------- */
 
 static bool repr_string(struct vlm_run *r, struct vlm_text *t, const struct vlm_str *s)
 {
@@ -180,7 +185,11 @@ static bool repr_string(struct vlm_run *r, struct vlm_text *t, const struct vlm_
         else if (c == '\n' || c == '\r' || c == '\t')
             snprintf(text, sizeof text, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
         else if (i < s->n && c != ' ' && !(vlm_char_class(c) & VLM_C_PRINT))
-            snprintf(text, sizeof text, c < 256 ? "\\x%02x" : c < 65536 ? "\\u%04x" : "\\U%08x", (unsigned)c);
+            snprintf(text, sizeof text,
+                     c < 256     ? "\\x%02x"
+                     : c < 65536 ? "\\u%04x"
+                                 : "\\U%08x",
+                     (unsigned)c);
         if (text[0] || i == s->n) { /* what needed no escape, then the escape */
             bool user = i < s->n && (s->mask ? s->mask[i] : s->user);
             if (i > from && (!vlm_v_slice(r, &part, s, from, i) || !vlm_text_str(r, t, part.u.s)))
@@ -207,7 +216,10 @@ static bool repr_seq(struct vlm_run *r, struct vlm_text *t, const struct vlm_val
         if ((i && !vlm_text_puts(r, t, ", ")) || !vlm_print_repr(r, t, &seq->items[i]))
             return false;
     }
-    return vlm_text_puts(r, t, tuple ? seq->n == 1 ? ",)" : ")" : v->kind == VLM_V_VIEW ? "])" : "]");
+    return vlm_text_puts(r, t,
+                         tuple                   ? seq->n == 1 ? ",)" : ")"
+                         : v->kind == VLM_V_VIEW ? "])"
+                                                 : "]");
 }
 
 static bool repr_dict(struct vlm_run *r, struct vlm_text *t, const struct vlm_dict *d)
@@ -229,8 +241,8 @@ static bool repr_range(struct vlm_run *r, struct vlm_text *t, const struct vlm_r
     if (g->step == 1)
         snprintf(text, sizeof text, "range(%lld, %lld)", (long long)g->start, (long long)g->stop);
     else
-        snprintf(text, sizeof text, "range(%lld, %lld, %lld)", (long long)g->start, (long long)g->stop,
-                 (long long)g->step);
+        snprintf(text, sizeof text, "range(%lld, %lld, %lld)", (long long)g->start,
+                 (long long)g->stop, (long long)g->step);
     return vlm_text_puts(r, t, text);
 }
 
@@ -255,7 +267,8 @@ static bool repr_inner(struct vlm_run *r, struct vlm_text *t, const struct vlm_v
     case VLM_V_STRING:
         if (!v->u.s->markup)
             return repr_string(r, t, v->u.s);
-        return vlm_text_puts(r, t, "Markup(") && repr_string(r, t, v->u.s) && vlm_text_puts(r, t, ")");
+        return vlm_text_puts(r, t, "Markup(") && repr_string(r, t, v->u.s) &&
+               vlm_text_puts(r, t, ")");
     case VLM_V_LIST:
     case VLM_V_TUPLE:
     case VLM_V_VIEW:
@@ -263,7 +276,8 @@ static bool repr_inner(struct vlm_run *r, struct vlm_text *t, const struct vlm_v
     case VLM_V_DICT:
         return repr_dict(r, t, v->u.dict);
     case VLM_V_NAMESPACE:
-        return vlm_text_puts(r, t, "<Namespace ") && repr_dict(r, t, v->u.dict) && vlm_text_puts(r, t, ">");
+        return vlm_text_puts(r, t, "<Namespace ") && repr_dict(r, t, v->u.dict) &&
+               vlm_text_puts(r, t, ">");
     case VLM_V_RANGE:
         return repr_range(r, t, v->u.range);
     default:
@@ -303,7 +317,8 @@ bool vlm_v_to_string(struct vlm_run *r, struct vlm_value *out, const struct vlm_
     return vlm_print_str(r, &t, v) && vlm_text_finish(r, &t, out);
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------------- */
+/* ---- JSON
+ * ---------------------------------------------------------------------------------------- */
 
 static bool json_string(struct vlm_run *r, struct vlm_text *t, const struct vlm_str *s, bool ascii)
 {
@@ -323,7 +338,8 @@ static bool json_string(struct vlm_run *r, struct vlm_text *t, const struct vlm_
         else if (c < 32 || (ascii && c >= 127 && c < 65536 && c != 127))
             snprintf(text, sizeof text, "\\u%04x", (unsigned)c);
         else if (ascii && c >= 65536)
-            snprintf(text, sizeof text, "\\u%04x\\u%04x", (unsigned)(0xD800 + ((c - 0x10000) >> 10)),
+            snprintf(text, sizeof text, "\\u%04x\\u%04x",
+                     (unsigned)(0xD800 + ((c - 0x10000) >> 10)),
                      (unsigned)(0xDC00 + ((c - 0x10000) & 0x3FF)));
         if (text[0] || i == s->n) {
             bool user = i < s->n && (s->mask ? s->mask[i] : s->user);
@@ -353,7 +369,8 @@ static bool json_key(struct vlm_run *r, struct vlm_text *t, const struct vlm_val
         return json_string(r, t, k->u.s, ascii);
     if (k->kind != VLM_V_NONE && !vlm_v_is_number(k))
         return vlm_run_fail(r, VLM_ERR_FORMAT, "tojson: a key is of type %s", vlm_v_type(k));
-    return vlm_text_puts(r, t, "\"") && (k->kind == VLM_V_NONE ? vlm_text_puts(r, t, "null") : json_number(r, t, k)) &&
+    return vlm_text_puts(r, t, "\"") &&
+           (k->kind == VLM_V_NONE ? vlm_text_puts(r, t, "null") : json_number(r, t, k)) &&
            vlm_text_puts(r, t, "\"");
 }
 
@@ -361,7 +378,8 @@ struct json_out {
     const struct vlm_json_style *style;
     unsigned level;
 };
-static bool json_value(struct vlm_run *r, struct vlm_text *t, const struct vlm_value *v, struct json_out o);
+static bool json_value(struct vlm_run *r, struct vlm_text *t, const struct vlm_value *v,
+                       struct json_out o);
 
 static bool json_break(struct vlm_run *r, struct vlm_text *t, struct json_out o)
 {
@@ -376,7 +394,8 @@ static bool json_break(struct vlm_run *r, struct vlm_text *t, struct json_out o)
     return true;
 }
 
-static bool json_seq(struct vlm_run *r, struct vlm_text *t, const struct vlm_seq *seq, struct json_out o)
+static bool json_seq(struct vlm_run *r, struct vlm_text *t, const struct vlm_seq *seq,
+                     struct json_out o)
 {
     struct json_out in = {o.style, o.level + 1};
 
@@ -385,13 +404,15 @@ static bool json_seq(struct vlm_run *r, struct vlm_text *t, const struct vlm_seq
     if (!vlm_text_puts(r, t, "["))
         return false;
     for (size_t i = 0; i < seq->n; i++) {
-        if ((i && !vlm_text_str(r, t, o.style->item)) || !json_break(r, t, in) || !json_value(r, t, &seq->items[i], in))
+        if ((i && !vlm_text_str(r, t, o.style->item)) || !json_break(r, t, in) ||
+            !json_value(r, t, &seq->items[i], in))
             return false;
     }
     return json_break(r, t, o) && vlm_text_puts(r, t, "]");
 }
 
-static bool json_dict(struct vlm_run *r, struct vlm_text *t, const struct vlm_value *v, struct json_out o)
+static bool json_dict(struct vlm_run *r, struct vlm_text *t, const struct vlm_value *v,
+                      struct json_out o)
 {
     const struct vlm_dict *d = v->u.dict;
     struct json_out in = {o.style, o.level + 1};
@@ -408,14 +429,15 @@ static bool json_dict(struct vlm_run *r, struct vlm_text *t, const struct vlm_va
         return false;
     for (size_t i = 0; i < d->n; i++) {
         if ((i && !vlm_text_str(r, t, o.style->item)) || !json_break(r, t, in) ||
-            !json_key(r, t, &d->pairs[i].key, o.style->ascii) || !vlm_text_str(r, t, o.style->key) ||
-            !json_value(r, t, &d->pairs[i].value, in))
+            !json_key(r, t, &d->pairs[i].key, o.style->ascii) ||
+            !vlm_text_str(r, t, o.style->key) || !json_value(r, t, &d->pairs[i].value, in))
             return false;
     }
     return json_break(r, t, o) && vlm_text_puts(r, t, "}");
 }
 
-static bool json_value(struct vlm_run *r, struct vlm_text *t, const struct vlm_value *v, struct json_out o)
+static bool json_value(struct vlm_run *r, struct vlm_text *t, const struct vlm_value *v,
+                       struct json_out o)
 {
     bool done;
 
@@ -437,11 +459,13 @@ static bool json_value(struct vlm_run *r, struct vlm_text *t, const struct vlm_v
         r->depth--;
         return done;
     default:
-        return vlm_run_fail(r, VLM_ERR_FORMAT, "tojson: a value of type %s has no JSON", vlm_v_type(v));
+        return vlm_run_fail(r, VLM_ERR_FORMAT, "tojson: a value of type %s has no JSON",
+                            vlm_v_type(v));
     }
 }
 
-bool vlm_print_json(struct vlm_run *r, struct vlm_text *t, const struct vlm_value *v, const struct vlm_json_style *style)
+bool vlm_print_json(struct vlm_run *r, struct vlm_text *t, const struct vlm_value *v,
+                    const struct vlm_json_style *style)
 {
     struct json_out o = {style, 0};
 

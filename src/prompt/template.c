@@ -1,5 +1,5 @@
-/* template.c: opening a chat template and running it on a conversation, with the texts of users marked
- * in the result. */
+/* template.c: opening a chat template and running it on a conversation, with the texts of users
+ * marked in the result. */
 #include <string.h>
 #include <time.h>
 
@@ -36,15 +36,16 @@ static char *normal_source(struct vlm_run *r, const char *source, size_t *n)
     return copy;
 }
 
-int vlm_template_open(vlm_template **out, const vlm_allocator *alloc, const char *source, size_t n, const char *file,
-                      vlm_error *err)
+int vlm_template_open(vlm_template **out, const vlm_allocator *alloc, const char *source, size_t n,
+                      const char *file, vlm_error *err)
 {
     vlm_template *t;
     char *copy;
     int status = VLM_OK;
 
     if (n > VLM_LIMIT_TEMPLATE_BYTES)
-        return vlm_fail(err, VLM_ERR_LIMIT, "%s: the chat template has %zu bytes, expected at most %llu", file, n,
+        return vlm_fail(err, VLM_ERR_LIMIT,
+                        "%s: the chat template has %zu bytes, expected at most %llu", file, n,
                         (unsigned long long)VLM_LIMIT_TEMPLATE_BYTES);
     if (n && !vlm_utf8_valid(source, n))
         return vlm_fail(err, VLM_ERR_FORMAT, "%s: the chat template is not valid UTF-8", file);
@@ -91,9 +92,11 @@ void vlm_prompt_text_free(struct vlm_prompt_text *p)
     p->n_plain = p->cap_plain = 0;
 }
 
-/* ---- running ------------------------------------------------------------------------------------- */
+/* ---- running
+ * ------------------------------------------------------------------------------------- */
 
-void vlm_template_begin(const vlm_template *t, struct vlm_run *r, const vlm_allocator *alloc, vlm_error *err)
+void vlm_template_begin(const vlm_template *t, struct vlm_run *r, const vlm_allocator *alloc,
+                        vlm_error *err)
 {
     vlm_run_init(r, alloc, t->file, err);
     r->loop_name = t->tree.loop;
@@ -141,7 +144,8 @@ static bool copy_out(struct vlm_prompt_text *p, const struct vlm_str *s, size_t 
     return vlm_buf_append(&p->text, s->p, end);
 }
 
-static bool make_part(struct vlm_run *r, const vlm_part *part, const char *tag, size_t n_tag, struct vlm_value *out)
+static bool make_part(struct vlm_run *r, const vlm_part *part, const char *tag, size_t n_tag,
+                      struct vlm_value *out)
 {
     struct vlm_value kind, text;
     bool is_text = part->kind == VLM_PART_TEXT;
@@ -154,8 +158,9 @@ static bool make_part(struct vlm_run *r, const vlm_part *part, const char *tag, 
         return true;
     if (n_tag) {
         struct vlm_text t = {0};
-        if (!vlm_v_user_string(r, &text, part->text, part->n_text) || !vlm_text_str(r, &t, text.u.s) ||
-            !vlm_text_append(r, &t, tag, n_tag, true) || !vlm_text_finish(r, &t, &text))
+        if (!vlm_v_user_string(r, &text, part->text, part->n_text) ||
+            !vlm_text_str(r, &t, text.u.s) || !vlm_text_append(r, &t, tag, n_tag, true) ||
+            !vlm_text_finish(r, &t, &text))
             return false;
     } else if (!vlm_v_user_string(r, &text, part->text, part->n_text)) {
         return false;
@@ -163,7 +168,8 @@ static bool make_part(struct vlm_run *r, const vlm_part *part, const char *tag, 
     return vlm_v_puts(r, out, "text", text);
 }
 
-static bool make_message(struct vlm_run *r, const vlm_message *m, const char *tag, size_t n_tag, struct vlm_value *out)
+static bool make_message(struct vlm_run *r, const vlm_message *m, const char *tag, size_t n_tag,
+                         struct vlm_value *out)
 {
     struct vlm_value role, content, part;
     size_t last = m->n_parts;
@@ -173,13 +179,15 @@ static bool make_message(struct vlm_run *r, const vlm_message *m, const char *ta
     if (n_tag && last == m->n_parts)
         return vlm_run_fail(r, VLM_ERR_ARGUMENT, "a message to be continued has no text");
     if (m->n_parts > VLM_LIMIT_PARTS)
-        return vlm_run_fail(r, VLM_ERR_LIMIT, "a message has %zu parts, expected at most %llu", m->n_parts,
-                            (unsigned long long)VLM_LIMIT_PARTS);
-    if (!vlm_v_dict(r, out, VLM_V_DICT, 2) || !vlm_v_user_string(r, &role, m->role, strlen(m->role)) ||
+        return vlm_run_fail(r, VLM_ERR_LIMIT, "a message has %zu parts, expected at most %llu",
+                            m->n_parts, (unsigned long long)VLM_LIMIT_PARTS);
+    if (!vlm_v_dict(r, out, VLM_V_DICT, 2) ||
+        !vlm_v_user_string(r, &role, m->role, strlen(m->role)) ||
         !vlm_v_puts(r, out, "role", role) || !vlm_v_list(r, &content, VLM_V_LIST, m->n_parts))
         return false;
     for (size_t i = 0; i < m->n_parts; i++) {
-        if (!make_part(r, &m->parts[i], tag, i == last ? n_tag : 0, &part) || !vlm_v_push(r, &content, part))
+        if (!make_part(r, &m->parts[i], tag, i == last ? n_tag : 0, &part) ||
+            !vlm_v_push(r, &content, part))
             return false;
     }
     return vlm_v_puts(r, out, "content", content);
@@ -197,7 +205,8 @@ static bool cut_at_tag(struct vlm_run *r, const struct vlm_str *s, size_t *end)
     while (at >= n - 1 && memcmp(s->p + at - (n - 1), tag_text, n - 1) != 0)
         at--;
     if (at < n - 1)
-        return vlm_run_fail(r, VLM_ERR_FORMAT, "the template does not write out the message to be continued");
+        return vlm_run_fail(r, VLM_ERR_FORMAT,
+                            "the template does not write out the message to be continued");
     whole = at < s->n && s->p[at] == ' ';
     *end = at - (n - 1);
     if (whole)
@@ -209,15 +218,16 @@ static bool cut_at_tag(struct vlm_run *r, const struct vlm_str *s, size_t *end)
     return true;
 }
 
-static bool make_variables(struct vlm_run *r, const vlm_message *messages, size_t n, bool generation, bool prefix,
-                           struct vlm_value *out)
+static bool make_variables(struct vlm_run *r, const vlm_message *messages, size_t n,
+                           bool generation, bool prefix, struct vlm_value *out)
 {
     struct vlm_value list, m;
 
     if (!vlm_v_dict(r, out, VLM_V_DICT, 4) || !vlm_v_list(r, &list, VLM_V_LIST, n))
         return false;
     for (size_t i = 0; i < n; i++) {
-        if (!make_message(r, &messages[i], tag_text, prefix && i + 1 == n ? sizeof tag_text - 1 : 0, &m) ||
+        if (!make_message(r, &messages[i], tag_text, prefix && i + 1 == n ? sizeof tag_text - 1 : 0,
+                          &m) ||
             !vlm_v_push(r, &list, m))
             return false;
     }
@@ -226,8 +236,9 @@ static bool make_variables(struct vlm_run *r, const vlm_message *messages, size_
            vlm_v_puts(r, out, "add_generation_prompt", vlm_v_bool(generation && !prefix));
 }
 
-int vlm_prompt_render(struct vlm_prompt_text *out, const vlm_template *t, const vlm_message *messages,
-                      size_t n_messages, bool add_generation_prompt, vlm_error *err)
+int vlm_prompt_render(struct vlm_prompt_text *out, const vlm_template *t,
+                      const vlm_message *messages, size_t n_messages, bool add_generation_prompt,
+                      vlm_error *err)
 {
     bool prefix = n_messages && messages[n_messages - 1].prefix, ok;
     struct vlm_run run;
@@ -240,7 +251,8 @@ int vlm_prompt_render(struct vlm_prompt_text *out, const vlm_template *t, const 
                         (unsigned long long)VLM_LIMIT_MESSAGES);
     vlm_template_begin(t, &run, out->text.alloc, err);
     ok = make_variables(&run, messages, n_messages, add_generation_prompt, prefix, &variables);
-    run.steps = VLM_LIMIT_TEMPLATE_STEPS; /* what it took to make the variables is not the template's */
+    run.steps =
+        VLM_LIMIT_TEMPLATE_STEPS; /* what it took to make the variables is not the template's */
     ok = ok && vlm_template_run(t, &run, &variables, &text);
     run.line = 0;
     if (ok) {

@@ -10,16 +10,16 @@ static bool other(struct vlm_run *r, const struct vlm_args *args, struct vlm_val
     return vlm_args_bind(r, "a test", args, "other", 1, out);
 }
 
-#define TEST(what) \
-    static bool test_##what(struct vlm_run *r, const struct vlm_value *v, const struct vlm_args *args, \
-                            struct vlm_value *out)
-#define PLAIN_TEST(what, condition) \
-    TEST(what) \
-    { \
-        if (args->n_pos || args->n_named) \
-            return vlm_run_fail(r, VLM_ERR_FORMAT, "test " #what " takes no arguments"); \
-        *out = vlm_v_bool(condition); \
-        return true; \
+#define TEST(what)                                                                                 \
+    static bool test_##what(struct vlm_run *r, const struct vlm_value *v,                          \
+                            const struct vlm_args *args, struct vlm_value *out)
+#define PLAIN_TEST(what, condition)                                                                \
+    TEST(what)                                                                                     \
+    {                                                                                              \
+        if (args->n_pos || args->n_named)                                                          \
+            return vlm_run_fail(r, VLM_ERR_FORMAT, "test " #what " takes no arguments");           \
+        *out = vlm_v_bool(condition);                                                              \
+        return true;                                                                               \
     }
 
 PLAIN_TEST(defined, v->kind != VLM_V_UNDEFINED)
@@ -33,16 +33,19 @@ PLAIN_TEST(float, v->kind == VLM_V_FLOAT)
 PLAIN_TEST(string, v->kind == VLM_V_STRING)
 PLAIN_TEST(mapping, v->kind == VLM_V_DICT)
 PLAIN_TEST(number, vlm_v_is_number(v))
-PLAIN_TEST(sequence, v->kind == VLM_V_UNDEFINED || v->kind == VLM_V_STRING || vlm_v_is_seq(v) || v->kind == VLM_V_DICT || v->kind == VLM_V_RANGE)
+PLAIN_TEST(sequence, v->kind == VLM_V_UNDEFINED || v->kind == VLM_V_STRING || vlm_v_is_seq(v) ||
+                         v->kind == VLM_V_DICT || v->kind == VLM_V_RANGE)
 PLAIN_TEST(iterable, v->kind == VLM_V_UNDEFINED || v->kind == VLM_V_STRING || vlm_v_is_seq(v) ||
-                         v->kind == VLM_V_DICT || v->kind == VLM_V_VIEW || v->kind == VLM_V_ITERATOR ||
-                         v->kind == VLM_V_RANGE || v->kind == VLM_V_LOOP)
-PLAIN_TEST(callable, v->kind == VLM_V_FUNCTION || v->kind == VLM_V_METHOD || v->kind == VLM_V_MACRO ||
-                         v->kind == VLM_V_LOOP || v->kind == VLM_V_UNDEFINED)
+                         v->kind == VLM_V_DICT || v->kind == VLM_V_VIEW ||
+                         v->kind == VLM_V_ITERATOR || v->kind == VLM_V_RANGE ||
+                         v->kind == VLM_V_LOOP)
+PLAIN_TEST(callable, v->kind == VLM_V_FUNCTION || v->kind == VLM_V_METHOD ||
+                         v->kind == VLM_V_MACRO || v->kind == VLM_V_LOOP ||
+                         v->kind == VLM_V_UNDEFINED)
 PLAIN_TEST(escaped, v->kind == VLM_V_STRING && v->u.s->markup)
 
-static bool divides(struct vlm_run *r, const struct vlm_value *v, const struct vlm_value *by, int64_t rest,
-                    struct vlm_value *out)
+static bool divides(struct vlm_run *r, const struct vlm_value *v, const struct vlm_value *by,
+                    int64_t rest, struct vlm_value *out)
 {
     struct vlm_value m, want = vlm_v_int(rest);
     bool same;
@@ -75,7 +78,8 @@ TEST(divisibleby)
 }
 
 /* islower and isupper: some letter of that case and none of the others */
-static bool cased(struct vlm_run *r, const struct vlm_value *v, unsigned want, unsigned never, struct vlm_value *out)
+static bool cased(struct vlm_run *r, const struct vlm_value *v, unsigned want, unsigned never,
+                  struct vlm_value *out)
 {
     struct vlm_value s;
     bool any = false, bad = false;
@@ -125,8 +129,8 @@ TEST(ne)
     return true;
 }
 
-static bool ordered(struct vlm_run *r, const struct vlm_value *v, const struct vlm_args *args, int low, int high,
-                    struct vlm_value *out)
+static bool ordered(struct vlm_run *r, const struct vlm_value *v, const struct vlm_args *args,
+                    int low, int high, struct vlm_value *out)
 {
     struct vlm_value b;
     int c;
@@ -137,10 +141,22 @@ static bool ordered(struct vlm_run *r, const struct vlm_value *v, const struct v
     return true;
 }
 
-TEST(lt) { return ordered(r, v, args, -1, -1, out); }
-TEST(le) { return ordered(r, v, args, -1, 0, out); }
-TEST(gt) { return ordered(r, v, args, 1, 1, out); }
-TEST(ge) { return ordered(r, v, args, 0, 1, out); }
+TEST(lt)
+{
+    return ordered(r, v, args, -1, -1, out);
+}
+TEST(le)
+{
+    return ordered(r, v, args, -1, 0, out);
+}
+TEST(gt)
+{
+    return ordered(r, v, args, 1, 1, out);
+}
+TEST(ge)
+{
+    return ordered(r, v, args, 0, 1, out);
+}
 
 TEST(in)
 {
@@ -195,15 +211,46 @@ TEST(test)
 }
 
 const struct vlm_builtin vlm_tests[] = {
-    {"defined", test_defined}, {"undefined", test_undefined}, {"none", test_none}, {"boolean", test_boolean},
-    {"false", test_no}, {"true", test_yes}, {"integer", test_integer}, {"float", test_float},
-    {"string", test_string}, {"mapping", test_mapping}, {"number", test_number}, {"sequence", test_sequence},
-    {"iterable", test_iterable}, {"callable", test_callable}, {"escaped", test_escaped}, {"odd", test_odd},
-    {"even", test_even}, {"divisibleby", test_divisibleby}, {"lower", test_lower}, {"upper", test_upper},
-    {"eq", test_eq}, {"equalto", test_eq}, {"==", test_eq}, {"ne", test_ne}, {"!=", test_ne}, {"lt", test_lt},
-    {"lessthan", test_lt}, {"<", test_lt}, {"le", test_le}, {"<=", test_le}, {"gt", test_gt},
-    {"greaterthan", test_gt}, {">", test_gt}, {"ge", test_ge}, {">=", test_ge}, {"in", test_in},
-    {"sameas", test_sameas}, {"filter", test_filter}, {"test", test_test}, {NULL, NULL},
+    {"defined", test_defined},
+    {"undefined", test_undefined},
+    {"none", test_none},
+    {"boolean", test_boolean},
+    {"false", test_no},
+    {"true", test_yes},
+    {"integer", test_integer},
+    {"float", test_float},
+    {"string", test_string},
+    {"mapping", test_mapping},
+    {"number", test_number},
+    {"sequence", test_sequence},
+    {"iterable", test_iterable},
+    {"callable", test_callable},
+    {"escaped", test_escaped},
+    {"odd", test_odd},
+    {"even", test_even},
+    {"divisibleby", test_divisibleby},
+    {"lower", test_lower},
+    {"upper", test_upper},
+    {"eq", test_eq},
+    {"equalto", test_eq},
+    {"==", test_eq},
+    {"ne", test_ne},
+    {"!=", test_ne},
+    {"lt", test_lt},
+    {"lessthan", test_lt},
+    {"<", test_lt},
+    {"le", test_le},
+    {"<=", test_le},
+    {"gt", test_gt},
+    {"greaterthan", test_gt},
+    {">", test_gt},
+    {"ge", test_ge},
+    {">=", test_ge},
+    {"in", test_in},
+    {"sameas", test_sameas},
+    {"filter", test_filter},
+    {"test", test_test},
+    {NULL, NULL},
 };
 
 bool vlm_test_call(struct vlm_run *r, const char *name, size_t n, const struct vlm_value *on,

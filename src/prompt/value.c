@@ -1,5 +1,5 @@
-/* value.c: the memory and budgets of a run, and the making of values.  The arena only grows; a run is
- * short and its size is bounded by VLM_RUN_BYTES. */
+/* value.c: the memory and budgets of a run, and the making of values.  The arena only grows; a run
+ * is short and its size is bounded by VLM_RUN_BYTES. */
 #include "prompt/value.h"
 
 #include <stdarg.h>
@@ -62,7 +62,10 @@ static bool run_pay(struct vlm_run *r, uint64_t cost)
     return true;
 }
 
-bool vlm_run_step(struct vlm_run *r) { return run_pay(r, 1); }
+bool vlm_run_step(struct vlm_run *r)
+{
+    return run_pay(r, 1);
+}
 
 bool vlm_run_work(struct vlm_run *r, size_t n)
 {
@@ -120,7 +123,8 @@ void *vlm_run_alloc(struct vlm_run *r, size_t n, size_t size)
     return p;
 }
 
-/* ---- text ---------------------------------------------------------------------------------------- */
+/* ---- text
+ * ---------------------------------------------------------------------------------------- */
 
 static bool text_reserve(struct vlm_run *r, struct vlm_text *t, size_t more)
 {
@@ -162,7 +166,8 @@ static bool text_mark(struct vlm_run *r, struct vlm_text *t)
     return true;
 }
 
-static bool text_append(struct vlm_run *r, struct vlm_text *t, const char *p, size_t n, const uint8_t *mask, bool user)
+static bool text_append(struct vlm_run *r, struct vlm_text *t, const char *p, size_t n,
+                        const uint8_t *mask, bool user)
 {
     if (n == 0)
         return true;
@@ -217,7 +222,8 @@ bool vlm_text_finish(struct vlm_run *r, struct vlm_text *t, struct vlm_value *ou
     return string_new(r, out, s);
 }
 
-/* ---- making -------------------------------------------------------------------------------------- */
+/* ---- making
+ * -------------------------------------------------------------------------------------- */
 
 bool vlm_v_string(struct vlm_run *r, struct vlm_value *out, const char *p, size_t n, bool user)
 {
@@ -244,14 +250,17 @@ bool vlm_v_user_string(struct vlm_run *r, struct vlm_value *out, const char *p, 
     return vlm_text_finish(r, &t, out);
 }
 
-bool vlm_v_slice(struct vlm_run *r, struct vlm_value *out, const struct vlm_str *s, size_t begin, size_t end)
+bool vlm_v_slice(struct vlm_run *r, struct vlm_value *out, const struct vlm_str *s, size_t begin,
+                 size_t end)
 {
-    struct vlm_str part = {s->p + begin, end - begin, s->mask ? s->mask + begin : NULL, s->user, s->markup};
+    struct vlm_str part = {s->p + begin, end - begin, s->mask ? s->mask + begin : NULL, s->user,
+                           s->markup};
 
     return string_new(r, out, part);
 }
 
-bool vlm_v_undefined(struct vlm_run *r, struct vlm_value *out, const char *owner, const char *name, size_t n)
+bool vlm_v_undefined(struct vlm_run *r, struct vlm_value *out, const char *owner, const char *name,
+                     size_t n)
 {
     struct vlm_undefined *u = vlm_run_alloc(r, 1, sizeof *u);
 
@@ -332,7 +341,8 @@ static bool hashable(const struct vlm_value *v, unsigned depth)
     return true;
 }
 
-bool vlm_v_find(struct vlm_run *r, const struct vlm_value *dict, const struct vlm_value *key, struct vlm_value **out)
+bool vlm_v_find(struct vlm_run *r, const struct vlm_value *dict, const struct vlm_value *key,
+                struct vlm_value **out)
 {
     struct vlm_dict *d = dict->u.dict;
 
@@ -359,7 +369,8 @@ bool vlm_v_find(struct vlm_run *r, const struct vlm_value *dict, const struct vl
     return true;
 }
 
-bool vlm_v_put(struct vlm_run *r, struct vlm_value *dict, struct vlm_value key, struct vlm_value value)
+bool vlm_v_put(struct vlm_run *r, struct vlm_value *dict, struct vlm_value key,
+               struct vlm_value value)
 {
     struct vlm_dict *d = dict->u.dict;
     struct vlm_value *old;

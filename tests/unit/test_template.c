@@ -1,5 +1,5 @@
-/* The template interpreter against jinja2 as transformers sets it up (tests/data/template/README.md),
- * and against templates that mean harm. */
+/* The template interpreter against jinja2 as transformers sets it up
+ * (tests/data/template/README.md), and against templates that mean harm. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,8 +63,8 @@ static void *counting_resize(void *ctx, void *p, size_t old_size, size_t new_siz
 }
 
 /* Runs source on variables (JSON); returns the status, the text malloc'd in *out on success. */
-static int run_json(const vlm_allocator *a, const char *source, size_t n, const char *json, size_t n_json, char **out,
-                    size_t *n_out, vlm_error *err)
+static int run_json(const vlm_allocator *a, const char *source, size_t n, const char *json,
+                    size_t n_json, char **out, size_t *n_out, vlm_error *err)
 {
     struct vlm_run run;
     struct vlm_value variables, text;
@@ -76,7 +76,8 @@ static int run_json(const vlm_allocator *a, const char *source, size_t n, const 
         return status;
     vlm_template_begin(t, &run, a, err);
     run.now = 1700000000; /* NOW of tools/make_template_golden.py */
-    if (vlm_v_json(&run, &variables, json, n_json, "variables") && vlm_template_run(t, &run, &variables, &text)) {
+    if (vlm_v_json(&run, &variables, json, n_json, "variables") &&
+        vlm_template_run(t, &run, &variables, &text)) {
         *n_out = text.u.s->n;
         *out = malloc(*n_out + 1);
         memcpy(*out, text.u.s->p, *n_out);
@@ -128,9 +129,12 @@ static void check(const char *what, const char *source, size_t n, const char *js
     int status = run_json(&vlm_mem_system, source, n, json, n_json, &text, &n_text, &err);
     bool refused = want->kind == VLM_V_NONE;
 
-    if (refused ? status == 0 : status != 0 || n_text != want->u.s->n || memcmp(text, want->u.s->p, n_text) != 0) {
-        printf("%s: %s\n  expected %.*s\n  found    %s\n", what, refused ? "jinja2 refuses this" : "differs",
-               refused ? 0 : (int)want->u.s->n, refused ? "" : want->u.s->p, text ? text : err.message);
+    if (refused
+            ? status == 0
+            : status != 0 || n_text != want->u.s->n || memcmp(text, want->u.s->p, n_text) != 0) {
+        printf("%s: %s\n  expected %.*s\n  found    %s\n", what,
+               refused ? "jinja2 refuses this" : "differs", refused ? 0 : (int)want->u.s->n,
+               refused ? "" : want->u.s->p, text ? text : err.message);
         (*bad)++;
     }
     if (status) { /* one line, without control characters, naming the file */
@@ -212,7 +216,8 @@ static void test_families(void **state)
     free(conv);
 }
 
-/* ---- harm (reliability T9 to T15) ---------------------------------------------------------------- */
+/* ---- harm (reliability T9 to T15)
+ * ---------------------------------------------------------------- */
 
 static char *repeated(const char *a, size_t n, const char *middle, const char *b)
 {
@@ -246,10 +251,12 @@ static void harmless(const char *source, size_t n, const char *json, int status)
     assert_int_equal(rc, status);
     free(text);
     assert_int_equal(c.now, 0);
-    assert_true(c.peak < (size_t)200 << 20); /* of the promised 256 MB, the process itself needs some */
+    assert_true(c.peak < (size_t)200
+                             << 20); /* of the promised 256 MB, the process itself needs some */
     if (seconds > 1)
         print_message("%.60s: %.2f s\n", source, seconds);
-    assert_true(seconds < 20); /* < 1 s in a release build; sanitizers on a busy machine are slower */
+    assert_true(seconds <
+                20); /* < 1 s in a release build; sanitizers on a busy machine are slower */
 }
 
 static void test_bombs(void **state)
@@ -258,32 +265,54 @@ static void test_bombs(void **state)
         "{% for i in range(10**9) %}x{% endfor %}",
         "{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}",
         "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
-        "{{ 'a'*10**9 }}", "{{ 10**9 * 'a' }}", "{{ [1]*10**9 }}", "{{ ('ab'*10**6)*10**6 }}",
-        "{% set ns = namespace(s='aaaaaaaaaaaaaaaa') %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
-        "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
-        "{% set ns = namespace(s=[1]) %}{% for i in range(90000) %}{% set ns.s = [ns.s] %}{% endfor %}{{ ns.s }}",
-        "{% set ns = namespace(s=[1]) %}{% for i in range(90000) %}{% set ns.s = [ns.s] %}{% endfor %}{{ ns.s|tojson }}",
-        "{% set ns = namespace(s=[1], t=[1]) %}{% for i in range(9000) %}{% set ns.s = [ns.s] %}{% set ns.t = [ns.t] %}"
+        "{{ 'a'*10**9 }}",
+        "{{ 10**9 * 'a' }}",
+        "{{ [1]*10**9 }}",
+        "{{ ('ab'*10**6)*10**6 }}",
+        "{% set ns = namespace(s='aaaaaaaaaaaaaaaa') %}{% for i in range(60) %}{% set ns.s = ns.s "
+        "+ ns.s %}{% endfor %}",
+        "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% "
+        "endfor %}",
+        "{% set ns = namespace(s=[1]) %}{% for i in range(90000) %}{% set ns.s = [ns.s] %}{% "
+        "endfor %}{{ ns.s }}",
+        "{% set ns = namespace(s=[1]) %}{% for i in range(90000) %}{% set ns.s = [ns.s] %}{% "
+        "endfor %}{{ ns.s|tojson }}",
+        "{% set ns = namespace(s=[1], t=[1]) %}{% for i in range(9000) %}{% set ns.s = [ns.s] %}{% "
+        "set ns.t = [ns.t] %}"
         "{% endfor %}{{ ns.s == ns.t }}",
-        "{{ range(100000)|join('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa') }}",
+        "{{ "
+        "range(100000)|join('"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')"
+        " }}",
         "{% set x = 'a'*1000000 %}{% for i in range(1000) %}{{ x }}{% endfor %}",
         "{% set x = 'a'*1000000 %}{% for i in range(100000) %}{% set y = x|upper %}{% endfor %}",
-        "{% set x = 'a'*1000000 %}{% for i in range(100000) %}{% if 'b' in x %}{% endif %}{% endfor %}",
+        "{% set x = 'a'*1000000 %}{% for i in range(100000) %}{% if 'b' in x %}{% endif %}{% "
+        "endfor %}",
         "{% set x = 'a'*4000000 %}{% if ('a'*2000000 ~ 'b') in x %}{% endif %}",
-        "{% set x = 'a'*1000000 %}{% for i in range(100000) %}{% set y = x.replace('a', 'bbbbbbbb') %}{% endfor %}",
+        "{% set x = 'a'*1000000 %}{% for i in range(100000) %}{% set y = x.replace('a', "
+        "'bbbbbbbb') %}{% endfor %}",
         "{% set x = 'a'*1000000 %}{% for i in range(100000) %}{% set y = x|length %}{% endfor %}",
         "{% set x = 'a'*1000000 %}{% for i in range(100000) %}{% set y = x[::-1] %}{% endfor %}",
         "{% set x = 'a'*1000000 %}{% for i in range(100000) %}{% set y = x[500000] %}{% endfor %}",
         "{% set x = ' '*1000000 %}{% for i in range(100000) %}{% set y = x.strip() %}{% endfor %}",
-        "{% set x = 'a'*1000000 %}{% for i in range(100000) %}{% set y = x == x ~ 'b' or x ~ 'c' == x ~ 'd' %}{% endfor %}",
+        "{% set x = 'a'*1000000 %}{% for i in range(100000) %}{% set y = x == x ~ 'b' or x ~ 'c' "
+        "== x ~ 'd' %}{% endfor %}",
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
         "{% macro m(n) %}{{ n }}{{ m(n + 1) }}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}",
         "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}",
         "{% macro a() %}{% call a() %}{{ caller() }}{% endcall %}{% endmacro %}{{ a() }}",
         "{{ range(100000)|map('string')|map('center', 1000)|list|length }}",
-        "{{ 'x'|center(10**9) }}", "{{ 'x'.ljust(10**12) }}", "{{ 'a\nb'|indent(10**9) }}", "{{ [1]|tojson(indent=10**9) }}",
-        "{{ [1]|batch(10**9, 1)|list }}", "{{ 99999999999 * 99999999999 }}", "{{ 7 ** 99999 }}", "{{ -9223372036854775807 - 2 }}",
-        "{{ ('a,'*1000000).split(',')|sort|join }}", "{% set x = range(99999)|list %}{{ x == x|sort(reverse=true) }}{{ x|sort|sort|sort|sort|unique|list }}",
+        "{{ 'x'|center(10**9) }}",
+        "{{ 'x'.ljust(10**12) }}",
+        "{{ 'a\nb'|indent(10**9) }}",
+        "{{ [1]|tojson(indent=10**9) }}",
+        "{{ [1]|batch(10**9, 1)|list }}",
+        "{{ 99999999999 * 99999999999 }}",
+        "{{ 7 ** 99999 }}",
+        "{{ -9223372036854775807 - 2 }}",
+        "{{ ('a,'*1000000).split(',')|sort|join }}",
+        "{% set x = range(99999)|list %}{{ x == x|sort(reverse=true) }}{{ "
+        "x|sort|sort|sort|sort|unique|list }}",
         "{% set d = dict(range(30000)|batch(2)) %}{{ d|length }}",
     };
 
@@ -297,8 +326,11 @@ static void test_depth(void **state)
     static const struct {
         const char *a, *middle, *b;
     } nests[] = {
-        {"(", "1", ")"}, {"[", "1", "]"}, {"{1:", "1", "}"}, {"-", "1", ""}, {"f(", "1", ")"}, {"x[", "1", "]"},
-        {"1 if 1 else ", "1", ""}, {"1|default(", "1", ")"}, {"1 is eq(", "1", ")"},
+        {"(", "1", ")"},           {"[", "1", "]"},
+        {"{1:", "1", "}"},         {"-", "1", ""},
+        {"f(", "1", ")"},          {"x[", "1", "]"},
+        {"1 if 1 else ", "1", ""}, {"1|default(", "1", ")"},
+        {"1 is eq(", "1", ")"},
     };
     char *s, *t;
 
@@ -366,7 +398,8 @@ static void test_size_limits(void **state)
 
 static void test_steps(void **state)
 {
-    /* a loop of n turns is a few steps per turn: some n passes, a larger one does not, nothing between hangs */
+    /* a loop of n turns is a few steps per turn: some n passes, a larger one does not, nothing
+     * between hangs */
     char source[128];
     bool passed = false, failed = false;
 
@@ -375,7 +408,10 @@ static void test_steps(void **state)
         vlm_error err;
         char *text;
         int rc;
-        snprintf(source, sizeof source, "{%% for i in range(%d) %%}{%% for j in [1,2,3] %%}{{ i }}{%% endfor %%}{%% endfor %%}", n);
+        snprintf(
+            source, sizeof source,
+            "{%% for i in range(%d) %%}{%% for j in [1,2,3] %%}{{ i }}{%% endfor %%}{%% endfor %%}",
+            n);
         rc = run_text(source, &text, &err);
         passed |= rc == 0;
         failed |= rc == VLM_ERR_LIMIT;
@@ -427,7 +463,8 @@ static void test_errors(void **state)
     refused("{{ ''.x.y }}", "'str object' has no attribute 'x'");
     refused("{{ 1 + 'a' }}", "unsupported operand types for +: 'int' and 'str'");
     refused("{{ none() }}", "'NoneType' object is not callable");
-    refused("{{ raise_exception('No \x1b[31m way\nhere') }}", "the template refuses: No \\x1b[31m way\\x0ahere");
+    refused("{{ raise_exception('No \x1b[31m way\nhere') }}",
+            "the template refuses: No \\x1b[31m way\\x0ahere");
     memset(long_text, 'x', sizeof long_text);
     long_text[sizeof long_text - 1] = 0;
     snprintf(source, sizeof source, "{{ raise_exception('%s') }}", long_text);
@@ -442,11 +479,17 @@ static void test_errors(void **state)
 static void test_sandbox(void **state)
 {
     (void)state;
-    prints("{{ ''.__class__ }}|{{ [].__class__ }}|{{ range.__init__ }}|{{ x.__class__ }}|{{ 1.__class__ if 0 }}", "||||");
-    prints("{{ ''['__class__'] }}|{{ ''|attr('__class__') }}|{{ [''.__class__]|map('upper')|first }}", "||");
-    prints("{{ cycler is defined }}{{ self is defined }}{{ _mod }}{{ namespace.__init__ }}", "FalseFalse");
+    prints("{{ ''.__class__ }}|{{ [].__class__ }}|{{ range.__init__ }}|{{ x.__class__ }}|{{ "
+           "1.__class__ if 0 }}",
+           "||||");
+    prints(
+        "{{ ''['__class__'] }}|{{ ''|attr('__class__') }}|{{ [''.__class__]|map('upper')|first }}",
+        "||");
+    prints("{{ cycler is defined }}{{ self is defined }}{{ _mod }}{{ namespace.__init__ }}",
+           "FalseFalse");
     prints("{{ [].append }}|{{ {}.update }}|{{ {}.pop is defined }}", "||False");
-    refused("{{ ''.__class__.__mro__ }}", "access to attribute '__class__' of 'str' object is unsafe");
+    refused("{{ ''.__class__.__mro__ }}",
+            "access to attribute '__class__' of 'str' object is unsafe");
     refused("{{ [].append(1) }}", "access to attribute 'append' of 'list' object is unsafe");
     refused("{{ {}.setdefault('a', 1) }}", "unsafe");
     refused("{{ cycler.__init__.__globals__ }}", "'cycler' is undefined");
@@ -466,26 +509,34 @@ static void test_bytes(void **state)
     (void)state;
     assert_int_equal(vlm_template_open(&t, &vlm_mem_system, "a\xff", 2, "t", &err), VLM_ERR_FORMAT);
     assert_non_null(strstr(err.message, "UTF-8"));
-    assert_int_equal(vlm_template_open(&t, &vlm_mem_system, "a{{ '\xc3' }}", 10, "t", &err), VLM_ERR_FORMAT);
+    assert_int_equal(vlm_template_open(&t, &vlm_mem_system, "a{{ '\xc3' }}", 10, "t", &err),
+                     VLM_ERR_FORMAT);
     assert_int_equal(vlm_template_open(&t, &vlm_mem_system, NULL, 0, "t", &err), VLM_OK);
     vlm_template_close(t);
     vlm_template_close(NULL);
     /* NUL is a character like others, in the source and in data */
-    assert_int_equal(run_json(&vlm_mem_system, "a\0{{ x|length }}", 16, "{\"x\":\"\\u0000b\"}", 15, &text, &n, &err), 0);
+    assert_int_equal(run_json(&vlm_mem_system, "a\0{{ x|length }}", 16, "{\"x\":\"\\u0000b\"}", 15,
+                              &text, &n, &err),
+                     0);
     assert_int_equal(n, 3);
     assert_memory_equal(text, "a\0002", 3);
     free(text);
-    assert_int_equal(run_json(&vlm_mem_system, "{{ x\0y }}", 9, "{}", 2, &text, &n, &err), VLM_ERR_FORMAT);
+    assert_int_equal(run_json(&vlm_mem_system, "{{ x\0y }}", 9, "{}", 2, &text, &n, &err),
+                     VLM_ERR_FORMAT);
 }
 
 static void test_memory_failures(void **state)
 {
-    static const char source[] =
-        "{% macro m(a, b=2) %}[{{ a }}{{ kwargs }}]{{ caller() if caller }}{% endmacro %}{% set ns = namespace(s='') %}"
-        "{% for x in xs if x %}{% set ns.s = ns.s ~ x ~ loop.index %}{{ m(x, c=1) }}{% endfor %}{{ ns.s|upper|trim|e }}"
-        "{{ xs|map('string')|sort|join(', ') }}{{ d|tojson(indent=2) }}{{ d.items()|list }}{% call m(1) %}z{% endcall %}"
-        "{{ ('%s' % xs)[1:-1].split(',')|batch(2)|list }}{% set b | indent %}x{% endset %}{{ b }}{{ d|dictsort|groupby(0) }}";
-    static const char json[] = "{\"xs\":[1,2.5,\"caf\\u00e9\"],\"d\":{\"k\":[1,{\"n\":null}],\"a\":\"b\"}}";
+    static const char source[] = "{% macro m(a, b=2) %}[{{ a }}{{ kwargs }}]{{ caller() if caller "
+                                 "}}{% endmacro %}{% set ns = namespace(s='') %}"
+                                 "{% for x in xs if x %}{% set ns.s = ns.s ~ x ~ loop.index %}{{ "
+                                 "m(x, c=1) }}{% endfor %}{{ ns.s|upper|trim|e }}"
+                                 "{{ xs|map('string')|sort|join(', ') }}{{ d|tojson(indent=2) }}{{ "
+                                 "d.items()|list }}{% call m(1) %}z{% endcall %}"
+                                 "{{ ('%s' % xs)[1:-1].split(',')|batch(2)|list }}{% set b | "
+                                 "indent %}x{% endset %}{{ b }}{{ d|dictsort|groupby(0) }}";
+    static const char json[] =
+        "{\"xs\":[1,2.5,\"caf\\u00e9\"],\"d\":{\"k\":[1,{\"n\":null}],\"a\":\"b\"}}";
     struct counting c = {0, 0, 0, 0};
     vlm_allocator a = {counting_resize, &c};
     vlm_error err;
@@ -493,17 +544,21 @@ static void test_memory_failures(void **state)
     size_t n, total;
 
     (void)state;
-    assert_int_equal(run_json(&a, source, sizeof source - 1, json, sizeof json - 1, &want, &n, &err), 0);
+    assert_int_equal(
+        run_json(&a, source, sizeof source - 1, json, sizeof json - 1, &want, &n, &err), 0);
     total = c.calls;
     assert_true(total > 5);
     for (size_t i = 1; i <= total; i++) {
         c = (struct counting){0, 0, 0, i};
-        assert_int_equal(run_json(&a, source, sizeof source - 1, json, sizeof json - 1, &text, &n, &err), VLM_ERR_MEMORY);
+        assert_int_equal(
+            run_json(&a, source, sizeof source - 1, json, sizeof json - 1, &text, &n, &err),
+            VLM_ERR_MEMORY);
         assert_int_equal(c.now, 0);
         assert_null(text);
     }
     c = (struct counting){0, 0, 0, total + 1};
-    assert_int_equal(run_json(&a, source, sizeof source - 1, json, sizeof json - 1, &text, &n, &err), 0);
+    assert_int_equal(
+        run_json(&a, source, sizeof source - 1, json, sizeof json - 1, &text, &n, &err), 0);
     assert_string_equal(text, want);
     free(text);
     free(want);
@@ -512,10 +567,11 @@ static void test_memory_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),       cmocka_unit_test(test_families), cmocka_unit_test(test_bombs),
-        cmocka_unit_test(test_depth),       cmocka_unit_test(test_size_limits), cmocka_unit_test(test_steps),
-        cmocka_unit_test(test_errors),      cmocka_unit_test(test_sandbox),  cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_memory_failures),
+        cmocka_unit_test(test_cases),       cmocka_unit_test(test_families),
+        cmocka_unit_test(test_bombs),       cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_size_limits), cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_errors),      cmocka_unit_test(test_sandbox),
+        cmocka_unit_test(test_bytes),       cmocka_unit_test(test_memory_failures),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
