@@ -1,5 +1,5 @@
 /* cmd_show.c: vlm show: a picture in Braille dots, for looking at documents in a terminal.  Each
- * character is 2 x 4 dots; what is darker than Otsu's threshold is a dot. */
+ * character is 2 x 4 dots; what is rarer, dark or bright (by Otsu's threshold), is ink: a dot. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,13 +61,17 @@ static int threshold(const struct dots *d)
 static void print_dots(const struct dots *d)
 {
     static const uint8_t bit[4][2] = {{0, 3}, {1, 4}, {2, 5}, {6, 7}};
+    size_t n_dark = 0, n = d->width * d->height;
     int t = threshold(d);
+    for (size_t i = 0; i < n; i++)
+        n_dark += d->grey[i] <= t;
+    bool dark_is_ink = n_dark <= n / 2;
     for (size_t y = 0; y < d->height; y += 4) {
         for (size_t x = 0; x < d->width; x += 2) {
             uint32_t cell = 0x2800;
             char utf8[4];
             for (size_t i = 0; i < 8; i++)
-                if (d->grey[(y + i / 2) * d->width + x + i % 2] <= t)
+                if ((d->grey[(y + i / 2) * d->width + x + i % 2] <= t) == dark_is_ink)
                     cell |= 1u << bit[i / 2][i % 2];
             fwrite(utf8, 1, vlm_utf8_encode(utf8, cell), stdout);
         }

@@ -7,6 +7,16 @@ picture=$root/tests/data/golden/page_1536x1152.png
 
 names() { has "$tmp/err" "$1"; }
 
+# Waits, a minute at most, until the file has a line.
+wait_for_line() {
+  tries=0
+  while [ ! -s "$1" ] && [ $tries -lt 600 ]; do
+    sleep 0.1
+    tries=$((tries + 1))
+  done
+  [ -s "$1" ] || fail "nothing arrived in $1"
+}
+
 # pictures
 echo "no picture" >"$tmp/text.jpg"
 : >"$tmp/empty.png"
@@ -72,7 +82,7 @@ mkfifo "$tmp/shrink"
 pid=$!
 exec 9>"$tmp/shrink"
 echo '{"id":1,"prompt":"x"}' >&9
-sleep 1
+wait_for_line "$tmp/out"
 for f in "$tmp/model"/*.safetensors; do : >"$f"; done
 echo '{"id":2,"prompt":"x"}' >&9
 exec 9>&-
@@ -82,8 +92,7 @@ check 1 "vlm batch on a model that shrinks"
 has "$tmp/err" "changed while in use"
 
 # Ctrl-C: status 130, and what was answered is kept, also in a file that is otherwise written at the end
-interrupt() { # STATUS of $pid after a second
-  sleep 1
+interrupt() {
   kill -INT $pid
   got=0
   wait $pid || got=$?
@@ -93,6 +102,7 @@ mkfifo "$tmp/fifo"
 pid=$!
 exec 9>"$tmp/fifo"
 echo '{"id":1,"prompt":"x"}' >&9
+wait_for_line "$tmp/.kept.jsonl.partial-$pid"
 interrupt # while it waits for the next line
 exec 9>&-
 check 130 "vlm batch, interrupted while reading"
@@ -101,6 +111,7 @@ while echo '{"prompt":"x"}'; do :; done 2>/dev/null >"$tmp/fifo" &
 feeder=$!
 "$vlm" batch "$model" - -n 3000 <"$tmp/fifo" >"$tmp/out" 2>"$tmp/err" &
 pid=$!
+wait_for_line "$tmp/out"
 interrupt # while it answers
 kill $feeder 2>/dev/null
 wait $feeder 2>/dev/null
