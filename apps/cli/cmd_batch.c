@@ -230,9 +230,9 @@ int cli_cmd_batch(const struct cli_options *o)
     else if (cli_interrupted())
         status = CLI_INTERRUPTED;
     else if (b.n_failed) {
-        fprintf(stderr, "vlm: %s: found %zu of %zu lines that failed, expected none\n",
-                cli_shown(b.path), b.n_failed, b.line);
-        status = CLI_FAILED;
+        vlm_fail(&err, VLM_ERR_FORMAT, "%s: found %zu of %zu lines that failed, expected none",
+                 cli_shown(b.path), b.n_failed, b.line);
+        status = cli_failed(&err);
     }
     cli_model_close(&b.model);
     return status;

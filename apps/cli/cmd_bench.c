@@ -32,7 +32,7 @@ int cli_cmd_bench(const struct cli_options *o)
         return status;
     json_t *list = o->json ? json_array() : NULL;
     if (!list)
-        printf("%s, %s, %d threads, median of %d\n", m.name, vlm_engine_isa(m.engine),
+        printf("%s, %d threads, median of %d\n", vlm_engine_isa(m.engine),
                vlm_engine_n_threads(m.engine), (int)o->reps);
     int rc = vlm_bench_kernels(m.engine, (int)o->reps, print_result, list, &err);
     if (rc >= 0 && list)
