@@ -45,22 +45,20 @@ int vlm_backend_open(struct vlm_backend **out, const vlm_allocator *alloc, struc
     return VLM_OK;
 }
 
-static void free_scratch(struct vlm_backend *b)
+static void free_scratch(const struct vlm_backend *b, struct scratch *threads)
 {
-    for (int i = 0; i < vlm_pool_size(b->pool); i++) {
-        vlm_mem_free(b->alloc, b->threads[i].attention);
-        vlm_mem_free(b->alloc, b->threads[i].blocks);
-        b->threads[i] = (struct scratch){NULL, NULL};
+    for (int i = 0; threads && i < vlm_pool_size(b->pool); i++) {
+        vlm_mem_free(b->alloc, threads[i].attention);
+        vlm_mem_free(b->alloc, threads[i].blocks);
     }
-    b->head_dim = b->n_positions = b->bytes = 0;
+    vlm_mem_free(b->alloc, threads);
 }
 
 void vlm_backend_close(struct vlm_backend *b)
 {
     if (!b)
         return;
-    free_scratch(b);
-    vlm_mem_free(b->alloc, b->threads);
+    free_scratch(b, b->threads);
     vlm_mem_free(b->alloc, b);
 }
 
@@ -74,19 +72,25 @@ int vlm_backend_reserve(struct vlm_backend *b, size_t head_dim, size_t n_positio
         return VLM_OK;
     head_dim = vlm_max_size(head_dim, b->head_dim);
     n_positions = vlm_max_size(n_positions, b->n_positions);
-    size_t n_floats = vlm_attention_scratch(head_dim);
-    size_t n_blocks = 2 * (n_positions / VLM_KV_BLOCK + 1);
-    free_scratch(b);
-    for (int i = 0; i < vlm_pool_size(b->pool); i++) {
-        struct scratch *s = &b->threads[i];
+    size_t n_threads = (size_t)vlm_pool_size(b->pool), n_floats = vlm_attention_scratch(head_dim);
+    size_t n_blocks = 2 * (n_positions / VLM_KV_BLOCK + 1), bytes = 0;
+    /* the new beside the old: a failure must leave what other sessions rely on */
+    struct scratch *threads = vlm_mem_zalloc(b->alloc, n_threads, sizeof *threads);
+    for (size_t i = 0; threads && i < n_threads; i++) {
+        struct scratch *s = &threads[i];
         s->attention = vlm_mem_alloc(b->alloc, n_floats, sizeof *s->attention);
         s->blocks = vlm_mem_alloc(b->alloc, n_blocks, sizeof *s->blocks);
-        b->bytes += n_floats * sizeof *s->attention + n_blocks * sizeof *s->blocks;
+        bytes += n_floats * sizeof *s->attention + n_blocks * sizeof *s->blocks;
         if (!s->attention || !s->blocks) {
-            free_scratch(b);
-            return vlm_fail_memory(err, n_floats * sizeof *s->attention, "attention");
+            free_scratch(b, threads);
+            threads = NULL;
         }
     }
+    if (!threads)
+        return vlm_fail_memory(err, n_floats * sizeof(float), "attention");
+    free_scratch(b, b->threads);
+    b->threads = threads;
+    b->bytes = bytes;
     b->head_dim = head_dim;
     b->n_positions = n_positions;
     return VLM_OK;
