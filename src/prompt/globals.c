@@ -217,97 +217,110 @@ static const char *date_part(char out[64], const struct date *d, int64_t now, ch
                                          "September", "October",  "November", "December"};
     int hour12 = d->hour % 12 ? d->hour % 12 : 12, year = (int)(d->year % 10000);
     const char *day = days[d->weekday], *month = months[d->month - 1];
+    const struct {
+        char c, format[6];
+        int value;
+    } numbers[] = {
+        {'Y', "%d", year},
+        {'y', "%02d", year % 100},
+        {'m', "%02d", d->month},
+        {'d', "%02d", d->day},
+        {'e', "%2d", d->day},
+        {'H', "%02d", d->hour},
+        {'I', "%02d", hour12},
+        {'M', "%02d", d->minute},
+        {'S', "%02d", d->second},
+        {'j', "%03d", d->yearday},
+        {'f', "%06d", 0},
+        {'w', "%d", d->weekday},
+        {'u', "%d", d->weekday ? d->weekday : 7},
+    };
+    const struct {
+        char c;
+        const char *text;
+        int length;
+    } names[] = {
+        {'A', day, 9},   {'a', day, 3},   {'B', month, 9},
+        {'b', month, 3}, {'h', month, 3}, {'p', d->hour < 12 ? "AM" : "PM", 2},
+        {'n', "\n", 1},  {'t', "\t", 1},  {'%', "%", 1},
+        {'Z', "", 0},    {'z', "", 0}, /* a time without a zone */
+    };
 
-    switch (c) {
-    case 'Y':
-        snprintf(out, 64, "%d", year);
-        break;
-    case 'y':
-        snprintf(out, 64, "%02d", year % 100);
-        break;
-    case 'm':
-        snprintf(out, 64, "%02d", d->month);
-        break;
-    case 'd':
-        snprintf(out, 64, "%02d", d->day);
-        break;
-    case 'e':
-        snprintf(out, 64, "%2d", d->day);
-        break;
-    case 'H':
-        snprintf(out, 64, "%02d", d->hour);
-        break;
-    case 'I':
-        snprintf(out, 64, "%02d", hour12);
-        break;
-    case 'M':
-        snprintf(out, 64, "%02d", d->minute);
-        break;
-    case 'S':
-        snprintf(out, 64, "%02d", d->second);
-        break;
-    case 'j':
-        snprintf(out, 64, "%03d", d->yearday);
-        break;
-    case 'f':
-        snprintf(out, 64, "000000");
-        break;
-    case 'p':
-        snprintf(out, 64, "%s", d->hour < 12 ? "AM" : "PM");
-        break;
-    case 'A':
-        snprintf(out, 64, "%s", day);
-        break;
-    case 'a':
-        snprintf(out, 64, "%.3s", day);
-        break;
-    case 'B':
-        snprintf(out, 64, "%s", month);
-        break;
-    case 'b':
-    case 'h':
-        snprintf(out, 64, "%.3s", month);
-        break;
-    case 'F':
-        snprintf(out, 64, "%d-%02d-%02d", year, d->month, d->day);
-        break;
-    case 'T':
-    case 'X':
-        snprintf(out, 64, "%02d:%02d:%02d", d->hour, d->minute, d->second);
-        break;
-    case 'R':
-        snprintf(out, 64, "%02d:%02d", d->hour, d->minute);
-        break;
-    case 'D':
-    case 'x':
-        snprintf(out, 64, "%02d/%02d/%02d", d->month, d->day, year % 100);
-        break;
-    case 'c':
-        snprintf(out, 64, "%.3s %.3s %2d %02d:%02d:%02d %d", day, month, d->day, d->hour, d->minute,
-                 d->second, year);
-        break;
-    case 'w':
-        snprintf(out, 64, "%d", d->weekday);
-        break;
-    case 'u':
-        snprintf(out, 64, "%d", d->weekday ? d->weekday : 7);
-        break;
-    case 's':
-        snprintf(out, 64, "%lld", (long long)now);
-        break;
-    case 'n':
-        return "\n";
-    case 't':
-        return "\t";
-    case '%':
-        return "%";
-    case 'Z':
-    case 'z':
-        return ""; /* a time without a zone */
-    default:
-        return NULL;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (numbers[i].c == c) {
+            snprintf(out, 64, numbers[i].format, numbers[i].value);
+            return out;
+        }
     }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (names[i].c == c) {
+            snprintf(out, 64, "%.*s", names[i].length, names[i].text);
+            return out;
+        }
+    }
+    if (c != 's')
+        return NULL;
+    snprintf(out, 64, "%lld", (long long)now);
     return out;
+}
+
+/* Conversions that stand for several. */
+static const char *date_composite(char c)
+{
+    static const struct {
+        char c;
+        const char *format;
+    } table[] = {
+        {'F', "%Y-%m-%d"},
+        {'T', "%H:%M:%S"},
+        {'X', "%H:%M:%S"},
+        {'R', "%H:%M"},
+        {'D', "%m/%d/%y"},
+        {'x', "%m/%d/%y"},
+        {'c', "%a %b %e %H:%M:%S %Y"},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (table[i].c == c)
+            return table[i].format;
+    }
+    return NULL;
+}
+
+static bool put_date(struct vlm_run *r, struct vlm_text *t, const struct date *d,
+                     const struct vlm_str *s)
+{
+    char text[64];
+
+    for (size_t i = 0; i < s->n; i++) {
+        bool user = s->mask ? s->mask[i] : s->user;
+        const char *part;
+        size_t skip = 1;
+        if (s->p[i] != '%' || i + 1 == s->n) {
+            if (!vlm_text_append(r, t, s->p + i, 1, user))
+                return false;
+            continue;
+        }
+        skip += s->p[i + 1] == '-' && i + 2 < s->n; /* glibc's "without padding" */
+        part = date_composite(s->p[i + skip]);
+        if (part) { /* one level: none of these holds another */
+            struct vlm_str inner = {part, strlen(part), NULL, user, false};
+            if (!put_date(r, t, d, &inner))
+                return false;
+            i += skip;
+            continue;
+        }
+        part = date_part(text, d, r->now, s->p[i + skip]);
+        if (!part)
+            return vlm_run_fail(r, VLM_ERR_UNSUPPORTED,
+                                "strftime_now: a format that is not understood");
+        while (skip == 2 && (*part == '0' || *part == ' ') && part[1])
+            part++;
+        if (!vlm_text_append(r, t, part, strlen(part), user))
+            return false;
+        i += skip;
+    }
+    return true;
 }
 
 static bool global_strftime(struct vlm_run *r, const struct vlm_value *self,
@@ -316,8 +329,6 @@ static bool global_strftime(struct vlm_run *r, const struct vlm_value *self,
     struct date d = civil(r->now);
     struct vlm_value slot[1];
     struct vlm_text t = {0};
-    const struct vlm_str *s;
-    char text[64];
 
     (void)self;
     if (!vlm_args_bind(r, "strftime_now", args, "format", 1, slot))
@@ -325,28 +336,7 @@ static bool global_strftime(struct vlm_run *r, const struct vlm_value *self,
     if (slot[0].kind != VLM_V_STRING)
         return vlm_run_fail(r, VLM_ERR_FORMAT, "strftime_now needs a string, not '%s'",
                             vlm_v_type(&slot[0]));
-    s = slot[0].u.s;
-    for (size_t i = 0; i < s->n; i++) {
-        bool user = s->mask ? s->mask[i] : s->user;
-        const char *part;
-        size_t skip = 1;
-        if (s->p[i] != '%' || i + 1 == s->n) {
-            if (!vlm_text_append(r, &t, s->p + i, 1, user))
-                return false;
-            continue;
-        }
-        skip += s->p[i + 1] == '-' && i + 2 < s->n; /* glibc's "without padding" */
-        part = date_part(text, &d, r->now, s->p[i + skip]);
-        if (!part)
-            return vlm_run_fail(r, VLM_ERR_UNSUPPORTED,
-                                "strftime_now: a format that is not understood");
-        while (skip == 2 && (*part == '0' || *part == ' ') && part[1])
-            part++;
-        if (!vlm_text_append(r, &t, part, strlen(part), user))
-            return false;
-        i += skip;
-    }
-    return vlm_text_finish(r, &t, out);
+    return put_date(r, &t, &d, slot[0].u.s) && vlm_text_finish(r, &t, out);
 }
 
 const struct vlm_builtin vlm_globals[] = {
