@@ -147,7 +147,7 @@ int vlm_session_open(vlm_session **out, vlm_engine *e, const vlm_session_options
     if (rc < 0)
         return rc;
     if (o.context > e->config.text.context)
-        return vlm_fail(err, VLM_ERR_CONTEXT, "context of %zu positions, the model has %u", o.context,
+        return vlm_fail(err, VLM_ERR_CONTEXT, "context is %zu positions, expected at most the model's %u", o.context,
                         e->config.text.context);
     vlm_session *s = vlm_mem_zalloc(&e->alloc, 1, sizeof *s);
     if (!s)
@@ -277,8 +277,29 @@ static int report_vision(void *ctx, size_t done)
     return o->progress && o->progress(o->progress_ctx, VLM_PHASE_VISION, done, r->total);
 }
 
-/* Takes over features the old timeline still has; encodes the rest of what positions from n_cached on
- * need.  The step lock is held. */
+/* Moves features of pictures that both timelines have to the new one, or (back) to the old one. */
+static void take_features(vlm_session *s, struct vlm_timeline *t)
+{
+    for (size_t i = 0; i < t->n_pictures; i++)
+        for (size_t k = 0; !t->pictures[i].features && k < s->time.n_pictures; k++)
+            if (s->time.pictures[k].features && same_picture(&t->pictures[i], &s->time.pictures[k])) {
+                t->pictures[i].features = s->time.pictures[k].features;
+                t->pictures[i].taken_from = k + 1;
+                s->time.pictures[k].features = NULL;
+            }
+}
+
+static void give_features_back(vlm_session *s, struct vlm_timeline *t)
+{
+    for (size_t i = 0; i < t->n_pictures; i++)
+        if (t->pictures[i].taken_from) {
+            s->time.pictures[t->pictures[i].taken_from - 1].features = t->pictures[i].features;
+            t->pictures[i].features = NULL;
+        }
+}
+
+/* Encodes the pictures that positions from n_cached on need and that have no features yet.  The step
+ * lock is held. */
 static int encode_pictures(vlm_session *s, struct vlm_timeline *t, const struct vlm_prompt *p, size_t n_cached,
                            vlm_stats *stats, vlm_error *err)
 {
@@ -286,17 +307,10 @@ static int encode_pictures(vlm_session *s, struct vlm_timeline *t, const struct 
     bool need[VLM_LIMIT_IMAGES] = {false};
     size_t total = 0, done = 0;
     for (size_t i = n_cached; i < t->n; i++)
-        if (t->positions[i].picture)
+        if (t->positions[i].picture && !t->pictures[t->positions[i].picture - 1].features)
             need[t->positions[i].picture - 1] = true;
-    for (size_t i = 0; i < t->n_pictures; i++) {
-        for (size_t k = 0; need[i] && k < s->time.n_pictures; k++)
-            if (s->time.pictures[k].features && same_picture(&t->pictures[i], &s->time.pictures[k])) {
-                t->pictures[i].features = s->time.pictures[k].features;
-                s->time.pictures[k].features = NULL; /* the old timeline is about to go */
-                need[i] = false;
-            }
+    for (size_t i = 0; i < t->n_pictures; i++)
         total += need[i] ? t->pictures[i].plan.n_frames : 0;
-    }
     if (total == 0)
         return VLM_OK;
     int rc = vlm_engine_reserve_vision(e, err);
@@ -305,11 +319,10 @@ static int encode_pictures(vlm_session *s, struct vlm_timeline *t, const struct 
     for (size_t i = 0; rc == VLM_OK && i < t->n_pictures; i++) {
         if (!need[i])
             continue;
-        t->pictures[i].features = vlm_mem_alloc(&e->alloc, t->pictures[i].n_tokens,
-                                                e->config.text.hidden * sizeof(float));
+        size_t bytes = t->pictures[i].n_tokens * e->config.text.hidden * sizeof(float);
+        t->pictures[i].features = vlm_mem_alloc(&e->alloc, bytes, 1);
         if (!t->pictures[i].features)
-            return vlm_fail_memory(err, t->pictures[i].n_tokens * e->config.text.hidden * sizeof(float),
-                                   "image features");
+            return vlm_fail_memory(err, bytes, "image features");
         rc = vlm_engine_encode(e, t->pictures[i].features, &p->pictures[i], &run, &s->options, done, report_vision,
                                &report, err);
         done += t->pictures[i].plan.n_frames;
@@ -352,8 +365,12 @@ static int prepare(vlm_session *s, struct vlm_timeline *t, const struct vlm_prom
     rc = vlm_kv_grow(&s->kv, e->model, e->backend, n + room, err);
     if (rc == VLM_OK)
         rc = vlm_backend_reserve(e->backend, e->config.text.head_dim, n + room, err);
-    if (rc == VLM_OK)
+    if (rc == VLM_OK) {
+        take_features(s, t);
         rc = encode_pictures(s, t, p, *n_cached, stats, err);
+        if (rc < 0)
+            give_features_back(s, t);
+    }
     stats->compute_bytes = e->text.bytes + e->vision.bytes + vlm_backend_bytes(e->backend);
     pthread_mutex_unlock(&e->step);
     stats->vision_ms = vlm_os_now_ms() - start;
@@ -366,6 +383,8 @@ static void commit(vlm_session *s, struct vlm_timeline *t, int32_t *prompt, size
     vlm_engine *e = s->engine;
     free_timeline(&s->time, &e->alloc);
     vlm_mem_free(&e->alloc, s->prompt);
+    for (size_t i = 0; i < t->n_pictures; i++)
+        t->pictures[i].taken_from = 0;
     s->time = *t;
     s->prompt = prompt;
     s->n_prompt = t->n;

@@ -16,7 +16,8 @@ struct vlm_session_picture {
     uint8_t hash[32];
     struct vlm_tile_plan plan;
     size_t n_tokens;
-    float *features; /* [n_tokens][hidden], or NULL when no position still to be computed needs it */
+    float *features; /* [n_tokens][hidden], or NULL when the cache held all its positions */
+    size_t taken_from; /* 1 + index in the timeline before, whose features these were; 0: its own */
 };
 struct vlm_timeline {
     struct vlm_position *positions;
