@@ -78,7 +78,8 @@ VLM_API int vlm_tiles_make(vlm_tiles **out, const vlm_engine *engine, const vlm_
 VLM_API size_t vlm_tiles_count(const vlm_tiles *tiles);
 VLM_API void vlm_tiles_get(const vlm_tiles *tiles, size_t i, vlm_tile *out); /* i < count */
 VLM_API void vlm_tiles_free(vlm_tiles *tiles);
-/* PNG, 8-bit RGB, into memory taken from the engine's allocator; free with vlm_bytes_free. */
+/* PNG, 8-bit RGB, into memory from the engine's allocator (engine NULL: malloc); free with
+ * vlm_bytes_free and the same engine. */
 VLM_API int vlm_png_encode(uint8_t **out, size_t *n, const vlm_engine *engine, const uint8_t *pixels, uint32_t width,
                            uint32_t height, vlm_error *err);
 VLM_API void vlm_bytes_free(const vlm_engine *engine, void *bytes);

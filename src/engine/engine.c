@@ -18,7 +18,10 @@ static void *account_resize(void *ctx, void *ptr, size_t old_size, size_t new_si
     struct vlm_account *a = ctx;
     if (new_size > old_size) {
         uint64_t more = new_size - old_size, used = atomic_fetch_add(&a->used, more) + more;
-        void *p = a->max == 0 || used <= a->max ? a->hook.resize(a->hook.ctx, ptr, old_size, new_size) : NULL;
+        bool fits = a->max == 0 || used <= a->max;
+        if (!fits)
+            atomic_store(&a->refused, true);
+        void *p = fits ? a->hook.resize(a->hook.ctx, ptr, old_size, new_size) : NULL;
         if (!p)
             atomic_fetch_sub(&a->used, more);
         return p;
@@ -27,6 +30,15 @@ static void *account_resize(void *ctx, void *ptr, size_t old_size, size_t new_si
     if (p || new_size == 0)
         atomic_fetch_sub(&a->used, old_size - new_size);
     return p;
+}
+
+int vlm_engine_explain(vlm_engine *e, int rc, vlm_error *err)
+{
+    if (rc != VLM_ERR_MEMORY || !atomic_exchange(&e->account.refused, false) || !err)
+        return rc;
+    const vlm_error before = *err;
+    return vlm_fail(err, VLM_ERR_MEMORY, "the memory budget of %llu bytes is used up: %.160s",
+                    (unsigned long long)e->account.max, before.message);
 }
 
 /* ---- options ---- */
@@ -152,6 +164,7 @@ static int open_engine(vlm_engine **out, const char *dir, const vlm_file *files,
     if (rc == VLM_OK)
         rc = open_template(e, err);
     if (rc < 0) {
+        vlm_engine_explain(e, rc, err);
         vlm_engine_close(e);
         return rc;
     }

@@ -14,6 +14,7 @@ struct vlm_account {
     vlm_allocator hook; /* the caller's, or malloc */
     uint64_t max;       /* 0: no limit */
     atomic_uint_fast64_t used;
+    atomic_bool refused; /* it was max that said no, not the system */
 };
 
 struct vlm_engine {
@@ -67,6 +68,8 @@ int vlm_engine_encode(vlm_engine *e, float *features, const struct vlm_prompt_pi
 int vlm_engine_reserve_vision(vlm_engine *e, vlm_error *err);
 /* Copies known fields of a caller's options of any size over the defaults, and checks their ranges. */
 int vlm_engine_session_options(vlm_session_options *out, const vlm_session_options *o, vlm_error *err);
+/* Passes rc on; when memory was refused by the budget, the message says so. */
+int vlm_engine_explain(vlm_engine *e, int rc, vlm_error *err);
 /* The model, or an error for an engine opened for its vocabulary. */
 int vlm_engine_need_model(const vlm_engine *e, vlm_error *err);
 

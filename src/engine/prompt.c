@@ -33,6 +33,8 @@ struct vlm_image_config vlm_engine_image_config(const vlm_engine *e, const vlm_s
 static int check_messages(const vlm_message *messages, size_t n_messages, size_t *n_images, vlm_error *err)
 {
     *n_images = 0;
+    if (!messages)
+        return vlm_fail(err, VLM_ERR_ARGUMENT, "messages is NULL");
     if (n_messages == 0 || n_messages > VLM_LIMIT_MESSAGES)
         return vlm_fail(err, n_messages ? VLM_ERR_LIMIT : VLM_ERR_ARGUMENT, "%zu messages, expected 1 to %u",
                         n_messages, (unsigned)VLM_LIMIT_MESSAGES);
@@ -45,6 +47,8 @@ static int check_messages(const vlm_message *messages, size_t n_messages, size_t
                             (unsigned)VLM_LIMIT_PARTS);
         for (size_t k = 0; k < m->n_parts; k++) {
             const vlm_part *part = &m->parts[k];
+            if (part->kind != VLM_PART_IMAGE && part->kind != VLM_PART_TEXT)
+                return vlm_fail(err, VLM_ERR_ARGUMENT, "message %zu, part %zu: kind %d is unknown", i, k, part->kind);
             if (part->kind == VLM_PART_IMAGE && !part->image)
                 return vlm_fail(err, VLM_ERR_ARGUMENT, "message %zu, part %zu: no image", i, k);
             if (part->kind == VLM_PART_TEXT && !part->text && part->n_text)

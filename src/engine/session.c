@@ -166,7 +166,7 @@ int vlm_session_open(vlm_session **out, vlm_engine *e, const vlm_session_options
     pthread_mutex_unlock(&e->step);
     if (rc < 0) {
         vlm_session_close(s);
-        return rc;
+        return vlm_engine_explain(e, rc, err);
     }
     *out = s;
     return VLM_OK;
@@ -428,7 +428,7 @@ int vlm_session_sync(vlm_session *s, const vlm_message *messages, size_t n_messa
         vlm_mem_free(&e->alloc, prompt);
     }
     vlm_engine_prompt_free(&p, e);
-    return rc;
+    return vlm_engine_explain(e, rc, err);
 }
 
 const int32_t *vlm_session_prompt(const vlm_session *s, size_t *n)

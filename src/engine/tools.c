@@ -185,7 +185,7 @@ void vlm_tiles_free(vlm_tiles *t)
 int vlm_png_encode(uint8_t **out, size_t *n, const vlm_engine *e, const uint8_t *pixels, uint32_t width,
                    uint32_t height, vlm_error *err)
 {
-    return vlm_image_png(out, n, pixels, width, height, &e->alloc, err);
+    return vlm_image_png(out, n, pixels, width, height, e ? &e->alloc : &vlm_mem_system, err);
 }
 
-void vlm_bytes_free(const vlm_engine *e, void *bytes) { vlm_mem_free(&e->alloc, bytes); }
+void vlm_bytes_free(const vlm_engine *e, void *bytes) { vlm_mem_free(e ? &e->alloc : &vlm_mem_system, bytes); }
