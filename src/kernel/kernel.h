@@ -5,12 +5,13 @@
  * which overlaps no input unless the function says "in place".  Every level computes each output
  * element in ONE order of summation that depends only on the length of the reduction, never on how
  * many rows or columns a call covers: that is what makes results independent of batch, chunk and
- * threads.  Levels may differ from each other in the last bits; each is deterministic.
+ * threads.  The vector levels (avx2, avx512, neon) use the same order and agree bit for bit; scalar has
+ * its own and differs in the last bits.
  *
- * The order for a dot product of length k at a level with L lanes: blocks of VLM_K_BLOCK; inside a
- * block lane l sums the elements i with i % L == l in increasing i by fused multiply-add (scalar:
- * multiply, then add), then a fixed tree adds the lanes; the blocks' sums are added in increasing
- * order. */
+ * The order for a dot product of length k: blocks of VLM_K_BLOCK; inside a block lane l of four (scalar:
+ * eight) sums the elements i with i % 4 == l in increasing i by fused multiply-add (scalar: multiply,
+ * then add), then a fixed tree adds the lanes; the blocks' sums are added in increasing order.  Few
+ * lanes, because a vector then holds several columns, and one row of a costs one load for all of them. */
 #ifndef VLM_KERNEL_KERNEL_H
 #define VLM_KERNEL_KERNEL_H
 

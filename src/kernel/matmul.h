@@ -16,7 +16,8 @@
 #define PANEL_COLS (4 * QUADS)
 #define FEW_COLS (FEW_VECS * QUADS)
 #define MANY 8           /* rows from which a panel pays */
-#define ROWS_AT_ONCE 512 /* rows of a that stay in the second-level cache, VLM_K_BLOCK floats of each */
+#define CACHED_A (192 * 1024)  /* floats of a that stay in the second-level cache */
+#define DEPTH (5 * VLM_K_BLOCK) /* of k in one pass */
 
 static ALWAYS const char *element(const char *w, size_t i, enum vlm_num type)
 {
@@ -207,25 +208,36 @@ static ALWAYS void prefetch_panel(const char *w, size_t ld_w, size_t len, size_t
         PREFETCH(element(w, x / per_col * ld_w + x % per_col * line, type));
 }
 
+/* Rows top .. top + m - 1 with one panel: columns j .. j + cols - 1, len elements from b on. */
+static ALWAYS void panel_rows(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w, const char *next,
+                              size_t ld_w, size_t m, size_t cols, size_t len, int first, enum vlm_num type)
+{
+    _Alignas(64) float panel[PANEL_COLS * VLM_K_BLOCK];
+    fill_panel(panel, w, ld_w, cols, len, type);
+    for (size_t i = 0; i < m; i += TILE_ROWS) {
+        size_t rows = m - i < TILE_ROWS ? m - i : TILE_ROWS;
+        prefetch_panel(next, ld_w, len, i / TILE_ROWS, (m + TILE_ROWS - 1) / TILE_ROWS, type);
+        panel_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, panel, rows, cols, len, first);
+    }
+}
+
+/* A pass takes DEPTH of k; within it as many rows of a as stay in the second-level cache meet every
+ * panel, and a panel's blocks of k follow each other while its outputs are in the first. */
 static ALWAYS void many_rows(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w, size_t ld_w,
                              size_t m, size_t n, size_t k, enum vlm_num type)
 {
-    _Alignas(64) float panel[PANEL_COLS * VLM_K_BLOCK];
-    for (size_t b = 0; b < k; b += VLM_K_BLOCK) {
-        size_t len = k - b < VLM_K_BLOCK ? k - b : VLM_K_BLOCK;
-        for (size_t top = 0; top < m; top += ROWS_AT_ONCE) {
-            size_t bottom = m - top < ROWS_AT_ONCE ? m : top + ROWS_AT_ONCE;
-            for (size_t j = 0; j < n; j += PANEL_COLS) {
-                size_t cols = n - j < PANEL_COLS ? n - j : PANEL_COLS;
-                fill_panel(panel, element(w, j * ld_w + b, type), ld_w, cols, len, type);
-                for (size_t i = top; i < bottom; i += TILE_ROWS) {
-                    prefetch_panel(element(w, (j + PANEL_COLS) * ld_w + b, type), ld_w, len, (i - top) / TILE_ROWS,
-                                   (bottom - top + TILE_ROWS - 1) / TILE_ROWS, type);
-                    panel_tile(out + i * ld_out + j, ld_out, a + i * ld_a + b, ld_a, panel,
-                               bottom - i < TILE_ROWS ? bottom - i : TILE_ROWS, cols, len, b == 0);
+    size_t step = CACHED_A / (k < DEPTH ? k : DEPTH) / TILE_ROWS * TILE_ROWS;
+    for (size_t from = 0; from < k; from += DEPTH) {
+        size_t to = k - from < DEPTH ? k : from + DEPTH;
+        for (size_t top = 0; top < m; top += step)
+            for (size_t j = 0; j < n; j += PANEL_COLS)
+                for (size_t b = from; b < to; b += VLM_K_BLOCK) {
+                    size_t next = b + VLM_K_BLOCK < to ? j * ld_w + b + VLM_K_BLOCK : (j + PANEL_COLS) * ld_w + from;
+                    panel_rows(out + top * ld_out + j, ld_out, a + top * ld_a + b, ld_a, element(w, j * ld_w + b, type),
+                               element(w, next, type), ld_w, m - top < step ? m - top : step,
+                               n - j < PANEL_COLS ? n - j : PANEL_COLS, to - b < VLM_K_BLOCK ? to - b : VLM_K_BLOCK,
+                               b == 0, type);
                 }
-            }
-        }
     }
 }
 
