@@ -1,12 +1,13 @@
 /* vlm.h: run a vision-language model on this device.
  *
- * The mental model.  An ENGINE owns an opened model (files mapped read-only, every tensor checked), a
- * thread pool and a table of kernels; after open it never changes and any thread may use it.  A
+ * The mental model.  An ENGINE owns an opened model (files mapped read-only, every tensor checked),
+ * a thread pool and a table of kernels; after open it never changes and any thread may use it.  A
  * SESSION is one conversation timeline with its key/value cache; one thread at a time uses it.  You
- * always hand a session the WHOLE conversation: vlm_session_sync() works out what can be reused, what
- * must be extended and what must be rebuilt.  Then vlm_session_next() gives one token at a time.
- * vlm_step() advances several sessions in one forward pass; vlm_session_next() is a step of one.
- * An IMAGE is decoded pixels with a content hash; it is immutable and may be used by many sessions.
+ * always hand a session the WHOLE conversation: vlm_session_sync() works out what can be reused,
+ * what must be extended and what must be rebuilt.  Then vlm_session_next() gives one token at a
+ * time. vlm_step() advances several sessions in one forward pass; vlm_session_next() is a step of
+ * one. An IMAGE is decoded pixels with a content hash; it is immutable and may be used by many
+ * sessions.
  *
  *     vlm_error err;
  *     vlm_engine *engine; vlm_session *session; vlm_image *image; vlm_token token;
@@ -24,16 +25,17 @@
  *     if (rc < 0) goto fail;                                          // else rc == VLM_DONE
  *     vlm_session_close(session); vlm_image_close(image); vlm_engine_close(engine);
  *
- * Status.  Every function that can fail returns 0 (VLM_OK), a positive value (done, with something to
- * know) or a negative one (failed, nothing changed unless said).  The last argument is a caller-owned
- * vlm_error or NULL; it is written only on failure and its message names the file, tensor or field,
- * what was found and what was expected.  Out-parameters are written only on success.
+ * Status.  Every function that can fail returns 0 (VLM_OK), a positive value (done, with something
+ * to know) or a negative one (failed, nothing changed unless said).  The last argument is a
+ * caller-owned vlm_error or NULL; it is written only on failure and its message names the file,
+ * tensor or field, what was found and what was expected.  Out-parameters are written only on
+ * success.
  *
- * The library never exits, prints, reads the environment, installs signal handlers, touches the locale
- * or the caller's floating-point mode, and has no mutable globals.
+ * The library never exits, prints, reads the environment, installs signal handlers, touches the
+ * locale or the caller's floating-point mode, and has no mutable globals.
  *
- * Determinism.  The same model, request and ISA level give the same bytes, whatever the thread count,
- * prefill chunk, batch neighbours or cache hits.
+ * Determinism.  The same model, request and ISA level give the same bytes, whatever the thread
+ * count, prefill chunk, batch neighbours or cache hits.
  *
  * Text is UTF-8.  Lengths are in bytes unless a name says otherwise.
  */
@@ -57,7 +59,8 @@ extern "C" {
 #define VLM_VERSION_MINOR 1
 #define VLM_VERSION_PATCH 0
 
-/* ---- status and errors ------------------------------------------------------------------------- */
+/* ---- status and errors -------------------------------------------------------------------------
+ */
 
 typedef enum vlm_status {
     VLM_OK = 0,
@@ -80,37 +83,45 @@ typedef struct vlm_error {
     char message[256]; /* one line, no newline, always terminated */
 } vlm_error;
 
-/* ---- hooks ------------------------------------------------------------------------------------- */
+/* ---- hooks -------------------------------------------------------------------------------------
+ */
 
 /* One function does it all, as in Lua: ptr NULL allocates; new_size 0 frees; otherwise resizes and
- * keeps the contents.  Returns NULL on failure (the old block is then untouched).  Must be thread-safe.
- * Blocks need the alignment of malloc. */
+ * keeps the contents.  Returns NULL on failure (the old block is then untouched).  Must be
+ * thread-safe. Blocks need the alignment of malloc. */
 typedef struct vlm_allocator {
     void *(*resize)(void *ctx, void *ptr, size_t old_size, size_t new_size);
     void *ctx;
 } vlm_allocator;
 
-typedef enum vlm_log_level { VLM_LOG_ERROR, VLM_LOG_WARN, VLM_LOG_INFO, VLM_LOG_DEBUG } vlm_log_level;
+typedef enum vlm_log_level {
+    VLM_LOG_ERROR,
+    VLM_LOG_WARN,
+    VLM_LOG_INFO,
+    VLM_LOG_DEBUG
+} vlm_log_level;
 typedef struct vlm_log {
     void (*write)(void *ctx, vlm_log_level level, const char *message); /* one line, no newline */
     void *ctx;
 } vlm_log;
 
-/* ---- engine ------------------------------------------------------------------------------------ */
+/* ---- engine ------------------------------------------------------------------------------------
+ */
 
 typedef struct vlm_engine vlm_engine;
 typedef struct vlm_session vlm_session;
 typedef struct vlm_image vlm_image;
 
 typedef struct vlm_engine_options {
-    size_t size;              /* set by init; lets this struct grow */
-    int n_threads;            /* 0: one per core this process may use */
-    const char *isa;          /* NULL or "auto": the best level usable here; else its name */
-    int vocab_only;           /* 1: tokenizer, template and processor only, no weights needed */
-    int no_mmap;              /* 1: read weight files into memory instead of mapping them */
-    uint64_t max_memory;      /* bytes this engine and its sessions may take beside mapped weights; 0: no limit */
-    vlm_allocator allocator;  /* resize NULL: malloc */
-    vlm_log log;              /* write NULL: silent */
+    size_t size;         /* set by init; lets this struct grow */
+    int n_threads;       /* 0: one per core this process may use */
+    const char *isa;     /* NULL or "auto": the best level usable here; else its name */
+    int vocab_only;      /* 1: tokenizer, template and processor only, no weights needed */
+    int no_mmap;         /* 1: read weight files into memory instead of mapping them */
+    uint64_t max_memory; /* bytes this engine and its sessions may take beside mapped weights; 0: no
+                            limit */
+    vlm_allocator allocator; /* resize NULL: malloc */
+    vlm_log log;             /* write NULL: silent */
 } vlm_engine_options;
 
 /* One file of a model that lies in memory (embedded in a program, an asset of an app). */
@@ -122,18 +133,21 @@ typedef struct vlm_file {
 
 VLM_API void vlm_engine_options_init(vlm_engine_options *o);
 /* path: a model directory in Hugging Face layout.  The path is not kept. */
-VLM_API int vlm_engine_open(vlm_engine **out, const char *path, const vlm_engine_options *o, vlm_error *err);
+VLM_API int vlm_engine_open(vlm_engine **out, const char *path, const vlm_engine_options *o,
+                            vlm_error *err);
 /* The same from memory; the bytes are borrowed until close, names are not. */
 VLM_API int vlm_engine_open_files(vlm_engine **out, const vlm_file *files, size_t n_files,
                                   const vlm_engine_options *o, vlm_error *err);
 /* All sessions must be closed before; NULL is allowed. */
 VLM_API void vlm_engine_close(vlm_engine *engine);
-VLM_API const char *vlm_engine_isa(const vlm_engine *engine);   /* "avx512"; lives as long as the engine */
+VLM_API const char *
+vlm_engine_isa(const vlm_engine *engine); /* "avx512"; lives as long as the engine */
 VLM_API int vlm_engine_n_threads(const vlm_engine *engine);
 VLM_API size_t vlm_engine_context_length(const vlm_engine *engine);
 VLM_API size_t vlm_engine_vocab_size(const vlm_engine *engine); /* rows of the logits */
 
-/* ---- text <-> ids ------------------------------------------------------------------------------ */
+/* ---- text <-> ids ------------------------------------------------------------------------------
+ */
 
 /* Writes up to cap ids and sets *n to the number needed; call with cap 0 to ask.  No bos is added.
  * special 0: text that looks like a control token stays text.  Invalid UTF-8 reads as U+FFFD. */
@@ -141,25 +155,29 @@ VLM_API int vlm_tokenize(const vlm_engine *engine, const char *text, size_t n_te
                          int32_t *ids, size_t cap, size_t *n, vlm_error *err);
 /* Writes up to cap bytes (no terminator) and sets *n to the number needed.  skip_special 1: control
  * tokens give nothing.  The result is valid UTF-8 (U+FFFD for incomplete sequences). */
-VLM_API int vlm_detokenize(const vlm_engine *engine, const int32_t *ids, size_t n_ids, int skip_special,
-                           char *text, size_t cap, size_t *n, vlm_error *err);
+VLM_API int vlm_detokenize(const vlm_engine *engine, const int32_t *ids, size_t n_ids,
+                           int skip_special, char *text, size_t cap, size_t *n, vlm_error *err);
 
-/* ---- images and messages ----------------------------------------------------------------------- */
+/* ---- images and messages -----------------------------------------------------------------------
+ */
 
 /* JPEG (EXIF orientation applied) or PNG, to RGB as the reference library loads a file.  The engine
  * lends its allocator and must outlive the image.  Limits are checked before memory is taken. */
-VLM_API int vlm_image_open(vlm_image **out, const vlm_engine *engine, const char *path, vlm_error *err);
+VLM_API int vlm_image_open(vlm_image **out, const vlm_engine *engine, const char *path,
+                           vlm_error *err);
 /* name: how errors call these bytes. */
 VLM_API int vlm_image_decode(vlm_image **out, const vlm_engine *engine, const void *data, size_t n,
                              const char *name, vlm_error *err);
 /* pixels: RGB, 8 bits each, rows of 3*width bytes without padding; copied. */
 VLM_API int vlm_image_from_rgb(vlm_image **out, const vlm_engine *engine, const uint8_t *pixels,
                                uint32_t width, uint32_t height, vlm_error *err);
-VLM_API void vlm_image_close(vlm_image *image); /* when no session's last sync used it; NULL allowed */
+VLM_API void
+vlm_image_close(vlm_image *image); /* when no session's last sync used it; NULL allowed */
 VLM_API uint32_t vlm_image_width(const vlm_image *image);
 VLM_API uint32_t vlm_image_height(const vlm_image *image);
 VLM_API const uint8_t *vlm_image_pixels(const vlm_image *image); /* [height][width][3] */
-VLM_API const uint8_t *vlm_image_hash(const vlm_image *image);   /* 32 bytes: SHA-256 of size and pixels */
+VLM_API const uint8_t *
+vlm_image_hash(const vlm_image *image); /* 32 bytes: SHA-256 of size and pixels */
 
 typedef enum vlm_part_kind { VLM_PART_TEXT, VLM_PART_IMAGE } vlm_part_kind;
 typedef struct vlm_part {
@@ -179,30 +197,34 @@ typedef struct vlm_message {
 VLM_API vlm_part vlm_part_text(const char *text); /* borrows the terminated string */
 VLM_API vlm_part vlm_part_image(const vlm_image *image);
 
-/* ---- sessions ---------------------------------------------------------------------------------- */
+/* ---- sessions ----------------------------------------------------------------------------------
+ */
 
 typedef enum vlm_kv_type { VLM_KV_F32, VLM_KV_F16, VLM_KV_BF16 } vlm_kv_type;
 typedef enum vlm_detail { VLM_DETAIL_AUTO, VLM_DETAIL_LOW, VLM_DETAIL_HIGH } vlm_detail;
 typedef enum vlm_phase { VLM_PHASE_VISION, VLM_PHASE_PREFILL } vlm_phase;
 
 typedef struct vlm_session_options {
-    size_t size;            /* set by init */
-    size_t context;         /* positions reserved; 0: what the first sync needs plus max_tokens, rounded up */
-    size_t max_tokens;      /* tokens to generate at most per sync; default 256; 0 is 0 */
-    size_t chunk;           /* rows of prompt per forward pass; default 256; changes no result */
-    vlm_kv_type kv_type;    /* default F32: faithful; F16 and BF16 halve the cache */
-    vlm_detail detail;      /* LOW: one frame per picture; HIGH and AUTO: the model's own tiling */
-    size_t max_tiles;       /* 0: no cap; else tiles per picture (overview not counted) are kept at most this */
-    float temperature;      /* default 0: greedy */
-    int top_k;              /* 0: off */
-    float top_p;            /* 1: off */
-    float min_p;            /* 0: off */
-    float repeat_penalty;   /* 1: off */
-    uint64_t seed;          /* of the counter-based generator; 0 is a seed like any other */
-    int n_logprobs;         /* 0: none; 1..20: that many alternatives beside each token's own */
+    size_t size; /* set by init */
+    size_t
+        context; /* positions reserved; 0: what the first sync needs plus max_tokens, rounded up */
+    size_t max_tokens;   /* tokens to generate at most per sync; default 256; 0 is 0 */
+    size_t chunk;        /* rows of prompt per forward pass; default 256; changes no result */
+    vlm_kv_type kv_type; /* default F32: faithful; F16 and BF16 halve the cache */
+    vlm_detail detail;   /* LOW: one frame per picture; HIGH and AUTO: the model's own tiling */
+    size_t max_tiles;  /* 0: no cap; else tiles per picture (overview not counted) are kept at most
+                          this */
+    float temperature; /* default 0: greedy */
+    int top_k;         /* 0: off */
+    float top_p;       /* 1: off */
+    float min_p;       /* 0: off */
+    float repeat_penalty;    /* 1: off */
+    uint64_t seed;           /* of the counter-based generator; 0 is a seed like any other */
+    int n_logprobs;          /* 0: none; 1..20: that many alternatives beside each token's own */
     const char *const *stop; /* strings that end the answer; copied at open */
     size_t n_stop;
-    /* progress of the long phases, done of total tiles or prompt tokens; return nonzero to cancel */
+    /* progress of the long phases, done of total tiles or prompt tokens; return nonzero to cancel
+     */
     int (*progress)(void *ctx, vlm_phase phase, size_t done, size_t total);
     void *progress_ctx;
 } vlm_session_options;
@@ -214,14 +236,20 @@ typedef struct vlm_logprob {
 
 typedef struct vlm_token {
     int32_t id;
-    const char *text; /* the bytes this token completes, always whole UTF-8; may be empty; valid until the next call */
+    const char *text; /* the bytes this token completes, always whole UTF-8; may be empty; valid
+                         until the next call */
     size_t n_text;
     float logprob;          /* of id; 0 unless n_logprobs */
     const vlm_logprob *top; /* n_top best, best first */
     size_t n_top;
 } vlm_token;
 
-typedef enum vlm_finish { VLM_FINISH_NONE, VLM_FINISH_STOP, VLM_FINISH_LENGTH, VLM_FINISH_CANCELLED } vlm_finish;
+typedef enum vlm_finish {
+    VLM_FINISH_NONE,
+    VLM_FINISH_STOP,
+    VLM_FINISH_LENGTH,
+    VLM_FINISH_CANCELLED
+} vlm_finish;
 
 typedef struct vlm_stats { /* of the last sync and what followed it */
     size_t prompt_tokens, image_tokens, text_tokens, cached_tokens, completion_tokens;
@@ -231,26 +259,30 @@ typedef struct vlm_stats { /* of the last sync and what followed it */
 } vlm_stats;
 
 VLM_API void vlm_session_options_init(vlm_session_options *o);
-VLM_API int vlm_session_open(vlm_session **out, vlm_engine *engine, const vlm_session_options *o, vlm_error *err);
+VLM_API int vlm_session_open(vlm_session **out, vlm_engine *engine, const vlm_session_options *o,
+                             vlm_error *err);
 VLM_API void vlm_session_close(vlm_session *session); /* NULL allowed */
 /* The whole conversation, up to and including the message to answer.  Renders the template, decides
  * what of the cache can stay, encodes new pictures.  The prompt itself is read by next or step.
  * On failure the session keeps its previous state. */
-VLM_API int vlm_session_sync(vlm_session *session, const vlm_message *messages, size_t n_messages, vlm_error *err);
+VLM_API int vlm_session_sync(vlm_session *session, const vlm_message *messages, size_t n_messages,
+                             vlm_error *err);
 /* VLM_OK: *token is the next token.  VLM_DONE: the answer is complete. */
 VLM_API int vlm_session_next(vlm_session *session, vlm_token *token, vlm_error *err);
 /* One forward pass for n sessions of this engine: a chunk of prompt or one decoding row each.  One
  * step runs at a time.  Afterwards vlm_session_token tells each session's outcome. */
 VLM_API int vlm_step(vlm_engine *engine, vlm_session *const *sessions, size_t n, vlm_error *err);
-/* The outcome of the last step: VLM_OK with a token, VLM_MORE, VLM_DONE, or the session's own error. */
+/* The outcome of the last step: VLM_OK with a token, VLM_MORE, VLM_DONE, or the session's own
+ * error. */
 VLM_API int vlm_session_token(vlm_session *session, vlm_token *token, vlm_error *err);
-/* The one call any thread may make at any time: the session's next or step ends soon (within a layer
- * or a tile) with VLM_DONE and finish CANCELLED; a sync that is encoding pictures fails with
+/* The one call any thread may make at any time: the session's next or step ends soon (within a
+ * layer or a tile) with VLM_DONE and finish CANCELLED; a sync that is encoding pictures fails with
  * VLM_ERR_CANCELLED.  The next sync clears it. */
 VLM_API void vlm_session_cancel(vlm_session *session);
 VLM_API vlm_finish vlm_session_finish(const vlm_session *session);
 VLM_API void vlm_session_stats(const vlm_session *session, vlm_stats *out);
-/* The ids of the prompt that the last sync built, image placeholders expanded; lives until the next sync. */
+/* The ids of the prompt that the last sync built, image placeholders expanded; lives until the next
+ * sync. */
 VLM_API const int32_t *vlm_session_prompt(const vlm_session *session, size_t *n);
 
 typedef struct vlm_estimate {
@@ -258,8 +290,8 @@ typedef struct vlm_estimate {
     uint64_t kv_bytes, vision_bytes, compute_bytes, total_bytes;
 } vlm_estimate;
 /* Will it fit?  For a session with these options (context given, or the model's when 0). */
-VLM_API int vlm_session_estimate(const vlm_engine *engine, const vlm_session_options *o, vlm_estimate *out,
-                                 vlm_error *err);
+VLM_API int vlm_session_estimate(const vlm_engine *engine, const vlm_session_options *o,
+                                 vlm_estimate *out, vlm_error *err);
 
 VLM_API const char *vlm_version(void); /* "0.1.0" */
 

@@ -1,5 +1,6 @@
-/* vlm_tools.h: looking inside.  For those who work on models: inspect, render, tiles, trace, limits.
- * The conventions of vlm.h hold: status codes, vlm_error last, out-parameters written on success. */
+/* vlm_tools.h: looking inside.  For those who work on models: inspect, render, tiles, trace,
+ * limits. The conventions of vlm.h hold: status codes, vlm_error last, out-parameters written on
+ * success. */
 #ifndef VLM_TOOLS_H
 #define VLM_TOOLS_H
 
@@ -9,25 +10,28 @@
 extern "C" {
 #endif
 
-/* ---- what this build can do -------------------------------------------------------------------- */
+/* ---- what this build can do --------------------------------------------------------------------
+ */
 
 /* Names of the ISA levels usable on this machine, worst first; NULL when i is past the end. */
 VLM_API const char *vlm_isa_name(size_t i);
 /* The i-th limit of limits.h; returns 0 when i is past the end. */
 VLM_API int vlm_limit_get(size_t i, const char **name, uint64_t *value, const char **meaning);
 
-/* ---- inspect ----------------------------------------------------------------------------------- */
+/* ---- inspect -----------------------------------------------------------------------------------
+ */
 
 typedef struct vlm_model_info {
-    const char *format;       /* "safetensors" */
-    const char *family;       /* "smolvlm" */
-    const char *architecture; /* "SmolVLMForConditionalGeneration" */
+    const char *format;        /* "safetensors" */
+    const char *family;        /* "smolvlm" */
+    const char *architecture;  /* "SmolVLMForConditionalGeneration" */
     const char *chat_template; /* source, or NULL */
     uint64_t parameters, parameters_vision, parameters_connector, parameters_text;
     uint64_t weights_bytes, file_bytes;
     size_t n_tensors, context_length, vocab_size, n_added_tokens;
     size_t text_hidden, text_layers, text_heads, text_kv_heads, text_head_dim, text_ffn;
-    size_t vision_hidden, vision_layers, vision_heads, vision_ffn, patch_size, tile_size, scale_factor;
+    size_t vision_hidden, vision_layers, vision_heads, vision_ffn, patch_size, tile_size,
+        scale_factor;
     size_t image_seq_len, longest_edge;
     int32_t image_token_id;
     const int32_t *eos_ids;
@@ -44,10 +48,13 @@ typedef struct vlm_tensor_info {
     uint64_t bytes;
 } vlm_tensor_info;
 
-VLM_API void vlm_inspect(const vlm_engine *engine, vlm_model_info *out); /* strings live with the engine */
-VLM_API int vlm_inspect_tensor(const vlm_engine *engine, size_t i, vlm_tensor_info *out); /* 0 past the end */
+VLM_API void vlm_inspect(const vlm_engine *engine,
+                         vlm_model_info *out); /* strings live with the engine */
+VLM_API int vlm_inspect_tensor(const vlm_engine *engine, size_t i,
+                               vlm_tensor_info *out); /* 0 past the end */
 
-/* ---- render ------------------------------------------------------------------------------------ */
+/* ---- render ------------------------------------------------------------------------------------
+ */
 
 /* The prompt text (template output, before image expansion, as the reference's apply_chat_template
  * gives it) and the ids after expansion.  Both are owned by the caller: vlm_rendered_free. */
@@ -59,18 +66,21 @@ typedef struct vlm_rendered {
     size_t n_image_tokens;
     const vlm_engine *engine;
 } vlm_rendered;
-VLM_API int vlm_render(vlm_rendered *out, const vlm_engine *engine, const vlm_message *messages, size_t n_messages,
-                       int add_generation_prompt, const vlm_session_options *o, vlm_error *err);
+VLM_API int vlm_render(vlm_rendered *out, const vlm_engine *engine, const vlm_message *messages,
+                       size_t n_messages, int add_generation_prompt, const vlm_session_options *o,
+                       vlm_error *err);
 VLM_API void vlm_rendered_free(vlm_rendered *r);
 
-/* ---- tiles ------------------------------------------------------------------------------------- */
+/* ---- tiles -------------------------------------------------------------------------------------
+ */
 
 typedef struct vlm_tile {
-    uint32_t row, col;       /* from 1; 0, 0: the whole picture (overview or only frame) */
-    double box[4];           /* x, y, width, height in the source picture */
-    uint32_t width, height;  /* of the tile, in pixels */
+    uint32_t row, col;      /* from 1; 0, 0: the whole picture (overview or only frame) */
+    double box[4];          /* x, y, width, height in the source picture */
+    uint32_t width, height; /* of the tile, in pixels */
     size_t n_tokens;
-    const uint8_t *pixels;   /* [height][width][3], before normalisation; lives until vlm_tiles_free */
+    const uint8_t
+        *pixels; /* [height][width][3], before normalisation; lives until vlm_tiles_free */
 } vlm_tile;
 typedef struct vlm_tiles vlm_tiles;
 VLM_API int vlm_tiles_make(vlm_tiles **out, const vlm_engine *engine, const vlm_image *image,
@@ -80,41 +90,44 @@ VLM_API void vlm_tiles_get(const vlm_tiles *tiles, size_t i, vlm_tile *out); /* 
 VLM_API void vlm_tiles_free(vlm_tiles *tiles);
 /* PNG, 8-bit RGB, into memory from the engine's allocator (engine NULL: malloc); free with
  * vlm_bytes_free and the same engine. */
-VLM_API int vlm_png_encode(uint8_t **out, size_t *n, const vlm_engine *engine, const uint8_t *pixels, uint32_t width,
-                           uint32_t height, vlm_error *err);
+VLM_API int vlm_png_encode(uint8_t **out, size_t *n, const vlm_engine *engine,
+                           const uint8_t *pixels, uint32_t width, uint32_t height, vlm_error *err);
 VLM_API void vlm_bytes_free(const vlm_engine *engine, void *bytes);
 
-/* ---- trace ------------------------------------------------------------------------------------- */
+/* ---- trace -------------------------------------------------------------------------------------
+ */
 
 /* One piece of a traced tensor.  Pieces of one name arrive in row order and together fill shape. */
 typedef struct vlm_traced {
-    const char *name;  /* "vision.00", "text.embed", "logits", ... as cli.md lists them */
-    int is_int32;      /* else float32 */
+    const char *name; /* "vision.00", "text.embed", "logits", ... as cli.md lists them */
+    int is_int32;     /* else float32 */
     size_t n_dims;
-    size_t shape[4];   /* of the whole tensor */
+    size_t shape[4];          /* of the whole tensor */
     size_t first_row, n_rows; /* this piece, along dimension 0 */
-    const void *data;  /* contiguous */
+    const void *data;         /* contiguous */
 } vlm_traced;
 /* Return nonzero to stop the trace with VLM_ERR_CANCELLED. */
 typedef int (*vlm_trace_fn)(void *ctx, const vlm_traced *piece);
 
 /* Runs messages (or, when n_messages is 0, the given ids) through the model and hands out every
  * intermediate; then generates up to n_generate tokens greedily ("generated_ids", only if > 0). */
-VLM_API int vlm_trace(vlm_engine *engine, const vlm_message *messages, size_t n_messages, const int32_t *ids,
-                      size_t n_ids, const vlm_session_options *o, size_t n_generate, vlm_trace_fn fn, void *ctx,
-                      vlm_error *err);
+VLM_API int vlm_trace(vlm_engine *engine, const vlm_message *messages, size_t n_messages,
+                      const int32_t *ids, size_t n_ids, const vlm_session_options *o,
+                      size_t n_generate, vlm_trace_fn fn, void *ctx, vlm_error *err);
 
-/* ---- measuring --------------------------------------------------------------------------------- */
+/* ---- measuring ---------------------------------------------------------------------------------
+ */
 
 typedef struct vlm_bench_result {
-    const char *name;      /* "roof.fp32", "tower.gemm", ... */
+    const char *name;        /* "roof.fp32", "tower.gemm", ... */
     double median, min, max; /* in unit */
-    const char *unit;      /* "GFLOP/s", "GB/s", "ms" */
+    const char *unit;        /* "GFLOP/s", "GB/s", "ms" */
     double fraction_of_roof; /* 0 when it has none */
 } vlm_bench_result;
-/* Measures this machine's limits with the engine's threads and kernels, then the matrix products of the
- * opened model's tower and decoder as fractions of them. */
-VLM_API int vlm_bench_kernels(vlm_engine *engine, int reps, void (*fn)(void *ctx, const vlm_bench_result *r), void *ctx,
+/* Measures this machine's limits with the engine's threads and kernels, then the matrix products of
+ * the opened model's tower and decoder as fractions of them. */
+VLM_API int vlm_bench_kernels(vlm_engine *engine, int reps,
+                              void (*fn)(void *ctx, const vlm_bench_result *r), void *ctx,
                               vlm_error *err);
 
 #ifdef __cplusplus

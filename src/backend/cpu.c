@@ -18,12 +18,12 @@ struct vlm_backend {
     struct scratch {
         float *attention;    /* vlm_attention_scratch(head_dim) */
         const void **blocks; /* 2 * blocks of n_positions */
-    } *threads;
+    } * threads;
     size_t bytes;
 };
 
-int vlm_backend_open(struct vlm_backend **out, const vlm_allocator *alloc, struct vlm_pool *pool, const char *isa,
-                     vlm_error *err)
+int vlm_backend_open(struct vlm_backend **out, const vlm_allocator *alloc, struct vlm_pool *pool,
+                     const char *isa, vlm_error *err)
 {
     struct vlm_backend *b = vlm_mem_zalloc(alloc, 1, sizeof *b);
     if (!b)
@@ -62,9 +62,18 @@ void vlm_backend_close(struct vlm_backend *b)
     vlm_mem_free(b->alloc, b);
 }
 
-const struct vlm_kernels *vlm_backend_kernels(const struct vlm_backend *b) { return &b->k; }
-struct vlm_pool *vlm_backend_pool(const struct vlm_backend *b) { return b->pool; }
-uint64_t vlm_backend_bytes(const struct vlm_backend *b) { return b->bytes; }
+const struct vlm_kernels *vlm_backend_kernels(const struct vlm_backend *b)
+{
+    return &b->k;
+}
+struct vlm_pool *vlm_backend_pool(const struct vlm_backend *b)
+{
+    return b->pool;
+}
+uint64_t vlm_backend_bytes(const struct vlm_backend *b)
+{
+    return b->bytes;
+}
 
 int vlm_backend_reserve(struct vlm_backend *b, size_t head_dim, size_t n_positions, vlm_error *err)
 {
@@ -98,7 +107,8 @@ int vlm_backend_reserve(struct vlm_backend *b, size_t head_dim, size_t n_positio
 
 /* ---- buffers and views ---- */
 
-int vlm_buffer_alloc(struct vlm_buffer *out, struct vlm_backend *b, size_t bytes, const char *what, vlm_error *err)
+int vlm_buffer_alloc(struct vlm_buffer *out, struct vlm_backend *b, size_t bytes, const char *what,
+                     vlm_error *err)
 {
     uint8_t *data = vlm_mem_alloc(b->alloc, bytes, 1);
     if (!data)
@@ -107,7 +117,8 @@ int vlm_buffer_alloc(struct vlm_buffer *out, struct vlm_backend *b, size_t bytes
     return VLM_OK;
 }
 
-void vlm_buffer_import(struct vlm_buffer *out, struct vlm_backend *b, const void *data, size_t bytes)
+void vlm_buffer_import(struct vlm_buffer *out, struct vlm_backend *b, const void *data,
+                       size_t bytes)
 {
     (void)b;
     *out = (struct vlm_buffer){(uint8_t *)(uintptr_t)data, bytes, true};
@@ -120,11 +131,18 @@ void vlm_buffer_free(struct vlm_buffer *buf, struct vlm_backend *b)
     *buf = (struct vlm_buffer){NULL, 0, false};
 }
 
-void vlm_backend_sync(struct vlm_backend *b) { (void)b; }
+void vlm_backend_sync(struct vlm_backend *b)
+{
+    (void)b;
+}
 
-float vlm_inv_sqrt(float x) { return (float)(1.0 / __builtin_sqrt((double)x)); }
+float vlm_inv_sqrt(float x)
+{
+    return (float)(1.0 / __builtin_sqrt((double)x));
+}
 
-struct vlm_tensor vlm_tensor_at(const struct vlm_buffer *buf, size_t offset, size_t rows, size_t cols)
+struct vlm_tensor vlm_tensor_at(const struct vlm_buffer *buf, size_t offset, size_t rows,
+                                size_t cols)
 {
     assert(offset + rows * cols * sizeof(float) <= buf->bytes);
     return (struct vlm_tensor){VLM_NUM_F32, rows, cols, cols, buf, offset};
@@ -146,7 +164,8 @@ float *vlm_tensor_f32(const struct vlm_tensor *t, size_t row)
 
 /* ---- splitting ---- */
 
-/* Runs fn over parts of [0, n) in steps of grain; work decides whether that is worth more than one. */
+/* Runs fn over parts of [0, n) in steps of grain; work decides whether that is worth more than one.
+ */
 struct split {
     void (*fn)(const void *op, size_t begin, size_t end, int thread);
     const void *op;
@@ -160,8 +179,8 @@ static void run_part(void *ctx, size_t task, int thread)
     s->fn(s->op, begin, vlm_min_size(begin + s->part, s->n), thread);
 }
 
-static void split_over(struct vlm_backend *b, void (*fn)(const void *, size_t, size_t, int), const void *op, size_t n,
-                       size_t grain, size_t work)
+static void split_over(struct vlm_backend *b, void (*fn)(const void *, size_t, size_t, int),
+                       const void *op, size_t n, size_t grain, size_t work)
 {
     size_t n_threads = (size_t)vlm_pool_size(b->pool);
     if (n_threads == 1 || work < SMALL) {
@@ -185,7 +204,10 @@ struct linear_op {
     const struct vlm_linear *w;
 };
 
-static size_t num_bytes(enum vlm_num t) { return t == VLM_NUM_F32 ? 4 : 2; }
+static size_t num_bytes(enum vlm_num t)
+{
+    return t == VLM_NUM_F32 ? 4 : 2;
+}
 
 static void linear_columns(const void *arg, size_t begin, size_t end, int thread)
 {
@@ -193,7 +215,8 @@ static void linear_columns(const void *arg, size_t begin, size_t end, int thread
     const struct linear_op *o = arg;
     const struct vlm_linear *w = o->w;
     const uint8_t *rows = (const uint8_t *)w->data + begin * w->n_in * num_bytes(w->type);
-    o->b->k.matmul[w->type](o->y + begin, o->ld_y, o->x, o->ld_x, rows, w->n_in, o->m, end - begin, w->n_in);
+    o->b->k.matmul[w->type](o->y + begin, o->ld_y, o->x, o->ld_x, rows, w->n_in, o->m, end - begin,
+                            w->n_in);
     if (w->bias)
         for (size_t r = 0; r < o->m; r++)
             o->b->k.add(o->y + r * o->ld_y + begin, w->bias + begin, end - begin);
@@ -203,7 +226,8 @@ void vlm_op_linear(struct vlm_backend *b, const struct vlm_tensor *y, const stru
                    const struct vlm_linear *w)
 {
     assert(y->rows == x->rows && x->cols == w->n_in && y->cols == w->n_out);
-    struct linear_op o = {b, vlm_tensor_f32(y, 0), vlm_tensor_f32(x, 0), y->stride, x->stride, x->rows, w};
+    struct linear_op o = {
+        b, vlm_tensor_f32(y, 0), vlm_tensor_f32(x, 0), y->stride, x->stride, x->rows, w};
     split_over(b, linear_columns, &o, w->n_out, 16, x->rows * w->n_out * w->n_in);
 }
 
@@ -225,11 +249,12 @@ static void layernorm_rows(const void *arg, size_t begin, size_t end, int thread
         o->b->k.layernorm(o->y + r * o->ld_y, o->x + r * o->ld_x, o->w, o->bias, o->eps, 1, o->d);
 }
 
-void vlm_op_layernorm(struct vlm_backend *b, const struct vlm_tensor *y, const struct vlm_tensor *x, const float *w,
-                      const float *bias, float eps)
+void vlm_op_layernorm(struct vlm_backend *b, const struct vlm_tensor *y, const struct vlm_tensor *x,
+                      const float *w, const float *bias, float eps)
 {
     assert(y->rows == x->rows && y->cols == x->cols);
-    struct rows_op o = {b, vlm_tensor_f32(y, 0), vlm_tensor_f32(x, 0), w, bias, y->stride, x->stride, x->cols, eps};
+    struct rows_op o = {
+        b, vlm_tensor_f32(y, 0), vlm_tensor_f32(x, 0), w, bias, y->stride, x->stride, x->cols, eps};
     split_over(b, layernorm_rows, &o, x->rows, 1, x->rows * x->cols);
 }
 
@@ -241,11 +266,12 @@ static void rmsnorm_rows(const void *arg, size_t begin, size_t end, int thread)
         o->b->k.rmsnorm(o->y + r * o->ld_y, o->x + r * o->ld_x, o->w, o->eps, 1, o->d);
 }
 
-void vlm_op_rmsnorm(struct vlm_backend *b, const struct vlm_tensor *y, const struct vlm_tensor *x, const float *w,
-                    float eps)
+void vlm_op_rmsnorm(struct vlm_backend *b, const struct vlm_tensor *y, const struct vlm_tensor *x,
+                    const float *w, float eps)
 {
     assert(y->rows == x->rows && y->cols == x->cols);
-    struct rows_op o = {b, vlm_tensor_f32(y, 0), vlm_tensor_f32(x, 0), w, NULL, y->stride, x->stride, x->cols, eps};
+    struct rows_op o = {
+        b, vlm_tensor_f32(y, 0), vlm_tensor_f32(x, 0), w, NULL, y->stride, x->stride, x->cols, eps};
     split_over(b, rmsnorm_rows, &o, x->rows, 1, x->rows * x->cols);
 }
 
@@ -260,8 +286,12 @@ static void add_rows(const void *arg, size_t begin, size_t end, int thread)
 void vlm_op_add(struct vlm_backend *b, const struct vlm_tensor *x, const struct vlm_tensor *y)
 {
     assert(y->rows == x->rows && y->cols == x->cols);
-    struct rows_op o = {.b = b, .y = vlm_tensor_f32(x, 0), .x = vlm_tensor_f32(y, 0), .ld_y = x->stride,
-                        .ld_x = y->stride, .d = x->cols};
+    struct rows_op o = {.b = b,
+                        .y = vlm_tensor_f32(x, 0),
+                        .x = vlm_tensor_f32(y, 0),
+                        .ld_y = x->stride,
+                        .ld_x = y->stride,
+                        .d = x->cols};
     split_over(b, add_rows, &o, x->rows, 1, x->rows * x->cols);
 }
 
@@ -287,11 +317,16 @@ static void silu_rows(const void *arg, size_t begin, size_t end, int thread)
         o->b->k.silu_mul(o->y + r * o->ld_y, o->y + r * o->ld_y, o->x + r * o->ld_x, o->d);
 }
 
-void vlm_op_silu_mul(struct vlm_backend *b, const struct vlm_tensor *gate, const struct vlm_tensor *up)
+void vlm_op_silu_mul(struct vlm_backend *b, const struct vlm_tensor *gate,
+                     const struct vlm_tensor *up)
 {
     assert(gate->rows == up->rows && gate->cols == up->cols);
-    struct rows_op o = {.b = b, .y = vlm_tensor_f32(gate, 0), .x = vlm_tensor_f32(up, 0), .ld_y = gate->stride,
-                        .ld_x = up->stride, .d = gate->cols};
+    struct rows_op o = {.b = b,
+                        .y = vlm_tensor_f32(gate, 0),
+                        .x = vlm_tensor_f32(up, 0),
+                        .ld_y = gate->stride,
+                        .ld_x = up->stride,
+                        .d = gate->cols};
     split_over(b, silu_rows, &o, gate->rows, 1, gate->rows * gate->cols * 16);
 }
 
@@ -306,8 +341,8 @@ static void rope_rows(const void *arg, size_t begin, size_t end, int thread)
     (void)thread;
     const struct rope_op *o = arg;
     for (size_t r = begin; r < end; r++)
-        o->b->k.rope(vlm_tensor_f32(o->x, r), vlm_tensor_f32(o->c, r), vlm_tensor_f32(o->s, r), o->n_heads,
-                     o->head_dim);
+        o->b->k.rope(vlm_tensor_f32(o->x, r), vlm_tensor_f32(o->c, r), vlm_tensor_f32(o->s, r),
+                     o->n_heads, o->head_dim);
 }
 
 void vlm_op_rope(struct vlm_backend *b, const struct vlm_tensor *x, const struct vlm_tensor *cos,
@@ -318,21 +353,22 @@ void vlm_op_rope(struct vlm_backend *b, const struct vlm_tensor *x, const struct
     split_over(b, rope_rows, &o, x->rows, 1, x->rows * x->cols);
 }
 
-void vlm_op_gather(struct vlm_backend *b, const struct vlm_tensor *y, const struct vlm_linear *table,
-                   const int32_t *ids)
+void vlm_op_gather(struct vlm_backend *b, const struct vlm_tensor *y,
+                   const struct vlm_linear *table, const int32_t *ids)
 {
     assert(y->cols == table->n_in);
     for (size_t r = 0; r < y->rows; r++) {
         assert(ids[r] >= 0 && (size_t)ids[r] < table->n_out);
-        const uint8_t *row = (const uint8_t *)table->data + (size_t)ids[r] * table->n_in * num_bytes(table->type);
+        const uint8_t *row =
+            (const uint8_t *)table->data + (size_t)ids[r] * table->n_in * num_bytes(table->type);
         b->k.to_f32[table->type](vlm_tensor_f32(y, r), row, table->n_in);
     }
 }
 
 /* ---- image axes ---- */
 
-void vlm_op_patches(struct vlm_backend *b, const struct vlm_tensor *y, const float *frame, size_t side, size_t grid,
-                    size_t patch)
+void vlm_op_patches(struct vlm_backend *b, const struct vlm_tensor *y, const float *frame,
+                    size_t side, size_t grid, size_t patch)
 {
     (void)b;
     assert(y->rows == grid * grid && y->cols == 3 * patch * patch && grid * patch <= side);
@@ -345,8 +381,8 @@ void vlm_op_patches(struct vlm_backend *b, const struct vlm_tensor *y, const flo
     }
 }
 
-void vlm_op_pixel_shuffle(struct vlm_backend *b, const struct vlm_tensor *y, const struct vlm_tensor *x, size_t grid,
-                          size_t s)
+void vlm_op_pixel_shuffle(struct vlm_backend *b, const struct vlm_tensor *y,
+                          const struct vlm_tensor *x, size_t grid, size_t s)
 {
     (void)b;
     size_t d = x->cols, side = grid / s;
@@ -354,7 +390,8 @@ void vlm_op_pixel_shuffle(struct vlm_backend *b, const struct vlm_tensor *y, con
     for (size_t t = 0; t < side * side; t++)
         for (size_t k = 0; k < s * s; k++)
             memcpy(vlm_tensor_f32(y, t) + k * d,
-                   vlm_tensor_f32(x, (s * (t / side) + k / s) * grid + s * (t % side) + k % s), d * sizeof(float));
+                   vlm_tensor_f32(x, (s * (t / side) + k / s) * grid + s * (t % side) + k % s),
+                   d * sizeof(float));
 }
 
 /* ---- keys, values, attention ---- */
@@ -394,7 +431,8 @@ static void store_heads(const void *arg, size_t begin, size_t end, int thread)
             const float *k = vlm_tensor_f32(o->k, g->first_row + r) + head * d;
             for (size_t j = 0; j < d; j++) /* transposed: one column of [head_dim][positions] */
                 o->b->k.from_f32[kv->type](keys + (j * VLM_KV_BLOCK + at) * size, k + j, 1);
-            o->b->k.from_f32[kv->type](values + at * d * size, vlm_tensor_f32(o->v, g->first_row + r) + head * d, d);
+            o->b->k.from_f32[kv->type](values + at * d * size,
+                                       vlm_tensor_f32(o->v, g->first_row + r) + head * d, d);
         }
     }
 }
@@ -420,8 +458,8 @@ struct attention_op {
 };
 
 /* Pointers to the blocks that hold the first n_keys positions of a head. */
-static void list_blocks(struct vlm_attention *a, const void **list, const struct vlm_kv_view *kv, size_t head,
-                        size_t n_keys)
+static void list_blocks(struct vlm_attention *a, const void **list, const struct vlm_kv_view *kv,
+                        size_t head, size_t n_keys)
 {
     size_t n = (n_keys + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK;
     assert(n <= kv->n_blocks);
@@ -433,8 +471,8 @@ static void list_blocks(struct vlm_attention *a, const void **list, const struct
     a->v = list + n;
 }
 
-/* Item i: row block, then query head, then segment (fastest first).  A segment of one row (decoding)
- * takes all query heads of a key/value head at once instead: they share its keys. */
+/* Item i: row block, then query head, then segment (fastest first).  A segment of one row
+ * (decoding) takes all query heads of a key/value head at once instead: they share its keys. */
 static void attend(const void *arg, size_t begin, size_t end, int thread)
 {
     const struct attention_op *o = arg;
@@ -448,8 +486,13 @@ static void attend(const void *arg, size_t begin, size_t end, int thread)
         size_t n = vlm_min_size(ROWS, g->n_rows - first), row = g->first_row + first;
         struct vlm_attention a = {.out = vlm_tensor_f32(o->out, row) + head * d,
                                   .q = vlm_tensor_f32(o->q, row) + head * d,
-                                  .ld_out = o->out->stride, .ld_q = o->q->stride, .n_keys = o->n_keys + row,
-                                  .n_rows = n, .kv = g->kv.type, .head_dim = d, .scale = o->scale,
+                                  .ld_out = o->out->stride,
+                                  .ld_q = o->q->stride,
+                                  .n_keys = o->n_keys + row,
+                                  .n_rows = n,
+                                  .kv = g->kv.type,
+                                  .head_dim = d,
+                                  .scale = o->scale,
                                   .scratch = s->attention};
         uint32_t same[64];
         if (g->n_rows == 1 && group > 1 && group <= 64) {
@@ -466,9 +509,9 @@ static void attend(const void *arg, size_t begin, size_t end, int thread)
     }
 }
 
-void vlm_op_attention(struct vlm_backend *b, const struct vlm_tensor *out, const struct vlm_tensor *q,
-                      const struct vlm_segment *segments, size_t n_segments, const uint32_t *n_keys, size_t n_heads,
-                      float scale)
+void vlm_op_attention(struct vlm_backend *b, const struct vlm_tensor *out,
+                      const struct vlm_tensor *q, const struct vlm_segment *segments,
+                      size_t n_segments, const uint32_t *n_keys, size_t n_heads, float scale)
 {
     struct attention_op o = {b, out, q, segments, n_keys, n_heads, 1, scale};
     size_t work = 0;

@@ -28,7 +28,8 @@ void vlm_buf_clear(struct vlm_buf *b)
 bool vlm_buf_reserve(struct vlm_buf *b, size_t more)
 {
     size_t need;
-    if (!b->ok || !vlm_add_size(&need, b->n, more) || need > b->limit || !vlm_add_size(&need, need, 1))
+    if (!b->ok || !vlm_add_size(&need, b->n, more) || need > b->limit ||
+        !vlm_add_size(&need, need, 1))
         return b->ok = false;
     if (need <= b->cap)
         return true;
@@ -52,8 +53,14 @@ bool vlm_buf_append(struct vlm_buf *b, const void *data, size_t n)
     return true;
 }
 
-bool vlm_buf_putc(struct vlm_buf *b, char c) { return vlm_buf_append(b, &c, 1); }
-bool vlm_buf_puts(struct vlm_buf *b, const char *s) { return vlm_buf_append(b, s, strlen(s)); }
+bool vlm_buf_putc(struct vlm_buf *b, char c)
+{
+    return vlm_buf_append(b, &c, 1);
+}
+bool vlm_buf_puts(struct vlm_buf *b, const char *s)
+{
+    return vlm_buf_append(b, s, strlen(s));
+}
 
 bool vlm_buf_utf8(struct vlm_buf *b, uint32_t code_point)
 {
@@ -74,7 +81,8 @@ char *vlm_buf_take(struct vlm_buf *b, size_t *n)
     return data;
 }
 
-bool vlm_grow(const vlm_allocator *alloc, void *array_pp, size_t *cap, size_t n, size_t element_size)
+bool vlm_grow(const vlm_allocator *alloc, void *array_pp, size_t *cap, size_t n,
+              size_t element_size)
 {
     if (n < *cap)
         return true;

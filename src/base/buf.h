@@ -16,7 +16,8 @@ struct vlm_buf {
     bool ok;
 };
 
-void vlm_buf_init(struct vlm_buf *b, const vlm_allocator *alloc, size_t limit); /* takes no memory */
+void vlm_buf_init(struct vlm_buf *b, const vlm_allocator *alloc,
+                  size_t limit); /* takes no memory */
 void vlm_buf_free(struct vlm_buf *b);
 void vlm_buf_clear(struct vlm_buf *b); /* n = 0, ok = true; keeps the memory */
 bool vlm_buf_reserve(struct vlm_buf *b, size_t more);
@@ -29,6 +30,7 @@ bool vlm_buf_utf8(struct vlm_buf *b, uint32_t code_point);
 char *vlm_buf_take(struct vlm_buf *b, size_t *n);
 
 /* Growing arrays of any type: makes room for one more element; false when out of memory. */
-bool vlm_grow(const vlm_allocator *alloc, void *array_pp, size_t *cap, size_t n, size_t element_size);
+bool vlm_grow(const vlm_allocator *alloc, void *array_pp, size_t *cap, size_t n,
+              size_t element_size);
 
 #endif

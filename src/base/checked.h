@@ -6,15 +6,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-static inline bool vlm_add_size(size_t *out, size_t a, size_t b) { return !__builtin_add_overflow(a, b, out); }
-static inline bool vlm_sub_size(size_t *out, size_t a, size_t b) { return !__builtin_sub_overflow(a, b, out); }
-static inline bool vlm_mul_size(size_t *out, size_t a, size_t b) { return !__builtin_mul_overflow(a, b, out); }
+static inline bool vlm_add_size(size_t *out, size_t a, size_t b)
+{
+    return !__builtin_add_overflow(a, b, out);
+}
+static inline bool vlm_sub_size(size_t *out, size_t a, size_t b)
+{
+    return !__builtin_sub_overflow(a, b, out);
+}
+static inline bool vlm_mul_size(size_t *out, size_t a, size_t b)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
 static inline bool vlm_mul3_size(size_t *out, size_t a, size_t b, size_t c)
 {
     return vlm_mul_size(out, a, b) && vlm_mul_size(out, *out, c);
 }
-static inline bool vlm_add_u64(uint64_t *out, uint64_t a, uint64_t b) { return !__builtin_add_overflow(a, b, out); }
-static inline bool vlm_mul_u64(uint64_t *out, uint64_t a, uint64_t b) { return !__builtin_mul_overflow(a, b, out); }
+static inline bool vlm_add_u64(uint64_t *out, uint64_t a, uint64_t b)
+{
+    return !__builtin_add_overflow(a, b, out);
+}
+static inline bool vlm_mul_u64(uint64_t *out, uint64_t a, uint64_t b)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
 /* Up to a multiple of align, a power of two. */
 static inline bool vlm_align_size(size_t *out, size_t a, size_t align)
 {
@@ -23,7 +38,13 @@ static inline bool vlm_align_size(size_t *out, size_t a, size_t align)
     *out &= ~(align - 1);
     return true;
 }
-static inline size_t vlm_min_size(size_t a, size_t b) { return a < b ? a : b; }
-static inline size_t vlm_max_size(size_t a, size_t b) { return a > b ? a : b; }
+static inline size_t vlm_min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+static inline size_t vlm_max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
 
 #endif

@@ -5,10 +5,23 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline float vlm_bits_to_f32(uint32_t u) { float f; memcpy(&f, &u, 4); return f; }
-static inline uint32_t vlm_f32_to_bits(float f) { uint32_t u; memcpy(&u, &f, 4); return u; }
+static inline float vlm_bits_to_f32(uint32_t u)
+{
+    float f;
+    memcpy(&f, &u, 4);
+    return f;
+}
+static inline uint32_t vlm_f32_to_bits(float f)
+{
+    uint32_t u;
+    memcpy(&u, &f, 4);
+    return u;
+}
 
-static inline float vlm_bf16_to_f32(uint16_t h) { return vlm_bits_to_f32((uint32_t)h << 16); }
+static inline float vlm_bf16_to_f32(uint16_t h)
+{
+    return vlm_bits_to_f32((uint32_t)h << 16);
+}
 static inline uint16_t vlm_f32_to_bf16(float f)
 {
     uint32_t u = vlm_f32_to_bits(f);

@@ -1,5 +1,5 @@
-/* limits.h: every limit the library enforces, once.  VLM_LIMIT_X names it, vlm limits prints it, and
- * tests/abuse tries each at the limit and one above. */
+/* limits.h: every limit the library enforces, once.  VLM_LIMIT_X names it, vlm limits prints it,
+ * and tests/abuse tries each at the limit and one above. */
 #ifndef VLM_BASE_LIMITS_H
 #define VLM_BASE_LIMITS_H
 
@@ -50,49 +50,49 @@
 #define VLM_LIMIT_THREADS UINT64_C(256)
 
 /* X(name, meaning): the same list for printing and testing. */
-#define VLM_LIMITS(X) \
-    X(TENSORS, "tensors in a model") \
-    X(TENSOR_DIMS, "dimensions of a tensor") \
-    X(TENSOR_DIM, "size of one dimension") \
-    X(TENSOR_ELEMENTS, "elements of a tensor (2^48 - 1)") \
-    X(TENSOR_NAME_BYTES, "name of a tensor") \
-    X(SAFETENSORS_HEADER_BYTES, "header of a safetensors file") \
-    X(SHARDS, "files of one sharded model") \
-    X(CONFIG_BYTES, "config, processor and template files") \
-    X(TOKENIZER_BYTES, "tokenizer.json") \
-    X(JSON_DEPTH, "nesting of JSON") \
-    X(JSON_STRING_BYTES, "one JSON string") \
-    X(JSON_MEMBERS, "members of one JSON object in configs and requests") \
-    X(LAYERS, "layers of the decoder or the tower") \
-    X(HEADS, "attention heads") \
-    X(HEAD_DIM, "size of one head") \
-    X(HIDDEN, "width of a layer") \
-    X(FFN, "width of a feed-forward layer") \
-    X(VOCAB, "entries of the vocabulary") \
-    X(MERGES, "merges of a tokenizer") \
-    X(ADDED_TOKENS, "added tokens of a tokenizer") \
-    X(TOKEN_BYTES, "bytes of one token") \
-    X(CONTEXT, "positions of a session") \
-    X(TEXT_BYTES, "text to tokenise in one call") \
-    X(TEMPLATE_BYTES, "source of a chat template") \
-    X(TEMPLATE_STEPS, "steps a template may take") \
-    X(TEMPLATE_OUTPUT_BYTES, "output of a template") \
-    X(TEMPLATE_DEPTH, "nesting of a template's statements and expressions") \
-    X(REGEX_BYTES, "pattern in a tokenizer") \
-    X(REGEX_MATCHES, "match steps of a tokenizer's pattern") \
-    X(MESSAGES, "messages of a conversation") \
-    X(PARTS, "parts of one message") \
-    X(IMAGES, "pictures of a conversation") \
-    X(IMAGE_FILE_BYTES, "picture file") \
-    X(IMAGE_SIDE, "side of a picture in pixels") \
-    X(IMAGE_PIXELS, "pixels of a picture") \
-    X(TILE_SIDE, "side of a tile in pixels") \
-    X(TILES, "tiles of one picture") \
-    X(PATCHES, "patches of a tile") \
-    X(STOP_STRINGS, "stop strings") \
-    X(STOP_BYTES, "bytes of a stop string") \
-    X(LOGPROBS, "alternatives reported beside a token") \
-    X(BATCH, "sessions of one step") \
+#define VLM_LIMITS(X)                                                                              \
+    X(TENSORS, "tensors in a model")                                                               \
+    X(TENSOR_DIMS, "dimensions of a tensor")                                                       \
+    X(TENSOR_DIM, "size of one dimension")                                                         \
+    X(TENSOR_ELEMENTS, "elements of a tensor (2^48 - 1)")                                          \
+    X(TENSOR_NAME_BYTES, "name of a tensor")                                                       \
+    X(SAFETENSORS_HEADER_BYTES, "header of a safetensors file")                                    \
+    X(SHARDS, "files of one sharded model")                                                        \
+    X(CONFIG_BYTES, "config, processor and template files")                                        \
+    X(TOKENIZER_BYTES, "tokenizer.json")                                                           \
+    X(JSON_DEPTH, "nesting of JSON")                                                               \
+    X(JSON_STRING_BYTES, "one JSON string")                                                        \
+    X(JSON_MEMBERS, "members of one JSON object in configs and requests")                          \
+    X(LAYERS, "layers of the decoder or the tower")                                                \
+    X(HEADS, "attention heads")                                                                    \
+    X(HEAD_DIM, "size of one head")                                                                \
+    X(HIDDEN, "width of a layer")                                                                  \
+    X(FFN, "width of a feed-forward layer")                                                        \
+    X(VOCAB, "entries of the vocabulary")                                                          \
+    X(MERGES, "merges of a tokenizer")                                                             \
+    X(ADDED_TOKENS, "added tokens of a tokenizer")                                                 \
+    X(TOKEN_BYTES, "bytes of one token")                                                           \
+    X(CONTEXT, "positions of a session")                                                           \
+    X(TEXT_BYTES, "text to tokenise in one call")                                                  \
+    X(TEMPLATE_BYTES, "source of a chat template")                                                 \
+    X(TEMPLATE_STEPS, "steps a template may take")                                                 \
+    X(TEMPLATE_OUTPUT_BYTES, "output of a template")                                               \
+    X(TEMPLATE_DEPTH, "nesting of a template's statements and expressions")                        \
+    X(REGEX_BYTES, "pattern in a tokenizer")                                                       \
+    X(REGEX_MATCHES, "match steps of a tokenizer's pattern")                                       \
+    X(MESSAGES, "messages of a conversation")                                                      \
+    X(PARTS, "parts of one message")                                                               \
+    X(IMAGES, "pictures of a conversation")                                                        \
+    X(IMAGE_FILE_BYTES, "picture file")                                                            \
+    X(IMAGE_SIDE, "side of a picture in pixels")                                                   \
+    X(IMAGE_PIXELS, "pixels of a picture")                                                         \
+    X(TILE_SIDE, "side of a tile in pixels")                                                       \
+    X(TILES, "tiles of one picture")                                                               \
+    X(PATCHES, "patches of a tile")                                                                \
+    X(STOP_STRINGS, "stop strings")                                                                \
+    X(STOP_BYTES, "bytes of a stop string")                                                        \
+    X(LOGPROBS, "alternatives reported beside a token")                                            \
+    X(BATCH, "sessions of one step")                                                               \
     X(THREADS, "threads of an engine")
 
 #endif

@@ -36,8 +36,8 @@ static struct header *header_of(void *p)
 void *vlm_mem_alloc(const vlm_allocator *a, size_t n, size_t size)
 {
     size_t bytes, total;
-    if (!vlm_mul_size(&bytes, n, size) || !vlm_add_size(&total, bytes, sizeof(struct header) + ALIGN) ||
-        total > PTRDIFF_MAX)
+    if (!vlm_mul_size(&bytes, n, size) ||
+        !vlm_add_size(&total, bytes, sizeof(struct header) + ALIGN) || total > PTRDIFF_MAX)
         return NULL;
     char *raw = a->resize(a->ctx, NULL, 0, total);
     if (!raw)

@@ -14,14 +14,14 @@ struct vlm_map {
 };
 /* dir may be NULL; else name is taken below it and may not contain "..", or begin with "/".
  * Anything that is no regular file (FIFO, device, directory) is refused without blocking. */
-int vlm_map_open(struct vlm_map *out, const vlm_allocator *alloc, const char *dir, const char *name, bool copy,
-                 uint64_t max_bytes, vlm_error *err);
+int vlm_map_open(struct vlm_map *out, const vlm_allocator *alloc, const char *dir, const char *name,
+                 bool copy, uint64_t max_bytes, vlm_error *err);
 void vlm_map_close(struct vlm_map *m, const vlm_allocator *alloc);
 
 bool vlm_os_exists(const char *dir, const char *name); /* something of that name is there */
 bool vlm_os_is_directory(const char *path);
-double vlm_os_now_ms(void); /* monotonic */
-int vlm_os_n_cores(void);   /* that this process may use, >= 1 */
+double vlm_os_now_ms(void);     /* monotonic */
+int vlm_os_n_cores(void);       /* that this process may use, >= 1 */
 uint64_t vlm_os_peak_rss(void); /* bytes */
 
 #endif

@@ -43,13 +43,13 @@ static int join(struct path *out, const char *dir, const char *name, vlm_error *
     int n = dir ? snprintf(out->text, sizeof out->text, "%s/%s", dir, name)
                 : snprintf(out->text, sizeof out->text, "%s", name);
     if (n < 0 || (size_t)n >= sizeof out->text)
-        return vlm_fail(err, VLM_ERR_IO, "%s: path is longer than %d bytes", vlm_base_quote(&q, name, strlen(name)),
-                        PATH_MAX);
+        return vlm_fail(err, VLM_ERR_IO, "%s: path is longer than %d bytes",
+                        vlm_base_quote(&q, name, strlen(name)), PATH_MAX);
     return VLM_OK;
 }
 
-static int read_all(struct vlm_map *out, const vlm_allocator *alloc, int fd, size_t n, const char *name,
-                    vlm_error *err)
+static int read_all(struct vlm_map *out, const vlm_allocator *alloc, int fd, size_t n,
+                    const char *name, vlm_error *err)
 {
     uint8_t *data = vlm_mem_alloc(alloc, n, 1);
     if (!data)
@@ -63,7 +63,8 @@ static int read_all(struct vlm_map *out, const vlm_allocator *alloc, int fd, siz
             vlm_mem_free(alloc, data);
             if (got < 0)
                 return vlm_fail_os(err, e, "%s: cannot read", name);
-            return vlm_fail(err, VLM_ERR_IO, "%s: ended after %zu bytes, expected %zu", name, at, n);
+            return vlm_fail(err, VLM_ERR_IO, "%s: ended after %zu bytes, expected %zu", name, at,
+                            n);
         }
         at += (size_t)got;
     }
@@ -73,21 +74,25 @@ static int read_all(struct vlm_map *out, const vlm_allocator *alloc, int fd, siz
 
 static const char *kind_of(mode_t mode)
 {
-    return S_ISDIR(mode) ? "a directory" : S_ISFIFO(mode) ? "a FIFO" : S_ISCHR(mode) || S_ISBLK(mode) ? "a device" :
-           S_ISSOCK(mode) ? "a socket" : "no regular file";
+    return S_ISDIR(mode)                    ? "a directory"
+           : S_ISFIFO(mode)                 ? "a FIFO"
+           : S_ISCHR(mode) || S_ISBLK(mode) ? "a device"
+           : S_ISSOCK(mode)                 ? "a socket"
+                                            : "no regular file";
 }
 
-static int map_fd(struct vlm_map *out, const vlm_allocator *alloc, int fd, const char *shown, bool copy,
-                  uint64_t max_bytes, vlm_error *err)
+static int map_fd(struct vlm_map *out, const vlm_allocator *alloc, int fd, const char *shown,
+                  bool copy, uint64_t max_bytes, vlm_error *err)
 {
     struct stat st;
     if (fstat(fd, &st) != 0)
         return vlm_fail_os(err, errno, "%s: cannot stat", shown);
     if (!S_ISREG(st.st_mode))
-        return vlm_fail(err, VLM_ERR_IO, "%s: is %s, expected a regular file", shown, kind_of(st.st_mode));
+        return vlm_fail(err, VLM_ERR_IO, "%s: is %s, expected a regular file", shown,
+                        kind_of(st.st_mode));
     if ((uint64_t)st.st_size > max_bytes || (uint64_t)st.st_size > PTRDIFF_MAX)
-        return vlm_fail(err, VLM_ERR_LIMIT, "%s: %lld bytes, expected at most %llu", shown, (long long)st.st_size,
-                        (unsigned long long)max_bytes);
+        return vlm_fail(err, VLM_ERR_LIMIT, "%s: %lld bytes, expected at most %llu", shown,
+                        (long long)st.st_size, (unsigned long long)max_bytes);
     size_t n = (size_t)st.st_size;
     if (n == 0) {
         *out = (struct vlm_map){NULL, 0, false};
@@ -102,15 +107,16 @@ static int map_fd(struct vlm_map *out, const vlm_allocator *alloc, int fd, const
     return VLM_OK;
 }
 
-int vlm_map_open(struct vlm_map *out, const vlm_allocator *alloc, const char *dir, const char *name, bool copy,
-                 uint64_t max_bytes, vlm_error *err)
+int vlm_map_open(struct vlm_map *out, const vlm_allocator *alloc, const char *dir, const char *name,
+                 bool copy, uint64_t max_bytes, vlm_error *err)
 {
     struct path path;
     int rc = join(&path, dir, name, err);
     if (rc < 0)
         return rc;
     struct vlm_quoted q;
-    const char *shown = strlen(path.text) < 120 ? path.text : vlm_base_quote(&q, path.text, strlen(path.text));
+    const char *shown =
+        strlen(path.text) < 120 ? path.text : vlm_base_quote(&q, path.text, strlen(path.text));
     int fd;
     do /* O_NONBLOCK: opening a FIFO must not wait for a writer */
         fd = open(path.text, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

@@ -1,6 +1,6 @@
 /* pool.c: a fork-join pool.  One generation counter starts a run, one counter hands out tasks, one
- * counts finished workers.  Workers spin for a while before they sleep, because a forward pass starts
- * a run every few microseconds; they never spin while the engine is idle for long. */
+ * counts finished workers.  Workers spin for a while before they sleep, because a forward pass
+ * starts a run every few microseconds; they never spin while the engine is idle for long. */
 #include "base/pool.h"
 
 #include <pthread.h>
@@ -122,7 +122,10 @@ void vlm_pool_close(struct vlm_pool *p)
     vlm_mem_free(p->alloc, p);
 }
 
-int vlm_pool_size(const struct vlm_pool *p) { return p->n_threads; }
+int vlm_pool_size(const struct vlm_pool *p)
+{
+    return p->n_threads;
+}
 
 void vlm_pool_run(struct vlm_pool *p, void (*fn)(void *, size_t, int), void *ctx, size_t n_tasks)
 {
@@ -140,7 +143,8 @@ void vlm_pool_run(struct vlm_pool *p, void (*fn)(void *, size_t, int), void *ctx
     atomic_store(&p->n_busy, p->n_threads - 1);
     atomic_fetch_add(&p->generation, 1);
     if (atomic_load(&p->n_sleeping) > 0) {
-        pthread_mutex_lock(&p->lock); /* a sleeper checks generation under the lock: no lost wake-up */
+        pthread_mutex_lock(
+            &p->lock); /* a sleeper checks generation under the lock: no lost wake-up */
         pthread_cond_broadcast(&p->wake);
         pthread_mutex_unlock(&p->lock);
     }

@@ -9,8 +9,8 @@ void vlm_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2
     memcpy(c, counter, sizeof c);
     for (int i = 0; i < 10; i++) {
         uint64_t p0 = (uint64_t)0xD2511F53u * c[0], p1 = (uint64_t)0xCD9E8D57u * c[2];
-        uint32_t next[4] = {(uint32_t)(p1 >> 32) ^ c[1] ^ k0, (uint32_t)p1, (uint32_t)(p0 >> 32) ^ c[3] ^ k1,
-                            (uint32_t)p0};
+        uint32_t next[4] = {(uint32_t)(p1 >> 32) ^ c[1] ^ k0, (uint32_t)p1,
+                            (uint32_t)(p0 >> 32) ^ c[3] ^ k1, (uint32_t)p0};
         memcpy(c, next, sizeof c);
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
@@ -21,7 +21,8 @@ void vlm_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2
 uint32_t vlm_rng_u32(struct vlm_rng *r)
 {
     uint64_t block = r->draws / 4;
-    uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)r->stream, (uint32_t)(r->stream >> 32)};
+    uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)r->stream,
+                           (uint32_t)(r->stream >> 32)};
     uint32_t key[2] = {(uint32_t)r->seed, (uint32_t)(r->seed >> 32)}, out[4];
     vlm_philox(out, counter, key);
     return out[r->draws++ % 4];

@@ -1,5 +1,6 @@
-/* rng.h: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a pure
- * function of key and counter, so that what is drawn never depends on what was drawn elsewhere. */
+/* rng.h: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a
+ * pure function of key and counter, so that what is drawn never depends on what was drawn
+ * elsewhere. */
 #ifndef VLM_BASE_RNG_H
 #define VLM_BASE_RNG_H
 
@@ -12,7 +13,7 @@ struct vlm_rng {
     uint64_t seed, stream, draws;
 };
 uint32_t vlm_rng_u32(struct vlm_rng *r);
-double vlm_rng_unit(struct vlm_rng *r);                     /* [0, 1), 53 bits, two draws */
-uint32_t vlm_rng_below(struct vlm_rng *r, uint32_t n);      /* 0..n-1, n > 0, unbiased */
+double vlm_rng_unit(struct vlm_rng *r);                /* [0, 1), 53 bits, two draws */
+uint32_t vlm_rng_below(struct vlm_rng *r, uint32_t n); /* 0..n-1, n > 0, unbiased */
 
 #endif

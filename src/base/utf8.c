@@ -1,5 +1,5 @@
-/* utf8.c: decoding by the table of well-formed sequences (Unicode 15, table 3-7), so that each maximal
- * invalid part is one replacement, as Python's decoder does it. */
+/* utf8.c: decoding by the table of well-formed sequences (Unicode 15, table 3-7), so that each
+ * maximal invalid part is one replacement, as Python's decoder does it. */
 #include "base/utf8.h"
 
 size_t vlm_utf8_decode(uint32_t *cp, const char *str, size_t n)

@@ -1,5 +1,6 @@
-/* bench.c: what this machine can do, and how much of it the model's work reaches.  Limits and work are
- * measured in turn inside every repetition, so that both see the same neighbours; medians compare. */
+/* bench.c: what this machine can do, and how much of it the model's work reaches.  Limits and work
+ * are measured in turn inside every repetition, so that both see the same neighbours; medians
+ * compare. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,18 @@
 #define READ_BYTES ((size_t)256 << 20) /* beyond any second-level cache */
 #define PROMPT_ROWS 256
 
-enum { ROOF_FP32, ROOF_READ, TOWER_QKV, TOWER_FC1, TOWER_FC2, TOWER_ATTENTION, TOWER_FRAME, PREFILL, DECODE, N_TESTS };
+enum {
+    ROOF_FP32,
+    ROOF_READ,
+    TOWER_QKV,
+    TOWER_FC1,
+    TOWER_FC2,
+    TOWER_ATTENTION,
+    TOWER_FRAME,
+    PREFILL,
+    DECODE,
+    N_TESTS
+};
 
 struct bench {
     vlm_engine *e;
@@ -52,16 +64,24 @@ static double work_of(const struct bench *b, int test)
     double h = c->text.hidden, d = c->text.head_dim, rows = PROMPT_ROWS;
     double text = 2 * h * d * c->text.heads + 2 * h * d * c->text.kv_heads + 3 * h * c->text.ffn;
     switch (test) {
-    case ROOF_FP32: return b->roof.flops * (double)b->iterations * vlm_pool_size(b->e->pool);
-    case ROOF_READ: return (double)READ_BYTES;
-    case TOWER_QKV: return 6 * n * v * v;
-    case TOWER_FC1: return 2 * n * v * f;
-    case TOWER_FC2: return 2 * n * v * f;
-    case TOWER_ATTENTION: return attention;
+    case ROOF_FP32:
+        return b->roof.flops * (double)b->iterations * vlm_pool_size(b->e->pool);
+    case ROOF_READ:
+        return (double)READ_BYTES;
+    case TOWER_QKV:
+        return 6 * n * v * v;
+    case TOWER_FC1:
+        return 2 * n * v * f;
+    case TOWER_FC2:
+        return 2 * n * v * f;
+    case TOWER_ATTENTION:
+        return attention;
     case TOWER_FRAME:
         return c->vision.layers * layer + 2 * n * v * (double)b->e->model->patch.n_in +
                2.0 * c->image_seq_len * (double)b->e->model->connector.n_in * h;
-    case PREFILL: return 2 * rows * c->text.layers * text + 2 * h * c->text.vocab + 2 * rows * rows * d * c->text.heads;
+    case PREFILL:
+        return 2 * rows * c->text.layers * text + 2 * h * c->text.vocab +
+               2 * rows * rows * d * c->text.heads;
     default: { /* DECODE: the bytes of the weights it must read */
         size_t size = b->e->model->head.type == VLM_NUM_F32 ? 4 : 2;
         return (double)size * (c->text.layers * text + h * c->text.vocab);
@@ -79,8 +99,11 @@ static void tower_part(struct bench *b, int test)
     struct vlm_tensor x = vlm_tensor_at(s, 0, n, c->hidden), y = vlm_tensor_at(s, at, n, c->hidden);
     struct vlm_tensor f = vlm_tensor_at(s, s->bytes - n * c->ffn * sizeof(float), n, c->ffn);
     const struct vlm_vision_layer *l = &m->vision[0];
-    struct vlm_segment all = {0, n, 0, {VLM_NUM_F32, c->heads, c->hidden / c->heads,
-                                        (n + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK, e->vision.kv_blocks, 0}};
+    struct vlm_segment all = {0,
+                              n,
+                              0,
+                              {VLM_NUM_F32, c->heads, c->hidden / c->heads,
+                               (n + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK, e->vision.kv_blocks, 0}};
     if (test == TOWER_QKV) {
         vlm_op_linear(e->backend, &y, &x, &l->q);
         vlm_op_linear(e->backend, &y, &x, &l->k);
@@ -100,7 +123,8 @@ static void decoder_rows(struct bench *b, size_t n, size_t first)
     vlm_engine *e = b->e;
     const struct vlm_run run = {e->backend, NULL, NULL};
     for (size_t i = 0; i < n; i++)
-        e->rows[i] = (struct vlm_row){.kv = &b->kv, .position = (uint32_t)(first + i), .id = 0, .logits = i + 1 == n};
+        e->rows[i] = (struct vlm_row){
+            .kv = &b->kv, .position = (uint32_t)(first + i), .id = 0, .logits = i + 1 == n};
     vlm_decoder_forward(e->model, &run, &e->text, e->rows, n, b->logits);
 }
 
@@ -110,12 +134,23 @@ static void run_test(struct bench *b, int test)
     const struct vlm_run run = {e->backend, NULL, NULL};
     size_t n_threads = (size_t)vlm_pool_size(e->pool);
     switch (test) {
-    case ROOF_FP32: vlm_pool_run(e->pool, fma_task, b, n_threads); break;
-    case ROOF_READ: vlm_pool_run(e->pool, read_task, b, n_threads); break;
-    case TOWER_FRAME: vlm_vision_forward(e->model, &run, &e->vision, b->features, b->frame, 0); break;
-    case PREFILL: decoder_rows(b, PROMPT_ROWS, 0); break;
-    case DECODE: decoder_rows(b, 1, PROMPT_ROWS); break;
-    default: tower_part(b, test);
+    case ROOF_FP32:
+        vlm_pool_run(e->pool, fma_task, b, n_threads);
+        break;
+    case ROOF_READ:
+        vlm_pool_run(e->pool, read_task, b, n_threads);
+        break;
+    case TOWER_FRAME:
+        vlm_vision_forward(e->model, &run, &e->vision, b->features, b->frame, 0);
+        break;
+    case PREFILL:
+        decoder_rows(b, PROMPT_ROWS, 0);
+        break;
+    case DECODE:
+        decoder_rows(b, 1, PROMPT_ROWS);
+        break;
+    default:
+        tower_part(b, test);
     }
 }
 
@@ -125,23 +160,30 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void report(struct bench *b, int reps, void (*fn)(void *ctx, const vlm_bench_result *r), void *ctx)
+static void report(struct bench *b, int reps, void (*fn)(void *ctx, const vlm_bench_result *r),
+                   void *ctx)
 {
-    static const char *const names[N_TESTS] = {"roof.fp32", "roof.read", "tower.qkv", "tower.fc1", "tower.fc2",
-                                               "tower.attention", "tower.frame", "prefill.256", "decode"};
+    static const char *const names[N_TESTS] = {"roof.fp32",   "roof.read",   "tower.qkv",
+                                               "tower.fc1",   "tower.fc2",   "tower.attention",
+                                               "tower.frame", "prefill.256", "decode"};
     double roof[2] = {0, 0};
     for (int t = 0; t < N_TESTS; t++) {
         double work = work_of(b, t) * 1e-6; /* per millisecond: giga a second */
         qsort(b->ms[t], (size_t)reps, sizeof(double), compare);
-        vlm_bench_result r = {names[t], work / b->ms[t][reps / 2], work / b->ms[t][reps - 1], work / b->ms[t][0],
-                              t == ROOF_READ || t == DECODE ? "GB/s" : "GFLOP/s", 0};
+        vlm_bench_result r = {names[t],
+                              work / b->ms[t][reps / 2],
+                              work / b->ms[t][reps - 1],
+                              work / b->ms[t][0],
+                              t == ROOF_READ || t == DECODE ? "GB/s" : "GFLOP/s",
+                              0};
         if (t <= ROOF_READ)
             roof[t] = r.median;
         else
             r.fraction_of_roof = r.median / roof[t == DECODE ? ROOF_READ : ROOF_FP32];
         fn(ctx, &r);
         if (t == TOWER_FRAME || t == PREFILL || t == DECODE)
-            fn(ctx, &(vlm_bench_result){names[t], b->ms[t][reps / 2], b->ms[t][0], b->ms[t][reps - 1], "ms", 0});
+            fn(ctx, &(vlm_bench_result){names[t], b->ms[t][reps / 2], b->ms[t][0],
+                                        b->ms[t][reps - 1], "ms", 0});
     }
 }
 
@@ -151,7 +193,8 @@ static int reserve(struct bench *b, vlm_error *err)
     const struct vlm_config *c = &e->config;
     size_t frame = (size_t)c->image.tile * c->image.tile * 3;
     if (PROMPT_ROWS + 1 > c->text.context)
-        return vlm_fail(err, VLM_ERR_CONTEXT, "a context of %u is too short to measure, expected more than %d",
+        return vlm_fail(err, VLM_ERR_CONTEXT,
+                        "a context of %u is too short to measure, expected more than %d",
                         c->text.context, PROMPT_ROWS);
     b->read = vlm_mem_zalloc(&e->alloc, READ_BYTES, 1);
     b->features = vlm_mem_alloc(&e->alloc, c->image_seq_len, c->text.hidden * sizeof(float));
@@ -170,8 +213,8 @@ static int reserve(struct bench *b, vlm_error *err)
     return rc;
 }
 
-int vlm_bench_kernels(vlm_engine *e, int reps, void (*fn)(void *ctx, const vlm_bench_result *r), void *ctx,
-                      vlm_error *err)
+int vlm_bench_kernels(vlm_engine *e, int reps, void (*fn)(void *ctx, const vlm_bench_result *r),
+                      void *ctx, vlm_error *err)
 {
     vlm_session *s; /* its options make the engine reserve the rows that prefill needs */
     vlm_session_options o;

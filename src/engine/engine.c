@@ -1,5 +1,5 @@
-/* engine.c: opens a model and what is needed to run it: account, files, tokenizer, template, weights,
- * pool and backend, in this order; closes in reverse. */
+/* engine.c: opens a model and what is needed to run it: account, files, tokenizer, template,
+ * weights, pool and backend, in this order; closes in reverse. */
 #include "engine/engine.h"
 
 #include <stdio.h>
@@ -9,7 +9,10 @@
 #include "base/hash.h"
 #include "base/limits.h"
 
-const char *vlm_version(void) { return "0.1.0"; }
+const char *vlm_version(void)
+{
+    return "0.1.0";
+}
 
 /* ---- the account ---- */
 
@@ -43,7 +46,10 @@ int vlm_engine_explain(vlm_engine *e, int rc, vlm_error *err)
 
 /* ---- options ---- */
 
-void vlm_engine_options_init(vlm_engine_options *o) { *o = (vlm_engine_options){.size = sizeof *o}; }
+void vlm_engine_options_init(vlm_engine_options *o)
+{
+    *o = (vlm_engine_options){.size = sizeof *o};
+}
 
 static int read_options(vlm_engine_options *out, const vlm_engine_options *o, vlm_error *err)
 {
@@ -51,8 +57,8 @@ static int read_options(vlm_engine_options *out, const vlm_engine_options *o, vl
     if (!o)
         return VLM_OK;
     if (o->size < offsetof(vlm_engine_options, isa))
-        return vlm_fail(err, VLM_ERR_ARGUMENT, "engine options of %zu bytes: call vlm_engine_options_init first",
-                        o->size);
+        return vlm_fail(err, VLM_ERR_ARGUMENT,
+                        "engine options of %zu bytes: call vlm_engine_options_init first", o->size);
     memcpy(out, o, vlm_min_size(o->size, sizeof *out));
     if (out->n_threads < 0 || (uint64_t)out->n_threads > VLM_LIMIT_THREADS)
         return vlm_fail(err, VLM_ERR_ARGUMENT, "%d threads, expected 0 to %u", out->n_threads,
@@ -101,10 +107,12 @@ static int check_ids(const vlm_engine *e, vlm_error *err)
     const struct vlm_config *c = &e->config;
     int32_t image = vlm_token_find(e->tok, "<image>");
     if (vlm_token_count(e->tok) > c->text.vocab)
-        return vlm_fail(err, VLM_ERR_FORMAT, "tokenizer.json: ids up to %zu, expected less than vocab_size %u",
+        return vlm_fail(err, VLM_ERR_FORMAT,
+                        "tokenizer.json: ids up to %zu, expected less than vocab_size %u",
                         vlm_token_count(e->tok) - 1, c->text.vocab);
     if (image >= 0 && image != c->image_token_id)
-        return vlm_fail(err, VLM_ERR_FORMAT, "tokenizer.json: <image> is %d, expected %d as config.json says", image,
+        return vlm_fail(err, VLM_ERR_FORMAT,
+                        "tokenizer.json: <image> is %d, expected %d as config.json says", image,
                         c->image_token_id);
     return VLM_OK;
 }
@@ -121,7 +129,8 @@ static int open_weights(vlm_engine *e, const vlm_engine_options *o, vlm_error *e
     if (rc == VLM_OK)
         rc = check_ids(e, err);
     if (rc == VLM_OK)
-        rc = vlm_pool_open(&e->pool, &e->alloc, o->n_threads ? o->n_threads : vlm_os_n_cores(), err);
+        rc =
+            vlm_pool_open(&e->pool, &e->alloc, o->n_threads ? o->n_threads : vlm_os_n_cores(), err);
     if (rc == VLM_OK)
         rc = vlm_backend_open(&e->backend, &e->alloc, e->pool, o->isa, err);
     return rc;
@@ -168,8 +177,9 @@ static int open_engine(vlm_engine **out, const char *dir, const vlm_file *files,
         vlm_engine_close(e);
         return rc;
     }
-    vlm_log_line(&e->log, VLM_LOG_INFO, "opened %s: %llu parameters, isa %s, %d threads", dir ? dir : "model",
-                 e->model ? (unsigned long long)e->model->parameters : 0, vlm_engine_isa(e), vlm_engine_n_threads(e));
+    vlm_log_line(&e->log, VLM_LOG_INFO, "opened %s: %llu parameters, isa %s, %d threads",
+                 dir ? dir : "model", e->model ? (unsigned long long)e->model->parameters : 0,
+                 vlm_engine_isa(e), vlm_engine_n_threads(e));
     *out = e;
     return VLM_OK;
 }
@@ -186,8 +196,8 @@ int vlm_engine_open(vlm_engine **out, const char *path, const vlm_engine_options
     return open_engine(out, path, NULL, 0, o, err);
 }
 
-int vlm_engine_open_files(vlm_engine **out, const vlm_file *files, size_t n_files, const vlm_engine_options *o,
-                          vlm_error *err)
+int vlm_engine_open_files(vlm_engine **out, const vlm_file *files, size_t n_files,
+                          const vlm_engine_options *o, vlm_error *err)
 {
     if (!out || !files)
         return vlm_fail(err, VLM_ERR_ARGUMENT, "vlm_engine_open_files: out or files is NULL");
@@ -216,20 +226,34 @@ void vlm_engine_close(vlm_engine *e)
     vlm_mem_free(&hook, e);
 }
 
-const char *vlm_engine_isa(const vlm_engine *e) { return e->backend ? vlm_backend_kernels(e->backend)->name : "none"; }
-int vlm_engine_n_threads(const vlm_engine *e) { return e->pool ? vlm_pool_size(e->pool) : 1; }
-size_t vlm_engine_context_length(const vlm_engine *e) { return e->config.text.context; }
-size_t vlm_engine_vocab_size(const vlm_engine *e) { return e->config.text.vocab; }
+const char *vlm_engine_isa(const vlm_engine *e)
+{
+    return e->backend ? vlm_backend_kernels(e->backend)->name : "none";
+}
+int vlm_engine_n_threads(const vlm_engine *e)
+{
+    return e->pool ? vlm_pool_size(e->pool) : 1;
+}
+size_t vlm_engine_context_length(const vlm_engine *e)
+{
+    return e->config.text.context;
+}
+size_t vlm_engine_vocab_size(const vlm_engine *e)
+{
+    return e->config.text.vocab;
+}
 
 int vlm_engine_need_model(const vlm_engine *e, vlm_error *err)
 {
-    return e->model ? VLM_OK : vlm_fail(err, VLM_ERR_ARGUMENT, "the engine was opened for its vocabulary only");
+    return e->model
+               ? VLM_OK
+               : vlm_fail(err, VLM_ERR_ARGUMENT, "the engine was opened for its vocabulary only");
 }
 
 /* ---- text and images ---- */
 
-int vlm_tokenize(const vlm_engine *e, const char *text, size_t n_text, int special, int32_t *ids, size_t cap,
-                 size_t *n, vlm_error *err)
+int vlm_tokenize(const vlm_engine *e, const char *text, size_t n_text, int special, int32_t *ids,
+                 size_t cap, size_t *n, vlm_error *err)
 {
     struct vlm_ids list;
     const struct vlm_span all = {0, n_text};
@@ -248,8 +272,8 @@ int vlm_tokenize(const vlm_engine *e, const char *text, size_t n_text, int speci
     return rc;
 }
 
-int vlm_detokenize(const vlm_engine *e, const int32_t *ids, size_t n_ids, int skip_special, char *text, size_t cap,
-                   size_t *n, vlm_error *err)
+int vlm_detokenize(const vlm_engine *e, const int32_t *ids, size_t n_ids, int skip_special,
+                   char *text, size_t cap, size_t *n, vlm_error *err)
 {
     struct vlm_buf buf;
     vlm_buf_init(&buf, &e->alloc, SIZE_MAX / 4);
@@ -264,8 +288,8 @@ int vlm_detokenize(const vlm_engine *e, const int32_t *ids, size_t n_ids, int sk
     return rc;
 }
 
-int vlm_image_decode(vlm_image **out, const vlm_engine *e, const void *data, size_t n, const char *name,
-                     vlm_error *err)
+int vlm_image_decode(vlm_image **out, const vlm_engine *e, const void *data, size_t n,
+                     const char *name, vlm_error *err)
 {
     return vlm_image_load(out, &e->alloc, data, n, name, err);
 }
@@ -282,17 +306,38 @@ int vlm_image_open(vlm_image **out, const vlm_engine *e, const char *path, vlm_e
     return rc;
 }
 
-int vlm_image_from_rgb(vlm_image **out, const vlm_engine *e, const uint8_t *pixels, uint32_t width, uint32_t height,
-                       vlm_error *err)
+int vlm_image_from_rgb(vlm_image **out, const vlm_engine *e, const uint8_t *pixels, uint32_t width,
+                       uint32_t height, vlm_error *err)
 {
     return vlm_image_make(out, &e->alloc, pixels, width, height, err);
 }
 
-void vlm_image_close(vlm_image *image) { vlm_image_free(image); }
-uint32_t vlm_image_width(const vlm_image *image) { return image->width; }
-uint32_t vlm_image_height(const vlm_image *image) { return image->height; }
-const uint8_t *vlm_image_pixels(const vlm_image *image) { return image->rgb; }
-const uint8_t *vlm_image_hash(const vlm_image *image) { return image->hash; }
+void vlm_image_close(vlm_image *image)
+{
+    vlm_image_free(image);
+}
+uint32_t vlm_image_width(const vlm_image *image)
+{
+    return image->width;
+}
+uint32_t vlm_image_height(const vlm_image *image)
+{
+    return image->height;
+}
+const uint8_t *vlm_image_pixels(const vlm_image *image)
+{
+    return image->rgb;
+}
+const uint8_t *vlm_image_hash(const vlm_image *image)
+{
+    return image->hash;
+}
 
-vlm_part vlm_part_text(const char *text) { return (vlm_part){VLM_PART_TEXT, text, strlen(text), NULL}; }
-vlm_part vlm_part_image(const vlm_image *image) { return (vlm_part){VLM_PART_IMAGE, NULL, 0, image}; }
+vlm_part vlm_part_text(const char *text)
+{
+    return (vlm_part){VLM_PART_TEXT, text, strlen(text), NULL};
+}
+vlm_part vlm_part_image(const vlm_image *image)
+{
+    return (vlm_part){VLM_PART_IMAGE, NULL, 0, image};
+}

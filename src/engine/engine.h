@@ -25,7 +25,7 @@ struct vlm_engine {
     struct vlm_config config;
     struct vlm_model *model; /* NULL: vocabulary only */
     vlm_tokenizer *tok;
-    vlm_template *tmpl;      /* NULL: none in the files */
+    vlm_template *tmpl; /* NULL: none in the files */
     char *template_source;
     uint8_t config_hash[32], tokenizer_hash[32];
     struct vlm_pool *pool;
@@ -55,19 +55,22 @@ struct vlm_prompt {
 };
 void vlm_engine_prompt_init(struct vlm_prompt *p, const vlm_engine *e);
 void vlm_engine_prompt_free(struct vlm_prompt *p, const vlm_engine *e);
-int vlm_engine_prompt_build(struct vlm_prompt *p, const vlm_engine *e, const vlm_message *messages, size_t n_messages,
-                            bool add_generation_prompt, const vlm_session_options *o, vlm_error *err);
+int vlm_engine_prompt_build(struct vlm_prompt *p, const vlm_engine *e, const vlm_message *messages,
+                            size_t n_messages, bool add_generation_prompt,
+                            const vlm_session_options *o, vlm_error *err);
 /* The processor's settings with a session's detail and max_tiles applied. */
 struct vlm_image_config vlm_engine_image_config(const vlm_engine *e, const vlm_session_options *o);
-/* Features [n_tokens][hidden] of one picture; the step lock is held.  report (may be NULL) is called
- * before each frame with the number done and returns nonzero to stop. */
-int vlm_engine_encode(vlm_engine *e, float *features, const struct vlm_prompt_picture *p, const struct vlm_run *run,
-                      const vlm_session_options *o, size_t first_frame,
+/* Features [n_tokens][hidden] of one picture; the step lock is held.  report (may be NULL) is
+ * called before each frame with the number done and returns nonzero to stop. */
+int vlm_engine_encode(vlm_engine *e, float *features, const struct vlm_prompt_picture *p,
+                      const struct vlm_run *run, const vlm_session_options *o, size_t first_frame,
                       int (*report)(void *ctx, size_t frames_done), void *ctx, vlm_error *err);
 /* Makes the vision workspace, once; the step lock is held. */
 int vlm_engine_reserve_vision(vlm_engine *e, vlm_error *err);
-/* Copies known fields of a caller's options of any size over the defaults, and checks their ranges. */
-int vlm_engine_session_options(vlm_session_options *out, const vlm_session_options *o, vlm_error *err);
+/* Copies known fields of a caller's options of any size over the defaults, and checks their ranges.
+ */
+int vlm_engine_session_options(vlm_session_options *out, const vlm_session_options *o,
+                               vlm_error *err);
 /* Passes rc on; when memory was refused by the budget, the message says so. */
 int vlm_engine_explain(vlm_engine *e, int rc, vlm_error *err);
 /* The model, or an error for an engine opened for its vocabulary. */

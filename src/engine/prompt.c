@@ -1,5 +1,5 @@
-/* prompt.c: messages -> ids and frames, and frames -> features.  What sessions, render, tiles and trace
- * share, so that all of them see the same prompt. */
+/* prompt.c: messages -> ids and frames, and frames -> features.  What sessions, render, tiles and
+ * trace share, so that all of them see the same prompt. */
 #include <string.h>
 
 #include "base/checked.h"
@@ -30,25 +30,28 @@ struct vlm_image_config vlm_engine_image_config(const vlm_engine *e, const vlm_s
     return c;
 }
 
-static int check_messages(const vlm_message *messages, size_t n_messages, size_t *n_images, vlm_error *err)
+static int check_messages(const vlm_message *messages, size_t n_messages, size_t *n_images,
+                          vlm_error *err)
 {
     *n_images = 0;
     if (!messages)
         return vlm_fail(err, VLM_ERR_ARGUMENT, "messages is NULL");
     if (n_messages == 0 || n_messages > VLM_LIMIT_MESSAGES)
-        return vlm_fail(err, n_messages ? VLM_ERR_LIMIT : VLM_ERR_ARGUMENT, "%zu messages, expected 1 to %u",
-                        n_messages, (unsigned)VLM_LIMIT_MESSAGES);
+        return vlm_fail(err, n_messages ? VLM_ERR_LIMIT : VLM_ERR_ARGUMENT,
+                        "%zu messages, expected 1 to %u", n_messages, (unsigned)VLM_LIMIT_MESSAGES);
     for (size_t i = 0; i < n_messages; i++) {
         const vlm_message *m = &messages[i];
         if (!m->role || (!m->parts && m->n_parts))
-            return vlm_fail(err, VLM_ERR_ARGUMENT, "message %zu has no %s", i, m->role ? "parts" : "role");
+            return vlm_fail(err, VLM_ERR_ARGUMENT, "message %zu has no %s", i,
+                            m->role ? "parts" : "role");
         if (m->n_parts > VLM_LIMIT_PARTS)
-            return vlm_fail(err, VLM_ERR_LIMIT, "message %zu has %zu parts, expected at most %u", i, m->n_parts,
-                            (unsigned)VLM_LIMIT_PARTS);
+            return vlm_fail(err, VLM_ERR_LIMIT, "message %zu has %zu parts, expected at most %u", i,
+                            m->n_parts, (unsigned)VLM_LIMIT_PARTS);
         for (size_t k = 0; k < m->n_parts; k++) {
             const vlm_part *part = &m->parts[k];
             if (part->kind != VLM_PART_IMAGE && part->kind != VLM_PART_TEXT)
-                return vlm_fail(err, VLM_ERR_ARGUMENT, "message %zu, part %zu: kind %d is unknown", i, k, part->kind);
+                return vlm_fail(err, VLM_ERR_ARGUMENT, "message %zu, part %zu: kind %d is unknown",
+                                i, k, part->kind);
             if (part->kind == VLM_PART_IMAGE && !part->image)
                 return vlm_fail(err, VLM_ERR_ARGUMENT, "message %zu, part %zu: no image", i, k);
             if (part->kind == VLM_PART_TEXT && !part->text && part->n_text)
@@ -57,12 +60,13 @@ static int check_messages(const vlm_message *messages, size_t n_messages, size_t
         }
     }
     if (*n_images > VLM_LIMIT_IMAGES)
-        return vlm_fail(err, VLM_ERR_LIMIT, "%zu images, expected at most %u", *n_images, (unsigned)VLM_LIMIT_IMAGES);
+        return vlm_fail(err, VLM_ERR_LIMIT, "%zu images, expected at most %u", *n_images,
+                        (unsigned)VLM_LIMIT_IMAGES);
     return VLM_OK;
 }
 
-static int plan_pictures(struct vlm_prompt *p, const vlm_engine *e, const vlm_message *messages, size_t n_messages,
-                         const vlm_session_options *o, vlm_error *err)
+static int plan_pictures(struct vlm_prompt *p, const vlm_engine *e, const vlm_message *messages,
+                         size_t n_messages, const vlm_session_options *o, vlm_error *err)
 {
     const struct vlm_image_config c = vlm_engine_image_config(e, o);
     for (size_t i = 0; i < n_messages; i++) {
@@ -98,20 +102,23 @@ static int expand(struct vlm_prompt *p, const vlm_engine *e, vlm_error *err)
     for (size_t i = 0; i < p->ids.n; i++)
         n += p->ids.data[i] == e->config.image_token_id;
     if (n != p->n_image_tokens)
-        return vlm_fail(err, VLM_ERR_FORMAT, "the prompt has %zu image tokens, expected %zu", n, p->n_image_tokens);
+        return vlm_fail(err, VLM_ERR_FORMAT, "the prompt has %zu image tokens, expected %zu", n,
+                        p->n_image_tokens);
     return VLM_OK;
 }
 
-int vlm_engine_prompt_build(struct vlm_prompt *p, const vlm_engine *e, const vlm_message *messages, size_t n_messages,
-                            bool add_generation_prompt, const vlm_session_options *o, vlm_error *err)
+int vlm_engine_prompt_build(struct vlm_prompt *p, const vlm_engine *e, const vlm_message *messages,
+                            size_t n_messages, bool add_generation_prompt,
+                            const vlm_session_options *o, vlm_error *err)
 {
     size_t n_images;
     int rc = check_messages(messages, n_messages, &n_images, err);
     if (rc < 0)
         return rc;
     if (!e->tmpl)
-        return vlm_fail(err, VLM_ERR_FORMAT, "the model has no chat template, expected chat_template.json or "
-                                             "chat_template.jinja");
+        return vlm_fail(err, VLM_ERR_FORMAT,
+                        "the model has no chat template, expected chat_template.json or "
+                        "chat_template.jinja");
     p->pictures = vlm_mem_zalloc(&e->alloc, n_images, sizeof *p->pictures);
     if (!p->pictures)
         return vlm_fail_memory(err, n_images * sizeof *p->pictures, "the prompt's pictures");
@@ -126,8 +133,8 @@ int vlm_engine_reserve_vision(vlm_engine *e, vlm_error *err)
     return e->vision.alloc ? VLM_OK : vlm_vision_space_open(&e->vision, e->model, e->backend, err);
 }
 
-int vlm_engine_encode(vlm_engine *e, float *features, const struct vlm_prompt_picture *p, const struct vlm_run *run,
-                      const vlm_session_options *o, size_t first_frame,
+int vlm_engine_encode(vlm_engine *e, float *features, const struct vlm_prompt_picture *p,
+                      const struct vlm_run *run, const vlm_session_options *o, size_t first_frame,
                       int (*report)(void *ctx, size_t frames_done), void *ctx, vlm_error *err)
 {
     const struct vlm_image_config c = vlm_engine_image_config(e, o);

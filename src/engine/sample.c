@@ -1,5 +1,5 @@
-/* sample.c: see sample.h for the order and its sources.  Candidates are kept in a heap, so that only as
- * many are sorted as top-k or top-p look at. */
+/* sample.c: see sample.h for the order and its sources.  Candidates are kept in a heap, so that
+ * only as many are sorted as top-k or top-p look at. */
 #include "engine/sample.h"
 
 #include <math.h>
@@ -56,10 +56,14 @@ void vlm_engine_top(struct vlm_candidate *out, size_t n_top, const float *logits
     }
 }
 
-static bool has_bit(const uint8_t *bits, size_t i) { return bits && (bits[i / 8] >> (i % 8) & 1); }
+static bool has_bit(const uint8_t *bits, size_t i)
+{
+    return bits && (bits[i / 8] >> (i % 8) & 1);
+}
 
 /* Draws one of c[0..n) by weight exp(logit - max). */
-static int32_t draw(const struct vlm_candidate *c, size_t n, float max, uint64_t seed, uint64_t position)
+static int32_t draw(const struct vlm_candidate *c, size_t n, float max, uint64_t seed,
+                    uint64_t position)
 {
     double total = 0;
     for (size_t i = 0; i < n; i++)
@@ -74,8 +78,8 @@ static int32_t draw(const struct vlm_candidate *c, size_t n, float max, uint64_t
     return c[n - 1].id;
 }
 
-int32_t vlm_engine_sample(const float *logits, size_t n, const struct vlm_sample_options *o, const uint8_t *seen,
-                          uint64_t position, struct vlm_candidate *c)
+int32_t vlm_engine_sample(const float *logits, size_t n, const struct vlm_sample_options *o,
+                          const uint8_t *seen, uint64_t position, struct vlm_candidate *c)
 {
     struct vlm_candidate best = {-INFINITY, 0};
     for (size_t i = 0; i < n; i++) {

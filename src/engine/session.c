@@ -12,7 +12,8 @@
 
 void vlm_session_options_init(vlm_session_options *o)
 {
-    *o = (vlm_session_options){.size = sizeof *o, .max_tokens = 256, .chunk = 256, .top_p = 1, .repeat_penalty = 1};
+    *o = (vlm_session_options){
+        .size = sizeof *o, .max_tokens = 256, .chunk = 256, .top_p = 1, .repeat_penalty = 1};
 }
 
 static int check_stop(const vlm_session_options *o, vlm_error *err)
@@ -23,19 +24,22 @@ static int check_stop(const vlm_session_options *o, vlm_error *err)
     for (size_t i = 0; i < o->n_stop; i++) {
         size_t n = o->stop && o->stop[i] ? strlen(o->stop[i]) : 0;
         if (n == 0 || n > VLM_LIMIT_STOP_BYTES)
-            return vlm_fail(err, VLM_ERR_ARGUMENT, "stop string %zu has %zu bytes, expected 1 to %u", i, n,
+            return vlm_fail(err, VLM_ERR_ARGUMENT,
+                            "stop string %zu has %zu bytes, expected 1 to %u", i, n,
                             (unsigned)VLM_LIMIT_STOP_BYTES);
     }
     return VLM_OK;
 }
 
-int vlm_engine_session_options(vlm_session_options *out, const vlm_session_options *o, vlm_error *err)
+int vlm_engine_session_options(vlm_session_options *out, const vlm_session_options *o,
+                               vlm_error *err)
 {
     vlm_session_options_init(out);
     if (!o)
         return VLM_OK;
     if (o->size < offsetof(vlm_session_options, kv_type))
-        return vlm_fail(err, VLM_ERR_ARGUMENT, "session options of %zu bytes: call vlm_session_options_init first",
+        return vlm_fail(err, VLM_ERR_ARGUMENT,
+                        "session options of %zu bytes: call vlm_session_options_init first",
                         o->size);
     memcpy(out, o, vlm_min_size(o->size, sizeof *out));
     const struct {
@@ -54,8 +58,8 @@ int vlm_engine_session_options(vlm_session_options *out, const vlm_session_optio
                   {"n_logprobs", out->n_logprobs, 0, (double)VLM_LIMIT_LOGPROBS}};
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (!(ranges[i].value >= ranges[i].min && ranges[i].value <= ranges[i].max))
-            return vlm_fail(err, VLM_ERR_ARGUMENT, "%s is %g, expected %g to %g", ranges[i].name, ranges[i].value,
-                            ranges[i].min, ranges[i].max);
+            return vlm_fail(err, VLM_ERR_ARGUMENT, "%s is %g, expected %g to %g", ranges[i].name,
+                            ranges[i].value, ranges[i].min, ranges[i].max);
     return check_stop(out, err);
 }
 
@@ -138,7 +142,8 @@ static int take_memory(vlm_session *s, vlm_error *err)
                         : rc;
 }
 
-int vlm_session_open(vlm_session **out, vlm_engine *e, const vlm_session_options *options, vlm_error *err)
+int vlm_session_open(vlm_session **out, vlm_engine *e, const vlm_session_options *options,
+                     vlm_error *err)
 {
     vlm_session_options o;
     int rc = vlm_engine_need_model(e, err);
@@ -147,7 +152,8 @@ int vlm_session_open(vlm_session **out, vlm_engine *e, const vlm_session_options
     if (rc < 0)
         return rc;
     if (o.context > e->config.text.context)
-        return vlm_fail(err, VLM_ERR_CONTEXT, "context is %zu positions, expected at most the model's %u", o.context,
+        return vlm_fail(err, VLM_ERR_CONTEXT,
+                        "context is %zu positions, expected at most the model's %u", o.context,
                         e->config.text.context);
     vlm_session *s = vlm_mem_zalloc(&e->alloc, 1, sizeof *s);
     if (!s)
@@ -209,8 +215,8 @@ void vlm_session_close(vlm_session *s)
 
 /* ---- sync ---- */
 
-static int make_timeline(struct vlm_timeline *t, const vlm_engine *e, const struct vlm_prompt *p, size_t room,
-                         vlm_error *err)
+static int make_timeline(struct vlm_timeline *t, const vlm_engine *e, const struct vlm_prompt *p,
+                         size_t room, vlm_error *err)
 {
     size_t n = p->ids.n;
     t->positions = vlm_mem_alloc(&e->alloc, n + room, sizeof *t->positions);
@@ -243,8 +249,9 @@ static int make_timeline(struct vlm_timeline *t, const vlm_engine *e, const stru
 static bool same_picture(const struct vlm_session_picture *a, const struct vlm_session_picture *b)
 {
     return memcmp(a->hash, b->hash, sizeof a->hash) == 0 && a->plan.rows == b->plan.rows &&
-           a->plan.cols == b->plan.cols && a->plan.width == b->plan.width && a->plan.height == b->plan.height &&
-           a->plan.step1_width == b->plan.step1_width && a->plan.step1_height == b->plan.step1_height;
+           a->plan.cols == b->plan.cols && a->plan.width == b->plan.width &&
+           a->plan.height == b->plan.height && a->plan.step1_width == b->plan.step1_width &&
+           a->plan.step1_height == b->plan.step1_height;
 }
 
 static bool same_position(const struct vlm_timeline *a, const struct vlm_timeline *b, size_t i)
@@ -255,8 +262,8 @@ static bool same_position(const struct vlm_timeline *a, const struct vlm_timelin
     return p.picture == 0 || same_picture(&a->pictures[p.picture - 1], &b->pictures[q.picture - 1]);
 }
 
-/* Positions of the new timeline that the cache already holds.  At least the last one is computed again:
- * its logits are needed. */
+/* Positions of the new timeline that the cache already holds.  At least the last one is computed
+ * again: its logits are needed. */
 static size_t common_beginning(const vlm_session *s, const struct vlm_timeline *t)
 {
     size_t n = 0, most = vlm_min_size(s->n_done, t->n - 1);
@@ -282,7 +289,8 @@ static void take_features(vlm_session *s, struct vlm_timeline *t)
 {
     for (size_t i = 0; i < t->n_pictures; i++)
         for (size_t k = 0; !t->pictures[i].features && k < s->time.n_pictures; k++)
-            if (s->time.pictures[k].features && same_picture(&t->pictures[i], &s->time.pictures[k])) {
+            if (s->time.pictures[k].features &&
+                same_picture(&t->pictures[i], &s->time.pictures[k])) {
                 t->pictures[i].features = s->time.pictures[k].features;
                 t->pictures[i].taken_from = k + 1;
                 s->time.pictures[k].features = NULL;
@@ -298,10 +306,10 @@ static void give_features_back(vlm_session *s, struct vlm_timeline *t)
         }
 }
 
-/* Encodes the pictures that positions from n_cached on need and that have no features yet.  The step
- * lock is held. */
-static int encode_pictures(vlm_session *s, struct vlm_timeline *t, const struct vlm_prompt *p, size_t n_cached,
-                           vlm_stats *stats, vlm_error *err)
+/* Encodes the pictures that positions from n_cached on need and that have no features yet.  The
+ * step lock is held. */
+static int encode_pictures(vlm_session *s, struct vlm_timeline *t, const struct vlm_prompt *p,
+                           size_t n_cached, vlm_stats *stats, vlm_error *err)
 {
     vlm_engine *e = s->engine;
     bool need[VLM_LIMIT_IMAGES] = {false};
@@ -323,8 +331,8 @@ static int encode_pictures(vlm_session *s, struct vlm_timeline *t, const struct 
         t->pictures[i].features = vlm_mem_alloc(&e->alloc, bytes, 1);
         if (!t->pictures[i].features)
             return vlm_fail_memory(err, bytes, "image features");
-        rc = vlm_engine_encode(e, t->pictures[i].features, &p->pictures[i], &run, &s->options, done, report_vision,
-                               &report, err);
+        rc = vlm_engine_encode(e, t->pictures[i].features, &p->pictures[i], &run, &s->options, done,
+                               report_vision, &report, err);
         done += t->pictures[i].plan.n_frames;
     }
     if (rc == VLM_OK && s->options.progress)
@@ -337,14 +345,16 @@ static int check_context(const vlm_session *s, size_t n_prompt, size_t *limit, v
 {
     *limit = s->options.context ? s->options.context : s->engine->config.text.context;
     if (n_prompt >= *limit)
-        return vlm_fail(err, VLM_ERR_CONTEXT, "the prompt has %zu tokens, expected less than the context of %zu",
+        return vlm_fail(err, VLM_ERR_CONTEXT,
+                        "the prompt has %zu tokens, expected less than the context of %zu",
                         n_prompt, *limit);
     return VLM_OK;
 }
 
 /* Everything of sync that can fail, building t beside the session's own state. */
-static int prepare(vlm_session *s, struct vlm_timeline *t, const struct vlm_prompt *p, int32_t **prompt,
-                   size_t *limit, size_t *n_cached, vlm_stats *stats, vlm_error *err)
+static int prepare(vlm_session *s, struct vlm_timeline *t, const struct vlm_prompt *p,
+                   int32_t **prompt, size_t *limit, size_t *n_cached, vlm_stats *stats,
+                   vlm_error *err)
 {
     vlm_engine *e = s->engine;
     size_t n = p->ids.n;
@@ -377,8 +387,8 @@ static int prepare(vlm_session *s, struct vlm_timeline *t, const struct vlm_prom
     return rc;
 }
 
-static void commit(vlm_session *s, struct vlm_timeline *t, int32_t *prompt, size_t limit, size_t n_cached,
-                   const vlm_stats *stats)
+static void commit(vlm_session *s, struct vlm_timeline *t, int32_t *prompt, size_t limit,
+                   size_t n_cached, const vlm_stats *stats)
 {
     vlm_engine *e = s->engine;
     free_timeline(&s->time, &e->alloc);
@@ -439,9 +449,18 @@ const int32_t *vlm_session_prompt(const vlm_session *s, size_t *n)
 
 /* ---- step ---- */
 
-void vlm_session_cancel(vlm_session *s) { atomic_store(&s->cancel, true); }
-vlm_finish vlm_session_finish(const vlm_session *s) { return s->finish; }
-void vlm_session_stats(const vlm_session *s, vlm_stats *out) { *out = s->stats; }
+void vlm_session_cancel(vlm_session *s)
+{
+    atomic_store(&s->cancel, true);
+}
+vlm_finish vlm_session_finish(const vlm_session *s)
+{
+    return s->finish;
+}
+void vlm_session_stats(const vlm_session *s, vlm_stats *out)
+{
+    *out = s->stats;
+}
 
 static void finish(vlm_session *s, vlm_finish why)
 {
@@ -471,8 +490,11 @@ static size_t add_rows(vlm_session *s, struct vlm_row *rows, size_t room)
     for (size_t i = 0; i < n; i++) {
         const struct vlm_position *p = &s->time.positions[s->n_done + i];
         const float *features = p->picture ? s->time.pictures[p->picture - 1].features : NULL;
-        rows[i] = (struct vlm_row){.kv = &s->kv, .position = (uint32_t)(s->n_done + i), .id = p->id,
-                                   .feature = features ? features + p->token * e->config.text.hidden : NULL,
+        rows[i] = (struct vlm_row){.kv = &s->kv,
+                                   .position = (uint32_t)(s->n_done + i),
+                                   .id = p->id,
+                                   .feature = features ? features + p->token * e->config.text.hidden
+                                                       : NULL,
                                    .logits = s->n_done + i + 1 == s->time.n};
     }
     return n;
@@ -488,7 +510,8 @@ static bool is_eos(const vlm_engine *e, int32_t id)
 
 static void add_logprobs(vlm_session *s, const float *logits, int32_t id)
 {
-    size_t vocab = s->engine->config.text.vocab, n = vlm_min_size((size_t)s->options.n_logprobs, vocab);
+    size_t vocab = s->engine->config.text.vocab,
+           n = vlm_min_size((size_t)s->options.n_logprobs, vocab);
     float total = vlm_backend_kernels(s->engine->backend)->logsumexp(logits, vocab);
     vlm_engine_top(s->candidates, n, logits, vocab);
     for (size_t i = 0; i < n; i++)
@@ -504,12 +527,12 @@ static void take_token(vlm_session *s, const float *logits)
     vlm_engine *e = s->engine;
     const vlm_session_options *o = &s->options;
     size_t vocab = e->config.text.vocab;
-    const struct vlm_sample_options so = {o->temperature, o->top_p, o->min_p, o->repeat_penalty, (size_t)o->top_k,
-                                          o->seed};
+    const struct vlm_sample_options so = {o->temperature,    o->top_p,         o->min_p,
+                                          o->repeat_penalty, (size_t)o->top_k, o->seed};
     float total = vlm_backend_kernels(e->backend)->logsumexp(logits, vocab);
     if (!isfinite(total)) {
-        s->outcome = vlm_fail(&s->error, VLM_ERR_NUMERIC, "the model's logits at position %zu are not finite",
-                              s->n_done - 1);
+        s->outcome = vlm_fail(&s->error, VLM_ERR_NUMERIC,
+                              "the model's logits at position %zu are not finite", s->n_done - 1);
         return;
     }
     int32_t id = vlm_engine_sample(logits, vocab, &so, s->seen, s->n_done, s->candidates);
@@ -524,7 +547,8 @@ static void take_token(vlm_session *s, const float *logits)
     bool special = false;
     if (!vlm_token_bytes(e->tok, id, &bytes, &n, &special) || special)
         n = 0; /* rows of the table without a token, and control tokens, have no text */
-    bool eos = is_eos(e, id), full = s->stats.completion_tokens >= o->max_tokens || s->time.n >= s->limit;
+    bool eos = is_eos(e, id),
+         full = s->stats.completion_tokens >= o->max_tokens || s->time.n >= s->limit;
     if (vlm_engine_text_add(s, bytes, n, eos || full) || eos)
         s->finish = VLM_FINISH_STOP;
     else if (full)
@@ -547,13 +571,14 @@ static void advance(vlm_session *s, size_t n_rows, const float *logits, double m
     else
         s->outcome = VLM_MORE;
     if (prompt && s->options.progress &&
-        s->options.progress(s->options.progress_ctx, VLM_PHASE_PREFILL, s->n_done - s->stats.cached_tokens,
+        s->options.progress(s->options.progress_ctx, VLM_PHASE_PREFILL,
+                            s->n_done - s->stats.cached_tokens,
                             s->n_prompt - s->stats.cached_tokens) != 0)
         atomic_store(&s->cancel, true);
 }
 
-/* One pass over as many of sessions[0..n) as the workspace has rows for; returns how many were served.
- * Those already at their end count as served.  The step lock is held. */
+/* One pass over as many of sessions[0..n) as the workspace has rows for; returns how many were
+ * served. Those already at their end count as served.  The step lock is held. */
 static size_t pass(vlm_engine *e, vlm_session *const *sessions, size_t n, size_t *n_of)
 {
     size_t n_rows = 0, served = 0;
@@ -564,7 +589,8 @@ static size_t pass(vlm_engine *e, vlm_session *const *sessions, size_t n, size_t
     }
     if (n_rows == 0)
         return served;
-    /* a pass of one session can be cancelled inside; with neighbours it is looked at between passes */
+    /* a pass of one session can be cancelled inside; with neighbours it is looked at between passes
+     */
     const struct vlm_run run = {e->backend, NULL, n == 1 ? &sessions[0]->cancel : NULL};
     double start = vlm_os_now_ms();
     int rc = vlm_decoder_forward(e->model, &run, &e->text, e->rows, n_rows, e->logits);
@@ -595,7 +621,8 @@ int vlm_step(vlm_engine *e, vlm_session *const *sessions, size_t n, vlm_error *e
             return vlm_fail(err, VLM_ERR_ARGUMENT, "session %zu belongs to another engine", i);
         for (size_t k = 0; k < i; k++)
             if (sessions[k] == sessions[i])
-                return vlm_fail(err, VLM_ERR_ARGUMENT, "sessions %zu and %zu of a step are the same", k, i);
+                return vlm_fail(err, VLM_ERR_ARGUMENT,
+                                "sessions %zu and %zu of a step are the same", k, i);
     }
     pthread_mutex_lock(&e->step);
     for (size_t first = 0; first < n;)
@@ -626,7 +653,8 @@ int vlm_session_next(vlm_session *s, vlm_token *token, vlm_error *err)
 
 /* ---- estimate ---- */
 
-int vlm_session_estimate(const vlm_engine *e, const vlm_session_options *options, vlm_estimate *out, vlm_error *err)
+int vlm_session_estimate(const vlm_engine *e, const vlm_session_options *options, vlm_estimate *out,
+                         vlm_error *err)
 {
     vlm_session_options o;
     int rc = vlm_engine_need_model(e, err);

@@ -5,8 +5,8 @@
 #include "engine/engine.h"
 #include "engine/sample.h"
 
-/* What stands at one position.  Two positions with the same beginning and equal keys have equal keys
- * and values in the cache, whatever request they came from. */
+/* What stands at one position.  Two positions with the same beginning and equal keys have equal
+ * keys and values in the cache, whatever request they came from. */
 struct vlm_position {
     int32_t id;
     uint32_t picture; /* 0: text; else 1 + index into pictures */
@@ -16,7 +16,7 @@ struct vlm_session_picture {
     uint8_t hash[32];
     struct vlm_tile_plan plan;
     size_t n_tokens;
-    float *features; /* [n_tokens][hidden], or NULL when the cache held all its positions */
+    float *features;   /* [n_tokens][hidden], or NULL when the cache held all its positions */
     size_t taken_from; /* 1 + index in the timeline before, whose features these were; 0: its own */
 };
 struct vlm_timeline {
@@ -33,18 +33,18 @@ struct vlm_session {
     size_t longest_stop;
     struct vlm_kv kv;
     struct vlm_timeline time;
-    size_t n_prompt, n_done;  /* positions of the prompt; positions in the cache */
-    size_t limit;             /* positions that the context allows */
-    int32_t *prompt;          /* ids, for vlm_session_prompt */
+    size_t n_prompt, n_done; /* positions of the prompt; positions in the cache */
+    size_t limit;            /* positions that the context allows */
+    int32_t *prompt;         /* ids, for vlm_session_prompt */
 
     atomic_bool cancel;
-    int outcome;              /* of the last step */
+    int outcome; /* of the last step */
     vlm_error error;
     vlm_finish finish;
     vlm_token token;
-    struct vlm_buf pending;   /* bytes not yet given out */
-    struct vlm_buf out;       /* the last token's text */
-    uint8_t *seen;            /* a bit for each id of the timeline */
+    struct vlm_buf pending;           /* bytes not yet given out */
+    struct vlm_buf out;               /* the last token's text */
+    uint8_t *seen;                    /* a bit for each id of the timeline */
     struct vlm_candidate *candidates; /* [vocab] */
     vlm_logprob *top;
     vlm_stats stats;

@@ -1,5 +1,5 @@
-/* text.c: the text side of a session.  Tokens end anywhere inside a character or a stop string: what
- * could still become part of one is held back until it is decided. */
+/* text.c: the text side of a session.  Tokens end anywhere inside a character or a stop string:
+ * what could still become part of one is held back until it is decided. */
 #include <string.h>
 
 #include "base/checked.h"
@@ -11,7 +11,8 @@ static size_t find_stop(const vlm_session *s)
 {
     size_t first = SIZE_MAX;
     for (size_t i = 0; i < s->options.n_stop; i++) {
-        const char *at = memmem(s->pending.data, s->pending.n, s->options.stop[i], s->stop_lengths[i]);
+        const char *at =
+            memmem(s->pending.data, s->pending.n, s->options.stop[i], s->stop_lengths[i]);
         if (at)
             first = vlm_min_size(first, (size_t)(at - s->pending.data));
     }
@@ -23,7 +24,8 @@ static size_t begun_stop(const vlm_session *s)
 {
     for (size_t n = vlm_min_size(s->pending.n, s->longest_stop); n > 0; n--)
         for (size_t i = 0; i < s->options.n_stop; i++)
-            if (n < s->stop_lengths[i] && memcmp(s->pending.data + s->pending.n - n, s->options.stop[i], n) == 0)
+            if (n < s->stop_lengths[i] &&
+                memcmp(s->pending.data + s->pending.n - n, s->options.stop[i], n) == 0)
                 return n;
     return 0;
 }
@@ -53,7 +55,8 @@ bool vlm_engine_text_add(vlm_session *s, const char *bytes, size_t n, bool last)
         s->pending.n = 0;
         return true;
     }
-    size_t hold = last ? 0 : vlm_max_size(begun_stop(s), vlm_utf8_incomplete(s->pending.data, s->pending.n));
+    size_t hold =
+        last ? 0 : vlm_max_size(begun_stop(s), vlm_utf8_incomplete(s->pending.data, s->pending.n));
     give(s, s->pending.n - hold);
     return false;
 }

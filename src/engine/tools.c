@@ -6,7 +6,10 @@
 #include "base/limits.h"
 #include "engine/engine.h"
 
-const char *vlm_isa_name(size_t i) { return vlm_kernels_level(i); }
+const char *vlm_isa_name(size_t i)
+{
+    return vlm_kernels_level(i);
+}
 
 int vlm_limit_get(size_t i, const char **name, uint64_t *value, const char **meaning)
 {
@@ -78,16 +81,20 @@ int vlm_inspect_tensor(const vlm_engine *e, size_t i, vlm_tensor_info *out)
     if (!e->model || i >= e->model->weights.n_tensors)
         return 0;
     const struct vlm_weight *t = &e->model->weights.tensors[i];
-    *out = (vlm_tensor_info){.name = t->name, .type = t->type, .file = e->model->weights.files[t->file].name,
-                             .n_dims = t->n_dims, .bytes = t->bytes};
+    *out = (vlm_tensor_info){.name = t->name,
+                             .type = t->type,
+                             .file = e->model->weights.files[t->file].name,
+                             .n_dims = t->n_dims,
+                             .bytes = t->bytes};
     memcpy(out->shape, t->shape, sizeof out->shape);
     return 1;
 }
 
 /* ---- render ---- */
 
-int vlm_render(vlm_rendered *out, const vlm_engine *e, const vlm_message *messages, size_t n_messages,
-               int add_generation_prompt, const vlm_session_options *options, vlm_error *err)
+int vlm_render(vlm_rendered *out, const vlm_engine *e, const vlm_message *messages,
+               size_t n_messages, int add_generation_prompt, const vlm_session_options *options,
+               vlm_error *err)
 {
     vlm_session_options o;
     struct vlm_prompt p;
@@ -131,8 +138,8 @@ struct vlm_tiles {
     uint8_t *pixels;
 };
 
-int vlm_tiles_make(vlm_tiles **out, const vlm_engine *e, const vlm_image *image, const vlm_session_options *options,
-                   vlm_error *err)
+int vlm_tiles_make(vlm_tiles **out, const vlm_engine *e, const vlm_image *image,
+                   const vlm_session_options *options, vlm_error *err)
 {
     vlm_session_options o;
     int rc = vlm_engine_session_options(&o, options, err);
@@ -160,12 +167,16 @@ int vlm_tiles_make(vlm_tiles **out, const vlm_engine *e, const vlm_image *image,
     return VLM_OK;
 }
 
-size_t vlm_tiles_count(const vlm_tiles *t) { return t->plan.n_frames; }
+size_t vlm_tiles_count(const vlm_tiles *t)
+{
+    return t->plan.n_frames;
+}
 
 void vlm_tiles_get(const vlm_tiles *t, size_t i, vlm_tile *out)
 {
     uint32_t frame = (uint32_t)i, n_cut = t->plan.rows * t->plan.cols;
-    *out = (vlm_tile){.width = t->plan.tile, .height = t->plan.tile, .n_tokens = t->engine->config.image_seq_len};
+    *out = (vlm_tile){
+        .width = t->plan.tile, .height = t->plan.tile, .n_tokens = t->engine->config.image_seq_len};
     if (frame < n_cut) {
         out->row = frame / t->plan.cols + 1;
         out->col = frame % t->plan.cols + 1;
@@ -182,10 +193,13 @@ void vlm_tiles_free(vlm_tiles *t)
     vlm_mem_free(&t->engine->alloc, t);
 }
 
-int vlm_png_encode(uint8_t **out, size_t *n, const vlm_engine *e, const uint8_t *pixels, uint32_t width,
-                   uint32_t height, vlm_error *err)
+int vlm_png_encode(uint8_t **out, size_t *n, const vlm_engine *e, const uint8_t *pixels,
+                   uint32_t width, uint32_t height, vlm_error *err)
 {
     return vlm_image_png(out, n, pixels, width, height, e ? &e->alloc : &vlm_mem_system, err);
 }
 
-void vlm_bytes_free(const vlm_engine *e, void *bytes) { vlm_mem_free(e ? &e->alloc : &vlm_mem_system, bytes); }
+void vlm_bytes_free(const vlm_engine *e, void *bytes)
+{
+    vlm_mem_free(e ? &e->alloc : &vlm_mem_system, bytes);
+}

@@ -28,7 +28,8 @@ static void hand(struct trace *t, const vlm_traced *piece)
         t->stopped = t->fn(t->ctx, piece);
 }
 
-static void tap(void *ctx, const char *name, int layer, const float *data, size_t first, size_t n_rows, size_t n)
+static void tap(void *ctx, const char *name, int layer, const float *data, size_t first,
+                size_t n_rows, size_t n)
 {
     struct trace *t = ctx;
     const struct vlm_config *c = &t->e->config;
@@ -40,7 +41,8 @@ static void tap(void *ctx, const char *name, int layer, const float *data, size_
     }
     if (strcmp(name, "pixels") == 0) {
         piece.n_dims = 4;
-        memcpy(piece.shape, (size_t[4]){t->n_frames, 3, c->image.tile, c->image.tile}, sizeof piece.shape);
+        memcpy(piece.shape, (size_t[4]){t->n_frames, 3, c->image.tile, c->image.tile},
+               sizeof piece.shape);
         piece.first_row = first;
         piece.n_rows = 1;
     } else if (strncmp(name, "vision", 6) == 0) { /* rows are patches; the trace counts frames */
@@ -51,7 +53,8 @@ static void tap(void *ctx, const char *name, int layer, const float *data, size_
     } else {
         bool connector = strcmp(name, "connector") == 0;
         piece.n_dims = 2;
-        memcpy(piece.shape, (size_t[4]){connector ? t->n_frames * c->image_seq_len : t->n_rows, n, 0, 0},
+        memcpy(piece.shape,
+               (size_t[4]){connector ? t->n_frames * c->image_seq_len : t->n_rows, n, 0, 0},
                sizeof piece.shape);
         piece.first_row = first;
         piece.n_rows = n_rows;
@@ -61,7 +64,8 @@ static void tap(void *ctx, const char *name, int layer, const float *data, size_
 
 static void hand_ids(struct trace *t, const char *name, const int32_t *ids, size_t n)
 {
-    hand(t, &(vlm_traced){.name = name, .is_int32 = 1, .n_dims = 1, .shape = {n}, .n_rows = n, .data = ids});
+    hand(t, &(vlm_traced){
+                .name = name, .is_int32 = 1, .n_dims = 1, .shape = {n}, .n_rows = n, .data = ids});
 }
 
 static int encode(struct trace *t, const struct vlm_prompt *p, vlm_error *err)
@@ -73,13 +77,15 @@ static int encode(struct trace *t, const struct vlm_prompt *p, vlm_error *err)
     t->n_frames = p->n_frames;
     if (p->n_frames == 0)
         return VLM_OK;
-    t->features = vlm_mem_alloc(&e->alloc, p->n_image_tokens, e->config.text.hidden * sizeof(float));
+    t->features =
+        vlm_mem_alloc(&e->alloc, p->n_image_tokens, e->config.text.hidden * sizeof(float));
     if (!t->features)
-        return vlm_fail_memory(err, p->n_image_tokens * e->config.text.hidden * sizeof(float), "image features");
+        return vlm_fail_memory(err, p->n_image_tokens * e->config.text.hidden * sizeof(float),
+                               "image features");
     int rc = vlm_engine_reserve_vision(e, err);
     for (size_t i = 0; rc == VLM_OK && !t->stopped && i < p->n_pictures; i++) {
-        rc = vlm_engine_encode(e, t->features + p->pictures[i].first_token * e->config.text.hidden, &p->pictures[i],
-                               &run, &t->options, frame, NULL, NULL, err);
+        rc = vlm_engine_encode(e, t->features + p->pictures[i].first_token * e->config.text.hidden,
+                               &p->pictures[i], &run, &t->options, frame, NULL, NULL, err);
         frame += p->pictures[i].plan.n_frames;
     }
     return rc;
@@ -101,7 +107,8 @@ static int reserve(struct trace *t, size_t n_positions, vlm_error *err)
     int rc = vlm_text_space_open(&t->space, e->model, e->backend, t->chunk, err);
     if (rc == VLM_OK)
         rc = vlm_kv_grow(&t->kv, e->model, e->backend, n_positions, err);
-    return rc == VLM_OK ? vlm_backend_reserve(e->backend, e->config.text.head_dim, n_positions, err) : rc;
+    return rc == VLM_OK ? vlm_backend_reserve(e->backend, e->config.text.head_dim, n_positions, err)
+                        : rc;
 }
 
 /* All rows of the prompt, in chunks, each with its logits; the last row's logits stay at *last. */
@@ -117,11 +124,18 @@ static void prefill(struct trace *t, const int32_t *ids, size_t n, const float *
         for (size_t i = 0; i < m; i++) {
             bool image = t->features && ids[first + i] == e->config.image_token_id;
             t->rows[i] = (struct vlm_row){
-                .kv = &t->kv, .position = (uint32_t)(first + i), .id = ids[first + i], .logits = true,
+                .kv = &t->kv,
+                .position = (uint32_t)(first + i),
+                .id = ids[first + i],
+                .logits = true,
                 .feature = image ? t->features + token++ * e->config.text.hidden : NULL};
         }
         vlm_decoder_forward(e->model, &run, &t->space, t->rows, m, t->logits);
-        hand(t, &(vlm_traced){.name = "logits", .n_dims = 2, .shape = {n, vocab}, .first_row = first, .n_rows = m,
+        hand(t, &(vlm_traced){.name = "logits",
+                              .n_dims = 2,
+                              .shape = {n, vocab},
+                              .first_row = first,
+                              .n_rows = m,
                               .data = t->logits});
         *last = t->logits + (m - 1) * vocab;
     }
@@ -144,14 +158,16 @@ static size_t generate(struct trace *t, int32_t *out, size_t n, size_t first, co
         out[i] = (int32_t)vlm_backend_kernels(e->backend)->argmax(logits, e->config.text.vocab);
         if (is_eos(&e->config, out[i]) || i + 1 == n)
             return i + 1;
-        const struct vlm_row row = {.kv = &t->kv, .position = (uint32_t)(first + i), .id = out[i], .logits = true};
+        const struct vlm_row row = {
+            .kv = &t->kv, .position = (uint32_t)(first + i), .id = out[i], .logits = true};
         vlm_decoder_forward(e->model, &run, &t->space, &row, 1, t->logits);
         logits = t->logits;
     }
     return n;
 }
 
-static int run_trace(struct trace *t, const int32_t *ids, size_t n_ids, size_t n_generate, vlm_error *err)
+static int run_trace(struct trace *t, const int32_t *ids, size_t n_ids, size_t n_generate,
+                     vlm_error *err)
 {
     const float *last = NULL;
     int rc = reserve(t, n_ids + n_generate, err);
@@ -179,8 +195,9 @@ static int check_ids(const vlm_engine *e, const int32_t *ids, size_t n_ids, vlm_
     return VLM_OK;
 }
 
-int vlm_trace(vlm_engine *e, const vlm_message *messages, size_t n_messages, const int32_t *ids, size_t n_ids,
-              const vlm_session_options *options, size_t n_generate, vlm_trace_fn fn, void *ctx, vlm_error *err)
+int vlm_trace(vlm_engine *e, const vlm_message *messages, size_t n_messages, const int32_t *ids,
+              size_t n_ids, const vlm_session_options *options, size_t n_generate, vlm_trace_fn fn,
+              void *ctx, vlm_error *err)
 {
     struct trace t = {.e = e, .fn = fn, .ctx = ctx};
     struct vlm_prompt p;

@@ -1,5 +1,5 @@
-/* config.c: JSON files -> struct vlm_config.  Owns the defaults that checkpoints leave out (those of
- * transformers' configuration classes) and the range of every number. */
+/* config.c: JSON files -> struct vlm_config.  Owns the defaults that checkpoints leave out (those
+ * of transformers' configuration classes) and the range of every number. */
 #include "model/config.h"
 
 #include <jansson.h>
@@ -21,7 +21,8 @@ struct section {
 
 static int load(json_t **out, const void *data, size_t n, const char *file, vlm_error *err)
 {
-    int rc = vlm_json_check(data, n, file, err); /* bounds depth and members before a tree is built */
+    int rc =
+        vlm_json_check(data, n, file, err); /* bounds depth and members before a tree is built */
     if (rc < 0)
         return rc;
     json_error_t je;
@@ -53,13 +54,20 @@ static int load_file(json_t **out, const struct vlm_files *files, const char *na
 static const char *type_name(const json_t *v)
 {
     switch (json_typeof(v)) {
-    case JSON_OBJECT: return "an object";
-    case JSON_ARRAY: return "an array";
-    case JSON_STRING: return "a string";
-    case JSON_INTEGER: return "an integer";
-    case JSON_REAL: return "a fraction";
-    case JSON_NULL: return "null";
-    default: return "a boolean";
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "an array";
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+        return "an integer";
+    case JSON_REAL:
+        return "a fraction";
+    case JSON_NULL:
+        return "null";
+    default:
+        return "a boolean";
     }
 }
 
@@ -73,12 +81,13 @@ static const json_t *field(const struct section *s, const char *key)
 static int wrong(struct section *s, const char *key, const json_t *v, const char *expected)
 {
     if (s->rc == VLM_OK)
-        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %s%s is %s, expected %s", s->file, s->path, key, type_name(v),
-                         expected);
+        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %s%s is %s, expected %s", s->file, s->path,
+                         key, type_name(v), expected);
     return s->rc;
 }
 
-static void read_u32(uint32_t *out, struct section *s, const char *key, int64_t absent, uint64_t min, uint64_t max)
+static void read_u32(uint32_t *out, struct section *s, const char *key, int64_t absent,
+                     uint64_t min, uint64_t max)
 {
     const json_t *v = field(s, key);
     int64_t x = absent;
@@ -92,14 +101,16 @@ static void read_u32(uint32_t *out, struct section *s, const char *key, int64_t 
         x = json_integer_value(v);
     }
     if (x < 0 || (uint64_t)x < min || (uint64_t)x > max) {
-        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %s%s is %lld, expected %llu to %llu", s->file, s->path, key,
-                         (long long)x, (unsigned long long)min, (unsigned long long)max);
+        s->rc =
+            vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %s%s is %lld, expected %llu to %llu", s->file,
+                     s->path, key, (long long)x, (unsigned long long)min, (unsigned long long)max);
         return;
     }
     *out = (uint32_t)x;
 }
 
-static void read_double(double *out, struct section *s, const char *key, double absent, double min, double max)
+static void read_double(double *out, struct section *s, const char *key, double absent, double min,
+                        double max)
 {
     const json_t *v = field(s, key);
     double x = absent;
@@ -113,8 +124,8 @@ static void read_double(double *out, struct section *s, const char *key, double 
         x = json_number_value(v);
     }
     if (!(x >= min && x <= max)) {
-        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %s%s is %g, expected %g to %g", s->file, s->path, key, x, min,
-                         max);
+        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %s%s is %g, expected %g to %g", s->file,
+                         s->path, key, x, min, max);
         return;
     }
     *out = x;
@@ -140,9 +151,11 @@ static void expect_word(struct section *s, const char *key, const char *word1, c
         return;
     if (!json_is_string(v)) {
         wrong(s, key, v, "a string");
-    } else if (strcmp(json_string_value(v), word1) != 0 && strcmp(json_string_value(v), word2) != 0) {
+    } else if (strcmp(json_string_value(v), word1) != 0 &&
+               strcmp(json_string_value(v), word2) != 0) {
         struct vlm_quoted q;
-        s->rc = vlm_fail(s->err, VLM_ERR_UNSUPPORTED, "%s: %s%s is '%s', expected '%s'", s->file, s->path, key,
+        s->rc = vlm_fail(s->err, VLM_ERR_UNSUPPORTED, "%s: %s%s is '%s', expected '%s'", s->file,
+                         s->path, key,
                          vlm_base_quote(&q, json_string_value(v), json_string_length(v)), word1);
     }
 }
@@ -152,7 +165,8 @@ static void expect_false(struct section *s, const char *key)
     bool set;
     read_bool(&set, s, key, false);
     if (s->rc == VLM_OK && set)
-        s->rc = vlm_fail(s->err, VLM_ERR_UNSUPPORTED, "%s: %s%s is true, expected false", s->file, s->path, key);
+        s->rc = vlm_fail(s->err, VLM_ERR_UNSUPPORTED, "%s: %s%s is true, expected false", s->file,
+                         s->path, key);
 }
 
 static struct section sub(struct section *s, const char *key, const char *path)
@@ -185,16 +199,18 @@ static void read_vision(struct vlm_vision_config *v, struct section *s)
     if (s->rc < 0)
         return;
     if (v->hidden % v->heads != 0 || v->hidden / v->heads > VLM_LIMIT_HEAD_DIM)
-        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %shidden_size %u does not divide into %u heads of at most %u",
+        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT,
+                         "%s: %shidden_size %u does not divide into %u heads of at most %u",
                          s->file, s->path, v->hidden, v->heads, (unsigned)VLM_LIMIT_HEAD_DIM);
     else if (v->patch > v->image_size)
-        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %spatch_size %u is larger than image_size %u", s->file, s->path,
-                         v->patch, v->image_size);
+        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %spatch_size %u is larger than image_size %u",
+                         s->file, s->path, v->patch, v->image_size);
 }
 
 static void read_rope(struct vlm_text_config *t, struct section *s)
 {
-    struct section p = sub(s, "rope_parameters", "text_config.rope_parameters."); /* newer spelling */
+    struct section p =
+        sub(s, "rope_parameters", "text_config.rope_parameters."); /* newer spelling */
     read_double(&t->rope_theta, p.object ? &p : s, "rope_theta", 10000, 1, 1e12);
     struct section scaling = sub(s, "rope_scaling", "text_config.rope_scaling.");
     expect_word(&p, "rope_type", "default", "default");
@@ -222,17 +238,19 @@ static void read_text(struct vlm_text_config *t, struct section *s)
     if (s->rc < 0)
         return;
     if (!field(s, "head_dim") && t->hidden % t->heads != 0) {
-        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %shidden_size %u does not divide into %u heads", s->file,
-                         s->path, t->hidden, t->heads);
+        s->rc =
+            vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %shidden_size %u does not divide into %u heads",
+                     s->file, s->path, t->hidden, t->heads);
         return;
     }
     read_u32(&t->head_dim, s, "head_dim", t->hidden / t->heads, 2, VLM_LIMIT_HEAD_DIM);
     if (s->rc == VLM_OK && t->head_dim % 2 != 0)
-        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %shead_dim %u is odd, expected an even size", s->file, s->path,
-                         t->head_dim);
+        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %shead_dim %u is odd, expected an even size",
+                         s->file, s->path, t->head_dim);
     if (s->rc == VLM_OK && t->heads % t->kv_heads != 0)
-        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %s%u attention heads do not divide over %u key/value heads",
-                         s->file, s->path, t->heads, t->kv_heads);
+        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT,
+                         "%s: %s%u attention heads do not divide over %u key/value heads", s->file,
+                         s->path, t->heads, t->kv_heads);
 }
 
 static void read_names(struct vlm_config *c, struct section *s)
@@ -243,8 +261,9 @@ static void read_names(struct vlm_config *c, struct section *s)
         return;
     if (!name || (strcmp(name, "smolvlm") != 0 && strcmp(name, "idefics3") != 0)) {
         struct vlm_quoted q;
-        s->rc = vlm_fail(s->err, VLM_ERR_UNSUPPORTED, "%s: model_type is '%s', expected 'smolvlm' or 'idefics3'",
-                         s->file, name ? vlm_base_quote(&q, name, strlen(name)) : "(absent)");
+        s->rc = vlm_fail(s->err, VLM_ERR_UNSUPPORTED,
+                         "%s: model_type is '%s', expected 'smolvlm' or 'idefics3'", s->file,
+                         name ? vlm_base_quote(&q, name, strlen(name)) : "(absent)");
         return;
     }
     snprintf(c->family, sizeof c->family, "%s", name);
@@ -261,7 +280,8 @@ static void read_eos(struct vlm_config *c, struct section *s)
         return;
     size_t n = json_is_array(v) ? json_array_size(v) : 1;
     if (n > VLM_MAX_EOS) {
-        s->rc = vlm_fail(s->err, VLM_ERR_LIMIT, "%s: %seos_token_id lists %zu tokens, expected at most %d", s->file,
+        s->rc = vlm_fail(s->err, VLM_ERR_LIMIT,
+                         "%s: %seos_token_id lists %zu tokens, expected at most %d", s->file,
                          s->path, n, VLM_MAX_EOS);
         return;
     }
@@ -273,8 +293,9 @@ static void read_eos(struct vlm_config *c, struct section *s)
         }
         json_int_t x = json_integer_value(id);
         if (x < 0 || (uint64_t)x >= VLM_LIMIT_VOCAB) {
-            s->rc = vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %seos_token_id is %lld, expected a token id", s->file,
-                             s->path, (long long)x);
+            s->rc =
+                vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %seos_token_id is %lld, expected a token id",
+                         s->file, s->path, (long long)x);
             return;
         }
         c->eos[i] = (int32_t)x;
@@ -300,12 +321,14 @@ static int read_model(struct vlm_config *c, json_t *root, const char *file, vlm_
     read_u32(&id, &top, "image_token_id", 128257, 0, VLM_LIMIT_VOCAB - 1);
     c->image_token_id = (int32_t)id;
     if (top.rc == VLM_OK && id >= c->text.vocab)
-        top.rc = vlm_fail(err, VLM_ERR_FORMAT, "%s: image_token_id is %u, expected less than vocab_size %u", file, id,
+        top.rc = vlm_fail(err, VLM_ERR_FORMAT,
+                          "%s: image_token_id is %u, expected less than vocab_size %u", file, id,
                           c->text.vocab);
     return top.rc;
 }
 
-int vlm_config_parse(struct vlm_config *c, const void *json, size_t n, const char *file, vlm_error *err)
+int vlm_config_parse(struct vlm_config *c, const void *json, size_t n, const char *file,
+                     vlm_error *err)
 {
     json_t *root;
     *c = (struct vlm_config){0};
@@ -319,7 +342,8 @@ int vlm_config_parse(struct vlm_config *c, const void *json, size_t n, const cha
 
 /* ---- the processor's side ---- */
 
-static void read_floats3(float out[3], struct section *s, const char *key, double absent, double min)
+static void read_floats3(float out[3], struct section *s, const char *key, double absent,
+                         double min)
 {
     const json_t *v = field(s, key);
     for (size_t i = 0; i < 3; i++)
@@ -327,15 +351,17 @@ static void read_floats3(float out[3], struct section *s, const char *key, doubl
     if (s->rc < 0 || !v)
         return;
     if (!json_is_array(v) || json_array_size(v) != 3) {
-        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %s%s is %s of %zu, expected an array of 3 numbers", s->file,
-                         s->path, key, type_name(v), json_array_size(v));
+        s->rc = vlm_fail(s->err, VLM_ERR_FORMAT,
+                         "%s: %s%s is %s of %zu, expected an array of 3 numbers", s->file, s->path,
+                         key, type_name(v), json_array_size(v));
         return;
     }
     for (size_t i = 0; i < 3; i++) {
         double x = json_number_value(json_array_get(v, i));
         if (!json_is_number(json_array_get(v, i)) || !(x >= min && x <= 1000)) {
-            s->rc = vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %s%s[%zu] is not a number from %g to 1000", s->file,
-                             s->path, key, i, min);
+            s->rc =
+                vlm_fail(s->err, VLM_ERR_FORMAT, "%s: %s%s[%zu] is not a number from %g to 1000",
+                         s->file, s->path, key, i, min);
             return;
         }
         out[i] = (float)x;
@@ -343,8 +369,8 @@ static void read_floats3(float out[3], struct section *s, const char *key, doubl
 }
 
 /* {"longest_edge": N} */
-static void read_edge(uint32_t *out, struct section *s, const char *key, const char *path, uint32_t absent,
-                      uint64_t max)
+static void read_edge(uint32_t *out, struct section *s, const char *key, const char *path,
+                      uint32_t absent, uint64_t max)
 {
     struct section edge = sub(s, key, path);
     read_u32(out, &edge, "longest_edge", absent, 1, max);
@@ -358,8 +384,9 @@ static void read_image_processor(struct vlm_image_config *i, struct section *s)
     uint32_t resample = 0;
     read_u32(&resample, s, "resample", VLM_RESAMPLE_LANCZOS, 0, 5);
     if (s->rc == VLM_OK && resample != VLM_RESAMPLE_LANCZOS && resample != VLM_RESAMPLE_BICUBIC) {
-        s->rc = vlm_fail(s->err, VLM_ERR_UNSUPPORTED, "%s: %sresample is %u, expected 1 (LANCZOS) or 3 (BICUBIC)",
-                         s->file, s->path, resample);
+        s->rc = vlm_fail(s->err, VLM_ERR_UNSUPPORTED,
+                         "%s: %sresample is %u, expected 1 (LANCZOS) or 3 (BICUBIC)", s->file,
+                         s->path, resample);
         return;
     }
     i->resample = (enum vlm_resample)resample;
@@ -372,8 +399,8 @@ static void read_image_processor(struct vlm_image_config *i, struct section *s)
         bool on;
         read_bool(&on, s, always[k], true);
         if (s->rc == VLM_OK && !on)
-            s->rc = vlm_fail(s->err, VLM_ERR_UNSUPPORTED, "%s: %s%s is false, expected true", s->file, s->path,
-                             always[k]);
+            s->rc = vlm_fail(s->err, VLM_ERR_UNSUPPORTED, "%s: %s%s is false, expected true",
+                             s->file, s->path, always[k]);
     }
 }
 
@@ -407,18 +434,22 @@ static int check_geometry(struct vlm_config *c, vlm_error *err)
     c->grid = c->image.tile / v->patch;
     uint32_t table = v->image_size / v->patch;
     if (c->grid == 0 || c->grid > table)
-        return vlm_fail(err, VLM_ERR_FORMAT,
-                        "config.json: a tile of %u pixels has %u patches of %u along a side, expected 1 to %u",
-                        c->image.tile, c->grid, v->patch, table);
+        return vlm_fail(
+            err, VLM_ERR_FORMAT,
+            "config.json: a tile of %u pixels has %u patches of %u along a side, expected 1 to %u",
+            c->image.tile, c->grid, v->patch, table);
     if ((uint64_t)c->grid * c->grid > VLM_LIMIT_PATCHES)
-        return vlm_fail(err, VLM_ERR_LIMIT, "config.json: %u x %u patches a tile, expected at most %u", c->grid,
+        return vlm_fail(err, VLM_ERR_LIMIT,
+                        "config.json: %u x %u patches a tile, expected at most %u", c->grid,
                         c->grid, (unsigned)VLM_LIMIT_PATCHES);
     if (c->grid % c->scale != 0)
-        return vlm_fail(err, VLM_ERR_FORMAT, "config.json: %u patches along a side do not divide by scale_factor %u",
+        return vlm_fail(err, VLM_ERR_FORMAT,
+                        "config.json: %u patches along a side do not divide by scale_factor %u",
                         c->grid, c->scale);
     uint32_t n = c->grid / c->scale * (c->grid / c->scale);
     if (c->image_seq_len != 0 && c->image_seq_len != n)
-        return vlm_fail(err, VLM_ERR_FORMAT, "processor_config.json: image_seq_len is %u, expected %u (%u/%u squared)",
+        return vlm_fail(err, VLM_ERR_FORMAT,
+                        "processor_config.json: image_seq_len is %u, expected %u (%u/%u squared)",
                         c->image_seq_len, n, c->grid, c->scale);
     c->image_seq_len = n;
     return VLM_OK;
@@ -449,8 +480,8 @@ int vlm_config_read(struct vlm_config *c, const struct vlm_files *files, vlm_err
 
 /* ---- the template ---- */
 
-static int take(char **source, size_t *n, const struct vlm_files *files, const char *text, size_t n_text,
-                vlm_error *err)
+static int take(char **source, size_t *n, const struct vlm_files *files, const char *text,
+                size_t n_text, vlm_error *err)
 {
     if (n_text > VLM_LIMIT_TEMPLATE_BYTES)
         return vlm_fail(err, VLM_ERR_LIMIT, "chat template: %zu bytes, expected at most %u", n_text,
@@ -476,7 +507,8 @@ static const json_t *template_of(const json_t *root)
     return json_is_string(t) ? t : NULL;
 }
 
-int vlm_config_template(char **source, size_t *n, char where[64], const struct vlm_files *files, vlm_error *err)
+int vlm_config_template(char **source, size_t *n, char where[64], const struct vlm_files *files,
+                        vlm_error *err)
 {
     *source = NULL;
     *n = 0;
@@ -490,7 +522,8 @@ int vlm_config_template(char **source, size_t *n, char where[64], const struct v
         vlm_files_close(&map, files);
         return rc;
     }
-    static const char *const names[] = {"chat_template.json", "processor_config.json", "tokenizer_config.json"};
+    static const char *const names[] = {"chat_template.json", "processor_config.json",
+                                        "tokenizer_config.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         json_t *root;
         if (!vlm_files_has(files, names[i]))

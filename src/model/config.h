@@ -10,7 +10,7 @@
 
 struct vlm_vision_config {
     uint32_t hidden, ffn, layers, heads; /* head size is hidden / heads */
-    uint32_t patch, image_size;          /* pixels; the position table has (image_size / patch)^2 rows */
+    uint32_t patch, image_size; /* pixels; the position table has (image_size / patch)^2 rows */
     float eps;
 };
 struct vlm_text_config {
@@ -20,7 +20,7 @@ struct vlm_text_config {
     bool tied; /* the head is the embedding table */
 };
 struct vlm_config {
-    char family[16];        /* model_type: "smolvlm" or "idefics3" */
+    char family[16]; /* model_type: "smolvlm" or "idefics3" */
     char architecture[64];
     struct vlm_vision_config vision;
     struct vlm_text_config text;
@@ -35,13 +35,15 @@ struct vlm_config {
 
 /* config.json, generation_config.json, preprocessor_config.json or processor_config.json. */
 int vlm_config_read(struct vlm_config *c, const struct vlm_files *files, vlm_error *err);
-/* The processor's part alone, for work without weights (config.json may be missing then: the fields it
- * would give keep the released models' values). */
+/* The processor's part alone, for work without weights (config.json may be missing then: the fields
+ * it would give keep the released models' values). */
 int vlm_config_read_processor(struct vlm_config *c, const struct vlm_files *files, vlm_error *err);
 /* For tests and fuzzing: config.json from memory, without the processor's files. */
-int vlm_config_parse(struct vlm_config *c, const void *json, size_t n, const char *file, vlm_error *err);
+int vlm_config_parse(struct vlm_config *c, const void *json, size_t n, const char *file,
+                     vlm_error *err);
 /* The chat template's source: chat_template.jinja, chat_template.json, processor_config.json or
  * tokenizer_config.json.  *source is taken from files->alloc; NULL when there is none. */
-int vlm_config_template(char **source, size_t *n, char where[64], const struct vlm_files *files, vlm_error *err);
+int vlm_config_template(char **source, size_t *n, char where[64], const struct vlm_files *files,
+                        vlm_error *err);
 
 #endif

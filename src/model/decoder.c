@@ -1,13 +1,14 @@
-/* decoder.c: the Llama decoder on rows.  Prefill, decoding and batches of either are all "some rows".
+/* decoder.c: the Llama decoder on rows.  Prefill, decoding and batches of either are all "some
+ * rows".
  *
  *   x = embedding (or image feature)
  *   for each layer:  x += out(attention(rope(q), rope(k), v of RMS1(x)))
  *                    x += down(silu(gate(RMS2(x))) * up(RMS2(x)))
  *   logits = head(RMS(x)), only for the rows that want them
  *
- * Keys and values are stored first and attention reads them back after rounding, the rows of this pass
- * included, so that results do not depend on how a prompt was cut into passes.
- * Shapes: R rows, H = hidden, D = head_dim, Q = heads*D, K = kv_heads*D, F = ffn. */
+ * Keys and values are stored first and attention reads them back after rounding, the rows of this
+ * pass included, so that results do not depend on how a prompt was cut into passes. Shapes: R rows,
+ * H = hidden, D = head_dim, Q = heads*D, K = kv_heads*D, F = ffn. */
 #include <assert.h>
 #include <string.h>
 
@@ -48,10 +49,11 @@ uint64_t vlm_text_space_bytes(const struct vlm_model *m, size_t max_rows)
     return lay_out(m, max_rows).total + max_rows * (sizeof(struct vlm_segment) + sizeof(uint32_t));
 }
 
-int vlm_text_space_open(struct vlm_text_space *s, const struct vlm_model *m, struct vlm_backend *b, size_t max_rows,
-                        vlm_error *err)
+int vlm_text_space_open(struct vlm_text_space *s, const struct vlm_model *m, struct vlm_backend *b,
+                        size_t max_rows, vlm_error *err)
 {
-    *s = (struct vlm_text_space){.alloc = m->alloc, .max_rows = max_rows, .bytes = vlm_text_space_bytes(m, max_rows)};
+    *s = (struct vlm_text_space){
+        .alloc = m->alloc, .max_rows = max_rows, .bytes = vlm_text_space_bytes(m, max_rows)};
     int rc = vlm_buffer_alloc(&s->buffer, b, lay_out(m, max_rows).total, "the decoder", err);
     s->segments = vlm_mem_alloc(m->alloc, max_rows, sizeof *s->segments);
     s->n_keys = vlm_mem_alloc(m->alloc, max_rows, sizeof *s->n_keys);
@@ -89,19 +91,27 @@ static void begin_pass(struct pass *p, const struct vlm_model *m, const struct v
     const struct layout l = lay_out(m, s->max_rows);
     size_t n_q = (size_t)t->heads * t->head_dim, n_kv = (size_t)t->kv_heads * t->head_dim;
     const struct vlm_buffer *f = &s->buffer;
-    *p = (struct pass){.m = m, .b = run->backend, .segments = s->segments, .n_keys = s->n_keys,
-                       .x = vlm_tensor_at(f, l.x, n, t->hidden), .h = vlm_tensor_at(f, l.h, n, t->hidden),
-                       .attended = vlm_tensor_at(f, l.h, n, n_q), .q = vlm_tensor_at(f, l.q, n, n_q),
-                       .block = vlm_tensor_at(f, l.q, n, t->hidden), .k = vlm_tensor_at(f, l.k, n, n_kv),
-                       .v = vlm_tensor_at(f, l.v, n, n_kv), .gate = vlm_tensor_at(f, l.gate, n, t->ffn),
-                       .up = vlm_tensor_at(f, l.up, n, t->ffn), .cos = vlm_tensor_at(f, l.cos, n, t->head_dim / 2),
+    *p = (struct pass){.m = m,
+                       .b = run->backend,
+                       .segments = s->segments,
+                       .n_keys = s->n_keys,
+                       .x = vlm_tensor_at(f, l.x, n, t->hidden),
+                       .h = vlm_tensor_at(f, l.h, n, t->hidden),
+                       .attended = vlm_tensor_at(f, l.h, n, n_q),
+                       .q = vlm_tensor_at(f, l.q, n, n_q),
+                       .block = vlm_tensor_at(f, l.q, n, t->hidden),
+                       .k = vlm_tensor_at(f, l.k, n, n_kv),
+                       .v = vlm_tensor_at(f, l.v, n, n_kv),
+                       .gate = vlm_tensor_at(f, l.gate, n, t->ffn),
+                       .up = vlm_tensor_at(f, l.up, n, t->ffn),
+                       .cos = vlm_tensor_at(f, l.cos, n, t->head_dim / 2),
                        .sin = vlm_tensor_at(f, l.sin, n, t->head_dim / 2)};
     for (size_t i = 0; i < n; i++) {
         const struct vlm_row *r = &rows[i];
         struct vlm_tensor row = vlm_tensor_rows(&p->x, i, 1);
         s->n_keys[i] = r->position + 1; /* causal */
-        vlm_rope_angles(vlm_tensor_f32(&p->cos, i), vlm_tensor_f32(&p->sin, i), m->inv_freq, t->head_dim / 2,
-                        r->position);
+        vlm_rope_angles(vlm_tensor_f32(&p->cos, i), vlm_tensor_f32(&p->sin, i), m->inv_freq,
+                        t->head_dim / 2, r->position);
         if (r->feature)
             memcpy(vlm_tensor_f32(&row, 0), r->feature, t->hidden * sizeof(float));
         else
@@ -111,7 +121,8 @@ static void begin_pass(struct pass *p, const struct vlm_model *m, const struct v
             s->segments[p->n_segments++] = (struct vlm_segment){
                 i, 0, r->position, {kv->type, t->kv_heads, t->head_dim, kv->n_blocks, kv->data, 0}};
         }
-        assert(r->position == p->segments[p->n_segments - 1].first_pos + p->segments[p->n_segments - 1].n_rows);
+        assert(r->position ==
+               p->segments[p->n_segments - 1].first_pos + p->segments[p->n_segments - 1].n_rows);
         s->segments[p->n_segments - 1].n_rows++;
     }
 }
@@ -124,16 +135,16 @@ static void attention_block(struct pass *p, const struct vlm_text_layer *w, size
         struct vlm_kv_view *kv = &p->segments[i].kv;
         kv->offset = layer * vlm_kv_layer_bytes(kv->type, kv->n_heads, kv->head_dim);
     }
-    vlm_op_rmsnorm(p->b, &p->h, &p->x, w->norm1, t->eps);        /* [R, H] */
-    vlm_op_linear(p->b, &p->q, &p->h, &w->q);                     /* [R, Q] */
-    vlm_op_linear(p->b, &p->k, &p->h, &w->k);                     /* [R, K] */
-    vlm_op_linear(p->b, &p->v, &p->h, &w->v);                     /* [R, K] */
+    vlm_op_rmsnorm(p->b, &p->h, &p->x, w->norm1, t->eps); /* [R, H] */
+    vlm_op_linear(p->b, &p->q, &p->h, &w->q);             /* [R, Q] */
+    vlm_op_linear(p->b, &p->k, &p->h, &w->k);             /* [R, K] */
+    vlm_op_linear(p->b, &p->v, &p->h, &w->v);             /* [R, K] */
     vlm_op_rope(p->b, &p->q, &p->cos, &p->sin, t->heads, t->head_dim);
     vlm_op_rope(p->b, &p->k, &p->cos, &p->sin, t->kv_heads, t->head_dim);
     vlm_op_kv_store(p->b, &p->k, &p->v, p->segments, p->n_segments);
     vlm_op_attention(p->b, &p->attended, &p->q, p->segments, p->n_segments, p->n_keys, t->heads,
-                     vlm_inv_sqrt((float)t->head_dim));           /* [R, Q] */
-    vlm_op_linear(p->b, &p->block, &p->attended, &w->out);        /* [R, H] */
+                     vlm_inv_sqrt((float)t->head_dim));    /* [R, Q] */
+    vlm_op_linear(p->b, &p->block, &p->attended, &w->out); /* [R, H] */
     vlm_op_add(p->b, &p->x, &p->block);
 }
 
@@ -141,14 +152,15 @@ static void attention_block(struct pass *p, const struct vlm_text_layer *w, size
 static void mlp_block(struct pass *p, const struct vlm_text_layer *w)
 {
     vlm_op_rmsnorm(p->b, &p->h, &p->x, w->norm2, p->m->config.text.eps); /* [R, H] */
-    vlm_op_linear(p->b, &p->gate, &p->h, &w->gate);                       /* [R, F] */
-    vlm_op_linear(p->b, &p->up, &p->h, &w->up);                           /* [R, F] */
+    vlm_op_linear(p->b, &p->gate, &p->h, &w->gate);                      /* [R, F] */
+    vlm_op_linear(p->b, &p->up, &p->h, &w->up);                          /* [R, F] */
     vlm_op_silu_mul(p->b, &p->gate, &p->up);
-    vlm_op_linear(p->b, &p->block, &p->gate, &w->down);                   /* [R, H] */
+    vlm_op_linear(p->b, &p->block, &p->gate, &w->down); /* [R, H] */
     vlm_op_add(p->b, &p->x, &p->block);
 }
 
-static void show(const struct vlm_run *run, const char *name, int layer, const struct vlm_tensor *t, size_t first)
+static void show(const struct vlm_run *run, const char *name, int layer, const struct vlm_tensor *t,
+                 size_t first)
 {
     if (run->tap) {
         vlm_backend_sync(run->backend);
@@ -167,15 +179,17 @@ static void head(struct pass *p, const struct vlm_row *rows, float *logits)
             continue;
         struct vlm_buffer host;
         vlm_buffer_import(&host, p->b, logits, n * w->n_out * sizeof *logits);
-        struct vlm_tensor out = vlm_tensor_at(&host, 0, n, w->n_out), h = vlm_tensor_rows(&p->h, i, n);
+        struct vlm_tensor out = vlm_tensor_at(&host, 0, n, w->n_out),
+                          h = vlm_tensor_rows(&p->h, i, n);
         vlm_op_linear(p->b, &out, &h, w); /* [n, vocab] */
         vlm_backend_sync(p->b);           /* host goes out of scope */
         logits += n * w->n_out;
     }
 }
 
-int vlm_decoder_forward(const struct vlm_model *m, const struct vlm_run *run, struct vlm_text_space *s,
-                        const struct vlm_row *rows, size_t n_rows, float *logits)
+int vlm_decoder_forward(const struct vlm_model *m, const struct vlm_run *run,
+                        struct vlm_text_space *s, const struct vlm_row *rows, size_t n_rows,
+                        float *logits)
 {
     struct pass p;
     assert(n_rows > 0 && n_rows <= s->max_rows);

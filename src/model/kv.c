@@ -1,5 +1,6 @@
-/* kv.c: the key/value cache of a sequence: a table of counted blocks of VLM_KV_BLOCK positions.  The
- * system gives a block's pages when they are first written, so room that is reserved costs nothing. */
+/* kv.c: the key/value cache of a sequence: a table of counted blocks of VLM_KV_BLOCK positions. The
+ * system gives a block's pages when they are first written, so room that is reserved costs nothing.
+ */
 #include "base/mem.h"
 #include "model/model.h"
 
@@ -9,12 +10,14 @@ uint64_t vlm_kv_block_bytes(const struct vlm_model *m, enum vlm_num type)
     return (uint64_t)t->layers * vlm_kv_layer_bytes(type, t->kv_heads, t->head_dim);
 }
 
-static int add_block(struct vlm_kv *kv, const struct vlm_model *m, struct vlm_backend *b, vlm_error *err)
+static int add_block(struct vlm_kv *kv, const struct vlm_model *m, struct vlm_backend *b,
+                     vlm_error *err)
 {
     struct vlm_kv_block *block = vlm_mem_zalloc(m->alloc, 1, sizeof *block);
     if (!block)
         return vlm_fail_memory(err, sizeof *block, "the key/value cache");
-    int rc = vlm_buffer_alloc(&block->buffer, b, vlm_kv_block_bytes(m, kv->type), "the key/value cache", err);
+    int rc = vlm_buffer_alloc(&block->buffer, b, vlm_kv_block_bytes(m, kv->type),
+                              "the key/value cache", err);
     if (rc < 0) {
         vlm_mem_free(m->alloc, block);
         return rc;
@@ -26,8 +29,8 @@ static int add_block(struct vlm_kv *kv, const struct vlm_model *m, struct vlm_ba
     return VLM_OK;
 }
 
-int vlm_kv_grow(struct vlm_kv *kv, const struct vlm_model *m, struct vlm_backend *b, size_t n_positions,
-                vlm_error *err)
+int vlm_kv_grow(struct vlm_kv *kv, const struct vlm_model *m, struct vlm_backend *b,
+                size_t n_positions, vlm_error *err)
 {
     size_t n = (n_positions + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK;
     if (n > kv->cap_blocks) {

@@ -1,5 +1,6 @@
-/* model.c: opens a checkpoint: config, weights, and every tensor bound once to a named field with its
- * whole shape checked.  Matrices stay where they lie in the file; norms and biases are copied to f32. */
+/* model.c: opens a checkpoint: config, weights, and every tensor bound once to a named field with
+ * its whole shape checked.  Matrices stay where they lie in the file; norms and biases are copied
+ * to f32. */
 #include "model/model.h"
 
 #include <stdarg.h>
@@ -23,12 +24,15 @@ static void shape_text(char out[96], const uint64_t *shape, size_t n_dims)
     size_t at = 0;
     at += (size_t)snprintf(out, 96, "[");
     for (size_t i = 0; i < n_dims; i++)
-        at += (size_t)snprintf(out + at, 96 - at, i ? ", %llu" : "%llu", (unsigned long long)shape[i]);
+        at += (size_t)snprintf(out + at, 96 - at, i ? ", %llu" : "%llu",
+                               (unsigned long long)shape[i]);
     snprintf(out + at, 96 - at, "]");
 }
 
-/* The tensor of that name with exactly this shape and a type we compute with, or NULL and an error. */
-static const struct vlm_weight *expect(struct binder *b, const char *name, const uint64_t *shape, size_t n_dims)
+/* The tensor of that name with exactly this shape and a type we compute with, or NULL and an error.
+ */
+static const struct vlm_weight *expect(struct binder *b, const char *name, const uint64_t *shape,
+                                       size_t n_dims)
 {
     if (b->rc < 0)
         return NULL;
@@ -36,19 +40,23 @@ static const struct vlm_weight *expect(struct binder *b, const char *name, const
     char found[96], wanted[96];
     shape_text(wanted, shape, n_dims);
     if (!t) {
-        const char *file = b->m->weights.n_files == 1 ? b->m->weights.files[0].name : "model.safetensors.index.json";
-        b->rc = vlm_fail(b->err, VLM_ERR_FORMAT, "%s: tensor %s is missing, expected %s", file, name, wanted);
+        const char *file = b->m->weights.n_files == 1 ? b->m->weights.files[0].name
+                                                      : "model.safetensors.index.json";
+        b->rc = vlm_fail(b->err, VLM_ERR_FORMAT, "%s: tensor %s is missing, expected %s", file,
+                         name, wanted);
         return NULL;
     }
     const char *file = b->m->weights.files[t->file].name;
     if (t->n_dims != n_dims || memcmp(t->shape, shape, n_dims * sizeof *shape) != 0) {
         shape_text(found, t->shape, t->n_dims);
-        b->rc = vlm_fail(b->err, VLM_ERR_FORMAT, "%s: tensor %s is %s, expected %s", file, name, found, wanted);
+        b->rc = vlm_fail(b->err, VLM_ERR_FORMAT, "%s: tensor %s is %s, expected %s", file, name,
+                         found, wanted);
         return NULL;
     }
     if (t->dtype == VLM_DTYPE_OTHER) {
-        b->rc = vlm_fail(b->err, VLM_ERR_UNSUPPORTED, "%s: tensor %s is of type %s, expected F32, F16 or BF16", file,
-                         name, t->type);
+        b->rc =
+            vlm_fail(b->err, VLM_ERR_UNSUPPORTED,
+                     "%s: tensor %s is of type %s, expected F32, F16 or BF16", file, name, t->type);
         return NULL;
     }
     uint64_t elements = 1;
@@ -79,7 +87,8 @@ static const float *bind_vector(struct binder *b, uint64_t n, const char *name)
 }
 
 /* A matrix, left in place. */
-static void bind_matrix(struct binder *b, struct vlm_linear *w, uint64_t n_out, uint64_t n_in, const char *name)
+static void bind_matrix(struct binder *b, struct vlm_linear *w, uint64_t n_out, uint64_t n_in,
+                        const char *name)
 {
     const uint64_t shape[2] = {n_out, n_in};
     const struct vlm_weight *t = expect(b, name, shape, 2);
@@ -88,8 +97,8 @@ static void bind_matrix(struct binder *b, struct vlm_linear *w, uint64_t n_out, 
 }
 
 /* PREFIX + "fc1" -> matrix PREFIXfc1.weight and, with bias, vector PREFIXfc1.bias. */
-static void bind_linear(struct binder *b, struct vlm_linear *w, uint64_t n_out, uint64_t n_in, bool bias,
-                        const char *prefix, const char *name)
+static void bind_linear(struct binder *b, struct vlm_linear *w, uint64_t n_out, uint64_t n_in,
+                        bool bias, const char *prefix, const char *name)
 {
     char full[160];
     snprintf(full, sizeof full, "%s%s.weight", prefix, name);
@@ -107,7 +116,8 @@ static const float *bind_norm(struct binder *b, uint64_t n, const char *prefix, 
     return bind_vector(b, n, full);
 }
 
-/* The patch convolution [hidden, 3, patch, patch] is a matrix [hidden, 3*patch*patch] as it lies. */
+/* The patch convolution [hidden, 3, patch, patch] is a matrix [hidden, 3*patch*patch] as it lies.
+ */
 static void bind_patch(struct binder *b)
 {
     const struct vlm_vision_config *v = &b->m->config.vision;
@@ -117,8 +127,8 @@ static void bind_patch(struct binder *b)
     snprintf(name, sizeof name, "%spatch_embedding.weight", prefix);
     const struct vlm_weight *t = expect(b, name, shape, 4);
     if (t)
-        b->m->patch = (struct vlm_linear){(enum vlm_num)t->dtype, v->hidden, (size_t)3 * v->patch * v->patch, t->data,
-                                          NULL};
+        b->m->patch = (struct vlm_linear){(enum vlm_num)t->dtype, v->hidden,
+                                          (size_t)3 * v->patch * v->patch, t->data, NULL};
     b->m->patch.bias = bind_norm(b, v->hidden, prefix, "patch_embedding.bias");
     uint64_t side = v->image_size / v->patch;
     snprintf(name, sizeof name, "%sposition_embedding.weight", prefix);
@@ -171,11 +181,12 @@ static void bind_all(struct binder *b)
     m->post_b = bind_norm(b, c->vision.hidden, "model.vision_model.", "post_layernorm.bias");
     m->parameters_vision = b->n;
     b->n = 0;
-    bind_linear(b, &m->connector, c->text.hidden, (uint64_t)c->vision.hidden * c->scale * c->scale, false,
-                "model.connector.modality_projection.", "proj");
+    bind_linear(b, &m->connector, c->text.hidden, (uint64_t)c->vision.hidden * c->scale * c->scale,
+                false, "model.connector.modality_projection.", "proj");
     m->parameters_connector = b->n;
     b->n = 0;
-    bind_matrix(b, &m->embed, c->text.vocab, c->text.hidden, "model.text_model.embed_tokens.weight");
+    bind_matrix(b, &m->embed, c->text.vocab, c->text.hidden,
+                "model.text_model.embed_tokens.weight");
     for (size_t i = 0; i < c->text.layers; i++)
         bind_text_layer(b, &m->text[i], i);
     m->norm = bind_norm(b, c->text.hidden, "model.text_model.", "norm.weight");
@@ -203,7 +214,8 @@ static int fill_tables(struct vlm_model *m, vlm_error *err)
     return VLM_OK;
 }
 
-int vlm_model_open(struct vlm_model **out, const vlm_allocator *alloc, const struct vlm_files *files, vlm_error *err)
+int vlm_model_open(struct vlm_model **out, const vlm_allocator *alloc,
+                   const struct vlm_files *files, vlm_error *err)
 {
     struct vlm_model *m = vlm_mem_zalloc(alloc, 1, sizeof *m);
     if (!m)

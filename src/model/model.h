@@ -1,7 +1,7 @@
 /* model.h: a SmolVLM checkpoint as named, checked tensors, and its two forward passes.
  *
- * Immutable after open.  A forward pass takes its memory from a workspace that was sized before, so it
- * allocates nothing and cannot fail, only be cancelled. */
+ * Immutable after open.  A forward pass takes its memory from a workspace that was sized before, so
+ * it allocates nothing and cannot fail, only be cancelled. */
 #ifndef VLM_MODEL_MODEL_H
 #define VLM_MODEL_MODEL_H
 
@@ -17,8 +17,8 @@ struct vlm_vision_layer {
     struct vlm_linear fc1, fc2;                         /* [ffn, hidden], [hidden, ffn] + bias */
 };
 struct vlm_text_layer {
-    const float *norm1, *norm2;      /* [hidden] */
-    struct vlm_linear q, k, v, out;  /* [heads*d, hidden], [kv*d, hidden] x 2, [hidden, heads*d] */
+    const float *norm1, *norm2;       /* [hidden] */
+    struct vlm_linear q, k, v, out;   /* [heads*d, hidden], [kv*d, hidden] x 2, [hidden, heads*d] */
     struct vlm_linear gate, up, down; /* [ffn, hidden] x 2, [hidden, ffn] */
 };
 
@@ -27,25 +27,26 @@ struct vlm_model {
     struct vlm_config config;
     struct vlm_weights weights;
     /* vision tower and connector */
-    struct vlm_linear patch;      /* [hidden, 3*patch*patch] + bias: the convolution as a matrix */
-    struct vlm_linear position;   /* [positions, hidden], a table */
+    struct vlm_linear patch;    /* [hidden, 3*patch*patch] + bias: the convolution as a matrix */
+    struct vlm_linear position; /* [positions, hidden], a table */
     struct vlm_vision_layer *vision;
     const float *post_w, *post_b; /* [vision hidden] */
     struct vlm_linear connector;  /* [text hidden, vision hidden * scale^2] */
     int32_t *position_ids;        /* [grid * grid]: row of the position table for each patch */
     /* decoder */
-    struct vlm_linear embed;      /* [vocab, hidden], a table */
+    struct vlm_linear embed; /* [vocab, hidden], a table */
     struct vlm_text_layer *text;
-    const float *norm;            /* [hidden] */
-    struct vlm_linear head;       /* [vocab, hidden] */
-    double *inv_freq;             /* [head_dim / 2] */
+    const float *norm;      /* [hidden] */
+    struct vlm_linear head; /* [vocab, hidden] */
+    double *inv_freq;       /* [head_dim / 2] */
     /* norms and biases as f32, owned */
     float **vectors;
     size_t n_vectors, cap_vectors;
     uint64_t parameters, parameters_vision, parameters_connector, parameters_text;
 };
 
-int vlm_model_open(struct vlm_model **out, const vlm_allocator *alloc, const struct vlm_files *files, vlm_error *err);
+int vlm_model_open(struct vlm_model **out, const vlm_allocator *alloc,
+                   const struct vlm_files *files, vlm_error *err);
 void vlm_model_close(struct vlm_model *m); /* NULL allowed */
 
 /* ---- the tap: one optional argument of both passes ---- */
@@ -53,15 +54,16 @@ void vlm_model_close(struct vlm_model *m); /* NULL allowed */
 /* Gets rows first_row.. of the named intermediate; rows of n values, contiguous.  layer: -1, or the
  * number in names such as "text.00". */
 struct vlm_tap {
-    void (*fn)(void *ctx, const char *name, int layer, const float *data, size_t first_row, size_t n_rows, size_t n);
+    void (*fn)(void *ctx, const char *name, int layer, const float *data, size_t first_row,
+               size_t n_rows, size_t n);
     void *ctx;
 };
 
 /* What a pass runs with. */
 struct vlm_run {
     struct vlm_backend *backend;
-    const struct vlm_tap *tap;     /* or NULL */
-    const atomic_bool *cancel;     /* or NULL; looked at once a layer */
+    const struct vlm_tap *tap; /* or NULL */
+    const atomic_bool *cancel; /* or NULL; looked at once a layer */
 };
 
 /* ---- vision: frames -> image features ---- */
@@ -75,13 +77,14 @@ struct vlm_vision_space { /* memory for one frame */
     uint64_t bytes;
 };
 uint64_t vlm_vision_space_bytes(const struct vlm_model *m);
-int vlm_vision_space_open(struct vlm_vision_space *s, const struct vlm_model *m, struct vlm_backend *b,
-                          vlm_error *err);
+int vlm_vision_space_open(struct vlm_vision_space *s, const struct vlm_model *m,
+                          struct vlm_backend *b, vlm_error *err);
 void vlm_vision_space_close(struct vlm_vision_space *s, struct vlm_backend *b);
 /* One frame [tile][tile][3] -> features [image_seq_len][text hidden].  index: of the frame, for the
  * tap.  VLM_OK or VLM_ERR_CANCELLED. */
-int vlm_vision_forward(const struct vlm_model *m, const struct vlm_run *run, struct vlm_vision_space *s,
-                       float *features, const uint8_t *frame, size_t index);
+int vlm_vision_forward(const struct vlm_model *m, const struct vlm_run *run,
+                       struct vlm_vision_space *s, float *features, const uint8_t *frame,
+                       size_t index);
 
 /* ---- key/value cache of one sequence ---- */
 
@@ -98,8 +101,8 @@ struct vlm_kv {
 };
 uint64_t vlm_kv_block_bytes(const struct vlm_model *m, enum vlm_num type);
 /* Room for n_positions: blocks are added, never moved. On failure what was there stays. */
-int vlm_kv_grow(struct vlm_kv *kv, const struct vlm_model *m, struct vlm_backend *b, size_t n_positions,
-                vlm_error *err);
+int vlm_kv_grow(struct vlm_kv *kv, const struct vlm_model *m, struct vlm_backend *b,
+                size_t n_positions, vlm_error *err);
 void vlm_kv_free(struct vlm_kv *kv, const struct vlm_model *m, struct vlm_backend *b);
 
 /* ---- decoder: rows -> logits ---- */
@@ -121,12 +124,13 @@ struct vlm_text_space { /* memory for up to max_rows rows */
     uint64_t bytes;
 };
 uint64_t vlm_text_space_bytes(const struct vlm_model *m, size_t max_rows);
-int vlm_text_space_open(struct vlm_text_space *s, const struct vlm_model *m, struct vlm_backend *b, size_t max_rows,
-                        vlm_error *err);
+int vlm_text_space_open(struct vlm_text_space *s, const struct vlm_model *m, struct vlm_backend *b,
+                        size_t max_rows, vlm_error *err);
 void vlm_text_space_close(struct vlm_text_space *s, struct vlm_backend *b);
 /* Writes the logits [vocab] of each row that wants them, in order, to logits.  VLM_OK or
  * VLM_ERR_CANCELLED (the rows' positions in the cache are then undefined). */
-int vlm_decoder_forward(const struct vlm_model *m, const struct vlm_run *run, struct vlm_text_space *s,
-                        const struct vlm_row *rows, size_t n_rows, float *logits);
+int vlm_decoder_forward(const struct vlm_model *m, const struct vlm_run *run,
+                        struct vlm_text_space *s, const struct vlm_row *rows, size_t n_rows,
+                        float *logits);
 
 #endif

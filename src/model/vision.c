@@ -58,11 +58,12 @@ uint64_t vlm_vision_space_bytes(const struct vlm_model *m)
     return lay_out(m).total + kv_blocks(m) * kv_bytes(m) + 3 * side * side * sizeof(float);
 }
 
-int vlm_vision_space_open(struct vlm_vision_space *s, const struct vlm_model *m, struct vlm_backend *b,
-                          vlm_error *err)
+int vlm_vision_space_open(struct vlm_vision_space *s, const struct vlm_model *m,
+                          struct vlm_backend *b, vlm_error *err)
 {
     const struct vlm_vision_config *c = &m->config.vision;
-    size_t n = (size_t)m->config.grid * m->config.grid, blocks = kv_blocks(m), side = m->config.image.tile;
+    size_t n = (size_t)m->config.grid * m->config.grid, blocks = kv_blocks(m),
+           side = m->config.image.tile;
     *s = (struct vlm_vision_space){.alloc = m->alloc, .bytes = vlm_vision_space_bytes(m)};
     int rc = vlm_buffer_alloc(&s->buffer, b, lay_out(m).total, "the vision tower", err);
     if (rc == VLM_OK)
@@ -97,17 +98,20 @@ void vlm_vision_space_close(struct vlm_vision_space *s, struct vlm_backend *b)
     *s = (struct vlm_vision_space){.alloc = NULL};
 }
 
-static void show(const struct vlm_run *run, const char *name, int layer, const struct vlm_tensor *t, size_t index)
+static void show(const struct vlm_run *run, const char *name, int layer, const struct vlm_tensor *t,
+                 size_t index)
 {
     if (run->tap) {
         vlm_backend_sync(run->backend);
-        run->tap->fn(run->tap->ctx, name, layer, vlm_tensor_f32(t, 0), index * t->rows, t->rows, t->cols);
+        run->tap->fn(run->tap->ctx, name, layer, vlm_tensor_f32(t, 0), index * t->rows, t->rows,
+                     t->cols);
     }
 }
 
 /* x += out(attention(LN1(x))) */
-static void attention_block(const struct vlm_model *m, const struct vlm_run *run, const struct vlm_vision_space *s,
-                            const struct vlm_vision_layer *w, const struct vlm_tensor *x)
+static void attention_block(const struct vlm_model *m, const struct vlm_run *run,
+                            const struct vlm_vision_space *s, const struct vlm_vision_layer *w,
+                            const struct vlm_tensor *x)
 {
     const struct vlm_vision_config *c = &m->config.vision;
     struct vlm_backend *b = run->backend;
@@ -130,8 +134,9 @@ static void attention_block(const struct vlm_model *m, const struct vlm_run *run
 }
 
 /* x += fc2(gelu(fc1(LN2(x)))) */
-static void mlp_block(const struct vlm_model *m, const struct vlm_run *run, const struct vlm_vision_space *s,
-                      const struct vlm_vision_layer *w, const struct vlm_tensor *x)
+static void mlp_block(const struct vlm_model *m, const struct vlm_run *run,
+                      const struct vlm_vision_space *s, const struct vlm_vision_layer *w,
+                      const struct vlm_tensor *x)
 {
     const struct vlm_vision_config *c = &m->config.vision;
     struct vlm_backend *b = run->backend;
@@ -146,21 +151,24 @@ static void mlp_block(const struct vlm_model *m, const struct vlm_run *run, cons
     vlm_op_add(b, x, &h);
 }
 
-int vlm_vision_forward(const struct vlm_model *m, const struct vlm_run *run, struct vlm_vision_space *s,
-                       float *features, const uint8_t *frame, size_t index)
+int vlm_vision_forward(const struct vlm_model *m, const struct vlm_run *run,
+                       struct vlm_vision_space *s, float *features, const uint8_t *frame,
+                       size_t index)
 {
     const struct vlm_config *c = &m->config;
     const struct layout l = lay_out(m);
     struct vlm_backend *b = run->backend;
     size_t n = (size_t)c->grid * c->grid, hidden = c->vision.hidden, tokens = c->image_seq_len;
-    struct vlm_tensor patches = vlm_tensor_at(&s->buffer, l.patches, n, m->patch.n_in); /* [N, 3PP] */
-    struct vlm_tensor x = vlm_tensor_at(&s->buffer, l.x, n, hidden);                    /* [N, V] */
-    struct vlm_tensor h = vlm_tensor_at(&s->buffer, l.h, n, hidden);                    /* [N, V] */
+    struct vlm_tensor patches =
+        vlm_tensor_at(&s->buffer, l.patches, n, m->patch.n_in);      /* [N, 3PP] */
+    struct vlm_tensor x = vlm_tensor_at(&s->buffer, l.x, n, hidden); /* [N, V] */
+    struct vlm_tensor h = vlm_tensor_at(&s->buffer, l.h, n, hidden); /* [N, V] */
     struct vlm_tensor shuffled = vlm_tensor_at(&s->buffer, l.shuffled, tokens, m->connector.n_in);
 
     vlm_image_normalise(s->frame, frame, c->image.tile, &c->image);
     if (run->tap)
-        run->tap->fn(run->tap->ctx, "pixels", -1, s->frame, index, 1, (size_t)3 * c->image.tile * c->image.tile);
+        run->tap->fn(run->tap->ctx, "pixels", -1, s->frame, index, 1,
+                     (size_t)3 * c->image.tile * c->image.tile);
     vlm_op_patches(b, &patches, s->frame, c->image.tile, c->grid, c->vision.patch);
     vlm_op_linear(b, &x, &patches, &m->patch);
     vlm_op_gather(b, &h, &m->position, m->position_ids);

@@ -1,4 +1,5 @@
-/* test_sample.c: the sampler's options one by one, and that a draw depends on (seed, position) alone. */
+/* test_sample.c: the sampler's options one by one, and that a draw depends on (seed, position)
+ * alone. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,7 +51,8 @@ static void penalty_divides_positive_and_multiplies_negative(void **state)
 }
 
 /* How often each id is drawn over many positions. */
-static void count(unsigned *hits, const float *x, size_t n, const struct vlm_sample_options *o, unsigned draws)
+static void count(unsigned *hits, const float *x, size_t n, const struct vlm_sample_options *o,
+                  unsigned draws)
 {
     struct vlm_candidate c[N];
     for (size_t i = 0; i < n; i++)
@@ -62,7 +64,8 @@ static void count(unsigned *hits, const float *x, size_t n, const struct vlm_sam
 static void draws_follow_the_probabilities(void **state)
 {
     (void)state;
-    /* probabilities 1/2, 1/4, 1/8, 1/8; 20,000 draws: standard error under 71, so 300 is over 4 sigma */
+    /* probabilities 1/2, 1/4, 1/8, 1/8; 20,000 draws: standard error under 71, so 300 is over 4
+     * sigma */
     float x[4];
     unsigned hits[4];
     const double p[4] = {0.5, 0.25, 0.125, 0.125};
