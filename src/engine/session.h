@@ -50,6 +50,8 @@ struct vlm_session {
     vlm_stats stats;
 };
 
+void vlm_engine_timeline_free(struct vlm_timeline *t, const vlm_allocator *a);
+
 /* ---- text.c: bytes of tokens -> whole characters, stop strings held back ---- */
 
 /* Adds the token's bytes; moves what may be shown to s->out.  Returns true when a stop string was

@@ -141,14 +141,6 @@ static void prefill(struct trace *t, const int32_t *ids, size_t n, const float *
     }
 }
 
-static bool is_eos(const struct vlm_config *c, int32_t id)
-{
-    for (size_t i = 0; i < c->n_eos; i++)
-        if (c->eos[i] == id)
-            return true;
-    return false;
-}
-
 /* Up to n greedy tokens after position first; the stop token, if reached, is the last one. */
 static size_t generate(struct trace *t, int32_t *out, size_t n, size_t first, const float *logits)
 {
@@ -156,7 +148,7 @@ static size_t generate(struct trace *t, int32_t *out, size_t n, size_t first, co
     const struct vlm_run run = {e->backend, NULL, NULL};
     for (size_t i = 0; i < n; i++) {
         out[i] = (int32_t)vlm_backend_kernels(e->backend)->argmax(logits, e->config.text.vocab);
-        if (is_eos(&e->config, out[i]) || i + 1 == n)
+        if (vlm_config_is_eos(&e->config, out[i]) || i + 1 == n)
             return i + 1;
         const struct vlm_row row = {
             .kv = &t->kv, .position = (uint32_t)(first + i), .id = out[i], .logits = true};

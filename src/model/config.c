@@ -478,6 +478,14 @@ int vlm_config_read(struct vlm_config *c, const struct vlm_files *files, vlm_err
     return rc == VLM_OK ? check_geometry(c, err) : rc;
 }
 
+bool vlm_config_is_eos(const struct vlm_config *c, int32_t id)
+{
+    for (size_t i = 0; i < c->n_eos; i++)
+        if (c->eos[i] == id)
+            return true;
+    return false;
+}
+
 /* ---- the template ---- */
 
 static int take(char **source, size_t *n, const struct vlm_files *files, const char *text,

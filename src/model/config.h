@@ -41,6 +41,7 @@ int vlm_config_read_processor(struct vlm_config *c, const struct vlm_files *file
 /* For tests and fuzzing: config.json from memory, without the processor's files. */
 int vlm_config_parse(struct vlm_config *c, const void *json, size_t n, const char *file,
                      vlm_error *err);
+bool vlm_config_is_eos(const struct vlm_config *c, int32_t id); /* does generation end with it? */
 /* The chat template's source: chat_template.jinja, chat_template.json, processor_config.json or
  * tokenizer_config.json.  *source is taken from files->alloc; NULL when there is none. */
 int vlm_config_template(char **source, size_t *n, char where[64], const struct vlm_files *files,

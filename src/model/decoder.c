@@ -20,27 +20,21 @@ struct layout {
     size_t x, h, q, k, v, gate, up, cos, sin, total;
 };
 
-static size_t place(size_t *total, size_t rows, size_t cols)
-{
-    size_t at = *total;
-    *total += (rows * cols * sizeof(float) + 63) & ~(size_t)63;
-    return at;
-}
-
 static struct layout lay_out(const struct vlm_model *m, size_t rows)
 {
     const struct vlm_text_config *t = &m->config.text;
     size_t n_q = (size_t)t->heads * t->head_dim, n_kv = (size_t)t->kv_heads * t->head_dim;
     struct layout l = {0};
-    l.x = place(&l.total, rows, t->hidden);
-    l.h = place(&l.total, rows, vlm_max_size(t->hidden, n_q)); /* also attention's output */
-    l.q = place(&l.total, rows, vlm_max_size(t->hidden, n_q)); /* also a block's output */
-    l.k = place(&l.total, rows, n_kv);
-    l.v = place(&l.total, rows, n_kv);
-    l.gate = place(&l.total, rows, t->ffn);
-    l.up = place(&l.total, rows, t->ffn);
-    l.cos = place(&l.total, rows, t->head_dim / 2);
-    l.sin = place(&l.total, rows, t->head_dim / 2);
+    l.x = vlm_space_place(&l.total, rows, t->hidden);
+    l.h =
+        vlm_space_place(&l.total, rows, vlm_max_size(t->hidden, n_q)); /* also attention's output */
+    l.q = vlm_space_place(&l.total, rows, vlm_max_size(t->hidden, n_q)); /* also a block's output */
+    l.k = vlm_space_place(&l.total, rows, n_kv);
+    l.v = vlm_space_place(&l.total, rows, n_kv);
+    l.gate = vlm_space_place(&l.total, rows, t->ffn);
+    l.up = vlm_space_place(&l.total, rows, t->ffn);
+    l.cos = vlm_space_place(&l.total, rows, t->head_dim / 2);
+    l.sin = vlm_space_place(&l.total, rows, t->head_dim / 2);
     return l;
 }
 

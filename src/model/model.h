@@ -66,6 +66,14 @@ struct vlm_run {
     const atomic_bool *cancel; /* or NULL; looked at once a layer */
 };
 
+/* Adds a matrix of floats to a workspace of *total bytes; returns where it begins. */
+static inline size_t vlm_space_place(size_t *total, size_t rows, size_t cols)
+{
+    size_t at = *total;
+    *total += (rows * cols * sizeof(float) + 63) & ~(size_t)63;
+    return at;
+}
+
 /* ---- vision: frames -> image features ---- */
 
 struct vlm_vision_space { /* memory for one frame */

@@ -17,25 +17,19 @@ struct layout {
     size_t patches, x, h, q, k, v, ffn, shuffled, total;
 };
 
-static size_t place(size_t *total, size_t rows, size_t cols)
-{
-    size_t at = *total;
-    *total += (rows * cols * sizeof(float) + 63) & ~(size_t)63;
-    return at;
-}
-
 /* All factors were bounded when the config was read: hidden, ffn <= 2^20, patches <= 2^16. */
 static struct layout lay_out(const struct vlm_model *m)
 {
     const struct vlm_vision_config *c = &m->config.vision;
     size_t n = (size_t)m->config.grid * m->config.grid;
     struct layout l = {0};
-    l.x = place(&l.total, n, c->hidden);
-    l.h = place(&l.total, n, c->hidden);
-    l.q = place(&l.total, n, c->hidden);
-    l.k = place(&l.total, n, c->hidden);
-    l.v = place(&l.total, n, c->hidden);
-    l.ffn = place(&l.total, n, vlm_max_size(c->ffn, m->patch.n_in)); /* patches use it before */
+    l.x = vlm_space_place(&l.total, n, c->hidden);
+    l.h = vlm_space_place(&l.total, n, c->hidden);
+    l.q = vlm_space_place(&l.total, n, c->hidden);
+    l.k = vlm_space_place(&l.total, n, c->hidden);
+    l.v = vlm_space_place(&l.total, n, c->hidden);
+    l.ffn = vlm_space_place(&l.total, n,
+                            vlm_max_size(c->ffn, m->patch.n_in)); /* patches use it before */
     l.patches = l.ffn;
     l.shuffled = l.q; /* as large as x, when q is no longer needed */
     return l;

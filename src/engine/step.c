@@ -1,0 +1,202 @@
+/* step.c: one forward pass for several sessions: chunks of prompt and decoding rows side by side;
+ * then each session that reached the end of its timeline takes its next token.  Takes no memory. */
+#include <math.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/limits.h"
+#include "engine/session.h"
+
+void vlm_session_cancel(vlm_session *s)
+{
+    atomic_store(&s->cancel, true);
+}
+vlm_finish vlm_session_finish(const vlm_session *s)
+{
+    return s->finish;
+}
+void vlm_session_stats(const vlm_session *s, vlm_stats *out)
+{
+    *out = s->stats;
+}
+
+static void finish(vlm_session *s, vlm_finish why)
+{
+    s->finish = why;
+    s->outcome = VLM_DONE;
+}
+
+/* Nothing left to compute for this session?  Decides it before rows are made. */
+static bool at_end(vlm_session *s)
+{
+    if (s->outcome < 0 || s->outcome == VLM_DONE)
+        return true;
+    if (s->finish != VLM_FINISH_NONE)
+        s->outcome = VLM_DONE; /* the last token was given out by the step before */
+    else if (atomic_load(&s->cancel))
+        finish(s, VLM_FINISH_CANCELLED);
+    else if (s->options.max_tokens == 0)
+        finish(s, VLM_FINISH_LENGTH);
+    return s->outcome == VLM_DONE;
+}
+
+/* Appends this session's rows: up to a chunk of prompt, or the one decoding row. */
+static size_t add_rows(vlm_session *s, struct vlm_row *rows, size_t room)
+{
+    const vlm_engine *e = s->engine;
+    size_t n = vlm_min_size(vlm_min_size(s->time.n - s->n_done, s->options.chunk), room);
+    for (size_t i = 0; i < n; i++) {
+        const struct vlm_position *p = &s->time.positions[s->n_done + i];
+        const float *features = p->picture ? s->time.pictures[p->picture - 1].features : NULL;
+        rows[i] = (struct vlm_row){.kv = &s->kv,
+                                   .position = (uint32_t)(s->n_done + i),
+                                   .id = p->id,
+                                   .feature = features ? features + p->token * e->config.text.hidden
+                                                       : NULL,
+                                   .logits = s->n_done + i + 1 == s->time.n};
+    }
+    return n;
+}
+
+static void add_logprobs(vlm_session *s, const float *logits, int32_t id)
+{
+    size_t vocab = s->engine->config.text.vocab,
+           n = vlm_min_size((size_t)s->options.n_logprobs, vocab);
+    float total = vlm_backend_kernels(s->engine->backend)->logsumexp(logits, vocab);
+    vlm_engine_top(s->candidates, n, logits, vocab);
+    for (size_t i = 0; i < n; i++)
+        s->top[i] = (vlm_logprob){s->candidates[i].id, s->candidates[i].logit - total};
+    s->token.logprob = logits[id] - total;
+    s->token.top = s->top;
+    s->token.n_top = n;
+}
+
+/* Samples the next token from the logits of the last position and gives it out. */
+static void take_token(vlm_session *s, const float *logits)
+{
+    vlm_engine *e = s->engine;
+    const vlm_session_options *o = &s->options;
+    size_t vocab = e->config.text.vocab;
+    const struct vlm_sample_options so = {o->temperature,    o->top_p,         o->min_p,
+                                          o->repeat_penalty, (size_t)o->top_k, o->seed};
+    float total = vlm_backend_kernels(e->backend)->logsumexp(logits, vocab);
+    if (!isfinite(total)) {
+        s->outcome = vlm_fail(&s->error, VLM_ERR_NUMERIC,
+                              "the model's logits at position %zu are not finite", s->n_done - 1);
+        return;
+    }
+    int32_t id = vlm_engine_sample(logits, vocab, &so, s->seen, s->n_done, s->candidates);
+    s->token = (vlm_token){.id = id};
+    if (o->n_logprobs > 0)
+        add_logprobs(s, logits, id);
+    s->seen[id / 8] |= (uint8_t)(1 << id % 8);
+    s->stats.completion_tokens++;
+
+    const char *bytes = "";
+    size_t n = 0;
+    bool special = false;
+    if (!vlm_token_bytes(e->tok, id, &bytes, &n, &special) || special)
+        n = 0; /* rows of the table without a token, and control tokens, have no text */
+    bool eos = vlm_config_is_eos(&e->config, id),
+         full = s->stats.completion_tokens >= o->max_tokens || s->time.n >= s->limit;
+    if (vlm_engine_text_add(s, bytes, n, eos || full) || eos)
+        s->finish = VLM_FINISH_STOP;
+    else if (full)
+        s->finish = VLM_FINISH_LENGTH;
+    else
+        s->time.positions[s->time.n++] = (struct vlm_position){id, 0, 0};
+    s->token.text = s->out.data;
+    s->token.n_text = s->out.n;
+    s->outcome = VLM_OK;
+}
+
+/* After a pass: where the session stands now. */
+static void advance(vlm_session *s, size_t n_rows, const float *logits, double ms)
+{
+    bool prompt = s->n_done < s->n_prompt;
+    s->n_done += n_rows;
+    *(prompt ? &s->stats.prefill_ms : &s->stats.decode_ms) += ms;
+    if (logits)
+        take_token(s, logits);
+    else
+        s->outcome = VLM_MORE;
+    if (prompt && s->options.progress &&
+        s->options.progress(s->options.progress_ctx, VLM_PHASE_PREFILL,
+                            s->n_done - s->stats.cached_tokens,
+                            s->n_prompt - s->stats.cached_tokens) != 0)
+        atomic_store(&s->cancel, true);
+}
+
+/* One pass over as many of sessions[0..n) as the workspace has rows for; returns how many were
+ * served. Those already at their end count as served.  The step lock is held. */
+static size_t pass(vlm_engine *e, vlm_session *const *sessions, size_t n, size_t *n_of)
+{
+    size_t n_rows = 0, served = 0;
+    for (; served < n && (n_rows < e->text.max_rows || at_end(sessions[served])); served++) {
+        vlm_session *s = sessions[served];
+        n_of[served] = at_end(s) ? 0 : add_rows(s, e->rows + n_rows, e->text.max_rows - n_rows);
+        n_rows += n_of[served];
+    }
+    if (n_rows == 0)
+        return served;
+    /* a pass of one session can be cancelled inside; with neighbours it is looked at between passes
+     */
+    const struct vlm_run run = {e->backend, NULL, n == 1 ? &sessions[0]->cancel : NULL};
+    double start = vlm_os_now_ms();
+    int rc = vlm_decoder_forward(e->model, &run, &e->text, e->rows, n_rows, e->logits);
+    double ms = vlm_os_now_ms() - start;
+    const float *logits = e->logits;
+    for (size_t i = 0, row = 0; i < served; i++) {
+        if (n_of[i] == 0)
+            continue;
+        row += n_of[i];
+        bool wanted = e->rows[row - 1].logits;
+        if (rc == VLM_ERR_CANCELLED)
+            finish(sessions[i], VLM_FINISH_CANCELLED);
+        else
+            advance(sessions[i], n_of[i], wanted ? logits : NULL, ms);
+        logits += wanted ? e->config.text.vocab : 0;
+    }
+    return served;
+}
+
+int vlm_step(vlm_engine *e, vlm_session *const *sessions, size_t n, vlm_error *err)
+{
+    size_t n_of[VLM_LIMIT_BATCH];
+    if (n > VLM_LIMIT_BATCH)
+        return vlm_fail(err, VLM_ERR_LIMIT, "a step of %zu sessions, expected at most %u", n,
+                        (unsigned)VLM_LIMIT_BATCH);
+    for (size_t i = 0; i < n; i++) {
+        if (sessions[i]->engine != e)
+            return vlm_fail(err, VLM_ERR_ARGUMENT, "session %zu belongs to another engine", i);
+        for (size_t k = 0; k < i; k++)
+            if (sessions[k] == sessions[i])
+                return vlm_fail(err, VLM_ERR_ARGUMENT,
+                                "sessions %zu and %zu of a step are the same", k, i);
+    }
+    pthread_mutex_lock(&e->step);
+    for (size_t first = 0; first < n;)
+        first += pass(e, sessions + first, n - first, n_of);
+    pthread_mutex_unlock(&e->step);
+    return VLM_OK;
+}
+
+int vlm_session_token(vlm_session *s, vlm_token *token, vlm_error *err)
+{
+    if (s->outcome < 0 && err)
+        *err = s->error;
+    if (s->outcome == VLM_OK)
+        *token = s->token;
+    return s->outcome;
+}
+
+int vlm_session_next(vlm_session *s, vlm_token *token, vlm_error *err)
+{
+    int rc;
+    do {
+        rc = vlm_step(s->engine, &s, 1, err);
+        if (rc == VLM_OK)
+            rc = vlm_session_token(s, token, err);
+    } while (rc == VLM_MORE);
+    return rc;
+}
