@@ -15,9 +15,9 @@
 #define QUADS (VL / 4)
 #define PANEL_COLS (4 * QUADS)
 #define FEW_COLS (FEW_VECS * QUADS)
-#define MANY 8           /* rows from which a panel pays */
-#define CACHED_A (192 * 1024)  /* floats of a that stay in the second-level cache */
-#define DEPTH (5 * VLM_K_BLOCK) /* of k in one pass */
+#define MANY (2 * TILE_ROWS + 1) /* rows from which a panel pays */
+#define CACHED_A (192 * 1024)    /* floats of a that stay in the second-level cache */
+#define DEPTH (5 * VLM_K_BLOCK)  /* of k in one pass */
 
 static ALWAYS const char *element(const char *w, size_t i, enum vlm_num type)
 {
