@@ -119,6 +119,11 @@ int vlm_engine_prompt_build(struct vlm_prompt *p, const vlm_engine *e, const vlm
         return vlm_fail(err, VLM_ERR_FORMAT,
                         "the model has no chat template, expected chat_template.json or "
                         "chat_template.jinja");
+    if (n_images > 0 && e->config.image_seq_len == 0)
+        return vlm_fail(
+            err, VLM_ERR_FORMAT,
+            "how many tokens a picture takes is unknown, expected processor_config.json or "
+            "config.json beside tokenizer.json");
     p->pictures = vlm_mem_zalloc(&e->alloc, n_images, sizeof *p->pictures);
     if (!p->pictures)
         return vlm_fail_memory(err, n_images * sizeof *p->pictures, "the prompt's pictures");
