@@ -329,6 +329,8 @@ static void limits(void **state)
         if (rc == VLM_OK)
             vlm_weight_list_free(&l);
     }
+    assert_int_equal(VLM_LIMIT_TENSOR_ELEMENTS, UINT64_C(16777215) * 16777217); /* as tried above */
+    assert_int_equal(VLM_LIMIT_TENSOR_DIMS, 4);                                 /* and in the table */
     /* far too deep */
     size_t n = 60000;
     static char deep[60011];
