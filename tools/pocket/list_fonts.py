@@ -12,8 +12,17 @@ LICENCE = {  # Debian copyright files, in short
     "fonts-ubuntu-title": "LGPL-2.1 or later", "fonts-ocr-a": "MIT-style", "fonts-ocr-b": "freely usable", "fonts-agave": "MIT",
     "fonts-mononoki": "OFL-1.1",
 }
-TRAIN = [
+TRAIN = [  # ordinary upright faces; the first, smallest model reads these
     ("fonts-dejavu-core", "truetype/dejavu/DejaVuSans.ttf DejaVuSans-Bold.ttf DejaVuSansMono.ttf DejaVuSansMono-Bold.ttf DejaVuSerif.ttf DejaVuSerif-Bold.ttf"),
+    ("fonts-liberation2", "truetype/liberation2/LiberationSans-Regular.ttf LiberationSans-Bold.ttf LiberationSerif-Regular.ttf LiberationSerif-Bold.ttf LiberationMono-Regular.ttf LiberationMono-Bold.ttf"),
+    ("fonts-noto-core", "truetype/noto/NotoSans-Regular.ttf NotoSans-Bold.ttf NotoSerif-Regular.ttf NotoSansMono-Regular.ttf"),
+    ("fonts-lato", "truetype/lato/Lato-Regular.ttf Lato-Bold.ttf"),
+    ("fonts-freefont-ttf", "truetype/freefont/FreeSans.ttf FreeSerif.ttf"),
+    ("fonts-crosextra-carlito", "truetype/crosextra/Carlito-Regular.ttf Carlito-Bold.ttf"),
+    ("fonts-hack", "truetype/hack/Hack-Regular.ttf"),
+    ("fonts-firacode", "truetype/firacode/FiraCode-Regular.ttf"),
+]
+LATER = [
     ("fonts-dejavu-extra", "truetype/dejavu/DejaVuSans-Oblique.ttf DejaVuSansCondensed.ttf DejaVuSansCondensed-Bold.ttf DejaVuSerifCondensed.ttf DejaVuSerif-Italic.ttf"),
     ("fonts-liberation2", "truetype/liberation2/*.ttf"),
     ("fonts-freefont-ttf", "truetype/freefont/*.ttf"),
@@ -47,7 +56,8 @@ HELD = [
 ]
 with open(os.path.join(os.path.dirname(__file__), "fonts.txt"), "w") as f:
     f.write("# split\tlicence\tDebian package\tpath\n")
-    for split, groups in (("train", TRAIN), ("held-out", HELD)):
+    seen = set()
+    for split, groups in (("train", TRAIN), ("held-out", HELD), ("later", LATER)):
         n = 0
         for package, names in groups:
             folder = D + names[: names.rindex("/", 0, names.index(".") if "*" not in names else len(names)) + 1]
@@ -56,7 +66,8 @@ with open(os.path.join(os.path.dirname(__file__), "fonts.txt"), "w") as f:
                 paths = sorted(glob.glob(folder + name))
                 if not paths:
                     sys.exit("missing: " + folder + name)
-                for path in paths:
+                for path in sorted(set(paths) - seen):
+                    seen.add(path)
                     f.write("\t".join((split, LICENCE[package], package, path)) + "\n")
                     n += 1
         print(split, n, "faces")

@@ -221,6 +221,7 @@ class Pocket(nn.Module):
         self.slots = nn.Parameter(torch.randn(2, N_CLASSES, d) * 0.1)
         self.cell_position = nn.Parameter(torch.randn((c["tile"] // c["patch"]) ** 2, d) * 0.05)
         self.register_buffer("turn", torch.linalg.qr(torch.randn(d, d))[0])
+        self.register_buffer("turn_back", torch.linalg.qr(torch.randn(d, d))[0])
         self.start()
 
     def start(self):
@@ -231,6 +232,9 @@ class Pocket(nn.Module):
                 if m.bias is not None:
                     nn.init.zeros_(m.bias)
         nn.init.normal_(self.text_model.embed_tokens.weight, std=0.3)
+        table = self.text_model.embed_tokens.weight.data  # a capital resembles its small letter
+        for k in range(26):
+            table[BYTE0 + 65 + k].mul_(0.7).add_(table[BYTE0 + 97 + k], alpha=0.7)
         nn.init.constant_(self.text_model.norm.weight, 0.25)  # tied head: logits of about 10, not 60
         nn.init.normal_(self.vision_model.embeddings.position_embedding.weight, std=0.02)
         nn.init.normal_(self.dense.weight, std=0.02)
@@ -244,20 +248,22 @@ class Pocket(nn.Module):
             noise = lambda: torch.randn(d, d) / math.sqrt(d) * 0.3
             a.q_proj.weight.data.copy_(q + noise())
             a.k_proj.weight.data.copy_(q + noise())
-            if i >= 1:  # one head a layer looks for what stands behind its like: the way to copy
-                a.q_proj.weight.data[:hd] = q[:hd] @ self.turn.T + noise()[:hd]
             a.v_proj.weight.data.copy_(u)
             a.o_proj.weight.data.copy_(0.3 * u.T)
+            if i >= 1:  # two ways to copy: find what has me before it; find my like and take what is behind it
+                a.q_proj.weight.data[:hd] = q[:hd] @ self.turn.T + noise()[:hd]
+                a.o_proj.weight.data[:, hd : 2 * hd] = 0.3 * (self.turn_back @ u.T)[:, hd : 2 * hd]
             l.mlp.down_proj.weight.data.mul_(1 / math.sqrt(2 * c["lm_layers"]))
 
-    def symbols(self, cells, before):
-        """cells [B,N,2] glyph classes (<=0: none), before [B,N] class of the glyph left of the first -> [B,N,d]"""
-        e = self.text_model.embed_tokens.weight[torch.tensor(GLYPH_TOKEN)]
+    def symbols(self, cells, around):
+        """cells [B,N,2] glyph classes (<=0: none), around [B,N,2] tokens before and behind (0: none) -> [B,N,d]"""
+        table = self.text_model.embed_tokens.weight
+        e = table[torch.tensor(GLYPH_TOKEN)]
         e = torch.cat([torch.zeros_like(e[:1]), e[1:]])
-        k = cells.clamp(min=0)
+        k, there = cells.clamp(min=0), (around > 0).unsqueeze(-1)
         x = e[k[..., 0]] + self.slots[0][k[..., 0]]
         x = x + 0.7 * e[k[..., 1]] + self.slots[1][k[..., 1]]
-        x = x + 0.5 * (e @ self.turn)[before.clamp(min=0)]
+        x = x + 0.8 * ((table @ self.turn)[around[..., 0]] * there[..., 0, :] + (table @ self.turn_back)[around[..., 1]] * there[..., 1, :])
         return x + self.cell_position[: x.shape[1]]
 
     def see(self, pixels):

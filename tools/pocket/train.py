@@ -15,6 +15,7 @@ import data, docgen
 from model import Muon, Pocket
 
 BATCH = 16
+GATE = 0.87  # token accuracy at which s2 goes on to longer pages
 
 
 def producer(library, stage, control, out, start, size):
@@ -77,6 +78,10 @@ def main():
     ap.add_argument("--muon", type=float, default=0.02)
     ap.add_argument("--adam", type=float, default=1e-3)
     ap.add_argument("--tower-rate", type=float, default=1.0, help="of the Muon rate, for the tower")
+    ap.add_argument("--lines", type=int, default=0, help="s2: go back to pages of so many lines")
+    ap.add_argument("--text", type=int, default=0, help="s2: per cent of batches with text in place of symbols")
+    ap.add_argument("--through", type=float, default=0.0, help="s3: share of the answers' gradient that reaches the tower")
+    ap.add_argument("--mixed", type=float, default=0.5, help="s3: the share of the time in which half of the pages are symbols")
     ap.add_argument("--no-compile", action="store_true")
     ap.add_argument("--batch", type=int, default=BATCH)
     a = ap.parse_args()
@@ -97,21 +102,22 @@ def main():
     ids = {id(p) for p in hidden}
     muon = Muon(hidden)
     adam = torch.optim.AdamW([p for _, p in mine if id(p) not in ids], lr=a.adam, betas=(0.9, 0.98), weight_decay=0.0)
-    step, lines, text_share = 0, 1, 100
+    step, lines, text_share = 0, a.lines or 1, a.text or 100
     average = None
     if os.path.exists(a.state):
         s = torch.load(a.state, weights_only=False)
         model.load_state_dict(s["model"]); muon.load_state_dict(s["muon"]); adam.load_state_dict(s["adam"])
         step, lines, text_share = s["step"], s["lines"], s["text_share"]
+        lines, text_share = a.lines or lines, a.text or text_share
     else:
         full = model.state_dict()
-        for path, keep in ((a.tower, tower + ("connector",)), (a.decoder, decoder + ("turn",))):
+        for path, keep in ((a.tower, tower + ("connector",)), (a.decoder, decoder + ("turn", "turn_back"))):
             if path is not None:
                 s = torch.load(path, weights_only=False)["model"]
                 full.update({k: v for k, v in s.items() if k.split(".")[0] in keep})
         model.load_state_dict(full)
     if a.stage != "s2":
-        lines = 0
+        lines = a.lines
     if a.stage != "s1" and not a.no_compile:
         import model as M
         M.TextLayer.forward = torch.compile(M.TextLayer.forward, dynamic=False)
@@ -154,16 +160,22 @@ def main():
             note["loss_dense"] = l.item()
             loss = loss + (0.5 if a.stage == "s3" else 1.0) * l
         if a.stage == "s2":
-            visual = model.symbols(noisy(b["cells"].long(), 0.01), b["before"].long())
+            visual = model.symbols(noisy(b["cells"].long(), 0.01), b["around"].long())
         if symbols:
             with torch.no_grad():
-                target = model.symbols(b["cells"].long(), b["before"].long())
+                target = model.symbols(b["cells"].long(), b["around"].long())
                 w = torch.where(b["cells"][..., 0] > 0, 1.0, 0.2).unsqueeze(-1)
                 power = ((target - (target * w).sum((0, 1)) / w.sum()).pow(2) * w).sum()
             l = ((visual.float() - target).pow(2) * w).sum() / power  # the part not explained
             note["loss_symbol"] = l.item()
             loss = loss + 0.3 * l
         if answers:
+            if a.stage == "s3":  # the answers' gradient is noise to the tower at first: only a share of it gets there
+                visual = a.through * visual + (1 - a.through) * visual.detach()
+            if a.stage == "s3" and progress < a.mixed:  # half of the pages as clean symbols, so that look-up goes on forming
+                with_symbols = model.symbols(b["cells"].long(), b["around"].long()).to(visual.dtype)
+                half = (torch.arange(len(visual)) < len(visual) // 2)[:, None, None]
+                visual = torch.where(half, with_symbols, visual)
             l, note["token"], note["exact"] = answer_loss(model, visual, b["ids"], b["want"])
             note["loss_answer"] = l.item()
             loss = loss + l
@@ -186,14 +198,13 @@ def main():
             log.flush()
             mean, count = {}, {}
             if a.stage == "s2" and step - level_since >= 20:  # the curriculum: more lines, then symbols
-                if text_share == 100 and m["token"] > (0.68 if lines < 6 else 0.9):
-                    if lines < 6:
-                        lines += 1
-                    else:
-                        text_share, lines = 10, 6
+                if m["token"] > GATE and lines > 0:
+                    lines += 1
+                    if lines > 5 and text_share == 100:
+                        text_share, lines = 10, 2
+                    elif lines > 5:
+                        lines = 0  # any number
                     level_since = step + 10
-                elif text_share < 100 and lines and m["token"] > 0.9:
-                    lines = 0
                 control[0], control[1] = lines, text_share
         if time.time() - saved > 120:
             save()
