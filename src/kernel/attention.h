@@ -1,22 +1,27 @@
-/* attention.h: attention over blocks of keys and values, on the vector vocabulary of a level (vector.h).
+/* attention.h: attention over blocks of keys and values, on the vector vocabulary of a level
+ * (vector.h).
  *
- * Rows go in groups of GROUP so that a vector of K or V, once loaded, serves several.  Each row's sums
- * run in one order whatever its group: a score over d; a weighted sum over the positions of a block,
- * then block after block.  Positions past n_keys of a row never enter its arithmetic: their scores are
- * dropped by selects, their values are not read.
- * The level defines SCORE_VECS (vectors of positions for four rows at once) and VALUE_VECS (vectors of
- * head_dim for four rows, at most 5), for which 4 x VECS + VECS + 1 vectors should fit the registers. */
+ * Rows go in groups of GROUP so that a vector of K or V, once loaded, serves several.  Each
+ * row's sums run in one order whatever its group: a score over d; a weighted sum over the
+ * positions of a block, then block after block.  Positions past n_keys of a row never enter its
+ * arithmetic: their scores are dropped by selects, their values are not read.
+ *
+ * The level defines SCORE_VECS (vectors of positions for four rows at once) and VALUE_VECS
+ * (vectors of head_dim for four rows, at most 5), for which 4 x VECS + VECS + 1 vectors should
+ * fit the registers. */
 #ifndef VLM_KERNEL_ATTENTION_H
 #define VLM_KERNEL_ATTENTION_H
+
+#include "kernel/rows.h"
 
 #define GROUP VLM_ATTENTION_GROUP
 #define STRETCH 64 /* positions of V that stay in the first-level cache for the rows of a group */
 
 struct group {
-    size_t n_rows, width;   /* width: head_dim in whole vectors of 16 */
-    size_t n[GROUP];        /* positions of this block that each row sees */
-    float *p;               /* [GROUP][VLM_KV_BLOCK] scores, then weights */
-    float *acc, *sum;       /* [GROUP][width]: of all blocks so far; of this block */
+    size_t n_rows, width; /* width: head_dim in whole vectors of 16 */
+    size_t n[GROUP];      /* positions of this block that each row sees */
+    float *p;             /* [GROUP][VLM_KV_BLOCK] scores, then weights */
+    float *acc, *sum;     /* [GROUP][width]: of all blocks so far; of this block */
     float max[GROUP], total[GROUP], keep[GROUP];
 };
 
@@ -28,35 +33,30 @@ static ALWAYS const char *half_or_float(const void *p, size_t i, enum vlm_num ty
 /* ---- scores ---- */
 
 /* height rows (a constant) against vecs vectors of positions from j on */
-static ALWAYS void score_tile(float *p, const float *q, size_t ld_q, const void *k, size_t j, size_t head_dim,
-                              float scale, size_t height, size_t vecs, enum vlm_num type)
+static ALWAYS void score_tile(float *p, const float *q, size_t ld_q, const void *k, size_t j,
+                              size_t head_dim, float scale, size_t height, size_t vecs,
+                              enum vlm_num type)
 {
     vf acc[4][8], kv[8];
-    UNROLL
-    for (size_t r = 0; r < height; r++)
-        UNROLL
-        for (size_t v = 0; v < vecs; v++)
+    EACH(r, height)
+        EACH(v, vecs)
             acc[r][v] = v_zero();
     for (size_t d = 0; d < head_dim; d++) {
-        UNROLL
-        for (size_t v = 0; v < vecs; v++)
+        EACH(v, vecs)
             kv[v] = v_load_num(half_or_float(k, d * VLM_KV_BLOCK + j + v * VL, type), type);
-        UNROLL
-        for (size_t r = 0; r < height; r++) {
+        EACH(r, height) {
             vf x = v_set(q[r * ld_q + d]);
-            UNROLL
-            for (size_t v = 0; v < vecs; v++)
+            EACH(v, vecs)
                 acc[r][v] = v_fma(x, kv[v], acc[r][v]);
         }
     }
-    UNROLL
-    for (size_t r = 0; r < height; r++)
-        UNROLL
-        for (size_t v = 0; v < vecs; v++)
+    EACH(r, height)
+        EACH(v, vecs)
             v_store(p + r * VLM_KV_BLOCK + j + v * VL, v_mul(acc[r][v], v_set(scale)));
 }
 
-static ALWAYS void scores(struct group *g, const struct vlm_attention *a, size_t row, const void *k, enum vlm_num type)
+static ALWAYS void scores(struct group *g, const struct vlm_attention *a, size_t row, const void *k,
+                          enum vlm_num type)
 {
     for (size_t r = 0; r < g->n_rows;) {
         const float *q = a->q + (row + r) * a->ld_q;
@@ -97,42 +97,36 @@ static void soften(struct group *g, size_t r)
 
 /* ---- weighted sums ---- */
 
-/* sum[r] += p[r][j] * v[j] for from <= j < to; vecs vectors of head_dim starting at d, the last of them
- * with tail lanes */
-static ALWAYS void value_tile(float *sum, size_t width, const float *p, const void *v, size_t head_dim, size_t d,
-                              size_t from, size_t to, size_t tail, size_t height, size_t vecs, enum vlm_num type)
+/* sum[r] += p[r][j] * v[j] for from <= j < to; vecs vectors of head_dim starting at d, the last
+ * of them with tail lanes */
+static ALWAYS void value_tile(float *sum, size_t width, const float *p, const void *v,
+                              size_t head_dim, size_t d, size_t from, size_t to, size_t tail,
+                              size_t height, size_t vecs, enum vlm_num type)
 {
     vf acc[4][8], vv[8];
-    UNROLL
-    for (size_t r = 0; r < height; r++)
-        UNROLL
-        for (size_t x = 0; x < vecs; x++)
+    EACH(r, height)
+        EACH(x, vecs)
             acc[r][x] = v_load(sum + r * width + d + x * VL);
     for (size_t j = from; j < to; j++) {
         const char *at = half_or_float(v, j * head_dim + d, type);
-        UNROLL
-        for (size_t x = 0; x + 1 < vecs; x++)
+        EACH(x, vecs - 1)
             vv[x] = v_load_num(half_or_float(at, x * VL, type), type);
         at = half_or_float(at, (vecs - 1) * VL, type);
         vv[vecs - 1] = tail == VL ? v_load_num(at, type) : v_load_num_n(at, tail, type);
-        UNROLL
-        for (size_t r = 0; r < height; r++) {
+        EACH(r, height) {
             vf w = v_set(p[r * VLM_KV_BLOCK + j]);
-            UNROLL
-            for (size_t x = 0; x < vecs; x++)
+            EACH(x, vecs)
                 acc[r][x] = v_fma(w, vv[x], acc[r][x]);
         }
     }
-    UNROLL
-    for (size_t r = 0; r < height; r++)
-        UNROLL
-        for (size_t x = 0; x < vecs; x++)
+    EACH(r, height)
+        EACH(x, vecs)
             v_store(sum + r * width + d + x * VL, acc[r][x]);
 }
 
 /* All of head_dim for rows r .. r + height - 1 of the group */
-static ALWAYS void value_rows(struct group *g, size_t r, const void *v, size_t head_dim, size_t from, size_t to,
-                              size_t height, enum vlm_num type)
+static ALWAYS void value_rows(struct group *g, size_t r, const void *v, size_t head_dim,
+                              size_t from, size_t to, size_t height, enum vlm_num type)
 {
     float *sum = g->sum + r * g->width;
     const float *p = g->p + r * VLM_KV_BLOCK;
@@ -160,7 +154,8 @@ static ALWAYS void values(struct group *g, const void *v, size_t head_dim, enum 
     memset(g->sum, 0, g->n_rows * g->width * sizeof *g->sum);
     for (size_t start = 0; start < VLM_KV_BLOCK; start += STRETCH) {
         for (size_t r = 0; r < g->n_rows;) {
-            size_t height = r + 4 <= g->n_rows ? 4 : 1, all = start + STRETCH; /* seen by all of them */
+            size_t height = r + 4 <= g->n_rows ? 4 : 1,
+                   all = start + STRETCH; /* seen by all of them */
             for (size_t i = 0; i < height; i++)
                 all = g->n[r + i] < all ? g->n[r + i] : all;
             if (height == 4)
@@ -176,13 +171,15 @@ static ALWAYS void values(struct group *g, const void *v, size_t head_dim, enum 
     for (size_t r = 0; r < g->n_rows; r++)
         if (g->n[r])
             for (size_t d = 0; d < g->width; d += VL)
-                v_store(g->acc + r * g->width + d, v_fma(v_load(g->acc + r * g->width + d), v_set(g->keep[r]),
-                                                         v_load(g->sum + r * g->width + d)));
+                v_store(g->acc + r * g->width + d,
+                        v_fma(v_load(g->acc + r * g->width + d), v_set(g->keep[r]),
+                              v_load(g->sum + r * g->width + d)));
 }
 
 /* ---- all of it ---- */
 
-static ALWAYS void attention_group(const struct vlm_attention *a, size_t row, size_t n_rows, enum vlm_num type)
+static ALWAYS void attention_group(const struct vlm_attention *a, size_t row, size_t n_rows,
+                                   enum vlm_num type)
 {
     struct group g = { .n_rows = n_rows, .width = (a->head_dim + 15) / 16 * 16, .p = a->scratch };
     size_t longest = 0;
@@ -206,7 +203,8 @@ static ALWAYS void attention_group(const struct vlm_attention *a, size_t row, si
     }
     for (size_t r = 0; r < n_rows; r++)
         BY_VECTORS(a->head_dim, d, n)
-            put(a->out + (row + r) * a->ld_out + d, v_div(v_load(g.acc + r * g.width + d), v_set(g.total[r])), n);
+            put(a->out + (row + r) * a->ld_out + d,
+                v_div(v_load(g.acc + r * g.width + d), v_set(g.total[r])), n);
 }
 
 static ALWAYS void attention_rows(const struct vlm_attention *a, enum vlm_num type)

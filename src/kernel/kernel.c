@@ -12,13 +12,13 @@
 #define N_LEVELS 4
 
 #if defined(__x86_64__)
-/* The compiler's run-time support reads CPUID and asks XGETBV whether the OS saves the registers; it
- * has no word for F16C in every compiler, hence the look at leaf 1. */
+/* The compiler's run-time support reads CPUID and asks XGETBV whether the OS saves the
+ * registers; it has no word for F16C in every compiler, hence the look at leaf 1. */
 static int has_avx2(void)
 {
     unsigned a, b, c, d;
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid(1, &a, &b, &c, &d) &&
-           (c & bit_F16C);
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
 }
 
 static int has_avx512(void)
@@ -28,7 +28,8 @@ static int has_avx512(void)
 }
 #endif
 
-static size_t usable_levels(const char *names[N_LEVELS], void (*fill[N_LEVELS])(struct vlm_kernels *))
+static size_t usable_levels(const char *names[N_LEVELS],
+                            void (*fill[N_LEVELS])(struct vlm_kernels *))
 {
     size_t n = 0;
     names[n] = "scalar";
@@ -98,10 +99,7 @@ double vlm_kernel_log(double x)
     return e * ln2_hi + (2 * t + (2 * t * sum + e * ln2_lo));
 }
 
-static double nearest(double x) /* |x| < 2^51 */
-{
-    return (x + 0x1.8p52) - 0x1.8p52;
-}
+static double nearest(double x) /* |x| < 2^51 */ { return (x + 0x1.8p52) - 0x1.8p52; }
 
 /* Taylor series of e^r after taking off a multiple of ln 2; |x| < 700 */
 static double exp_double(double x)
@@ -126,7 +124,8 @@ void vlm_rope_inv_freq(double *inv_freq, double theta, size_t d)
 static void sin_cos(double x, double *s, double *c)
 {
     const double p1 = 0x1.921fb544p+0, p2 = 0x1.0b4611a6p-34, p3 = 0x1.3198a2e037073p-69;
-    double n = nearest(x / (p1 + p2)), r = ((x - n * p1) - n * p2) - n * p3, z = r * r, sn = 0, cs = 0;
+    double n = nearest(x / (p1 + p2)), r = ((x - n * p1) - n * p2) - n * p3, z = r * r, sn = 0,
+           cs = 0;
     for (int k = 19; k >= 3; k -= 2)
         sn = (1 + sn) * -z / (k * (k - 1));
     for (int k = 18; k >= 2; k -= 2)

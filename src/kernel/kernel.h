@@ -1,43 +1,46 @@
 /* kernel.h: the arithmetic.  Pure functions on pointers, one table of them per ISA level.
  *
  * They never allocate, log, lock, fail or start threads; any length including 0 and tails; float
- * pointers need the alignment of a float, void pointers none; they write only their output range,
- * which overlaps no input unless the function says "in place".  Every level computes each output
- * element in ONE order of summation that depends only on the length of the reduction, never on how
- * many rows or columns a call covers: that is what makes results independent of batch, chunk and
- * threads.  The vector levels (avx2, avx512, neon) use the same order and agree bit for bit; scalar has
- * its own and differs in the last bits.
+ * pointers need the alignment of a float, void pointers none; they write only their output
+ * range, which overlaps no input unless the function says "in place".  Every level computes each
+ * output element in ONE order of summation that depends only on the length of the reduction,
+ * never on how many rows or columns a call covers: that is what makes results independent of
+ * batch, chunk and threads.  The vector levels (avx2, avx512, neon) use the same order and agree
+ * bit for bit; scalar has its own and differs in the last bits.
  *
- * The order for a dot product of length k: blocks of VLM_K_BLOCK; inside a block lane l of four (scalar:
- * eight) sums the elements i with i % 4 == l in increasing i by fused multiply-add (scalar: multiply,
- * then add), then a fixed tree adds the lanes; the blocks' sums are added in increasing order.  Few
- * lanes, because a vector then holds several columns, and one row of a costs one load for all of them. */
+ * The order for a dot product of length k: blocks of VLM_K_BLOCK; inside a block lane l of four
+ * (scalar: eight) sums the elements i with i % 4 == l in increasing i by fused multiply-add
+ * (scalar: multiply, then add), then a fixed tree adds the lanes; the blocks' sums are added in
+ * increasing order.  Few lanes, because a vector then holds several columns, and one row of a
+ * costs one load for all of them. */
 #ifndef VLM_KERNEL_KERNEL_H
 #define VLM_KERNEL_KERNEL_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define VLM_K_BLOCK 256   /* elements of a dot product that are summed before they join the total */
-#define VLM_KV_BLOCK 256   /* positions of one key/value block */
+#define VLM_K_BLOCK 256  /* elements of a dot product that are summed before they join the total */
+#define VLM_KV_BLOCK 256 /* positions of one key/value block */
 
-enum vlm_num { VLM_NUM_F32, VLM_NUM_F16, VLM_NUM_BF16, VLM_N_NUM }; /* same values as enum vlm_dtype */
+/* same values as enum vlm_dtype */
+enum vlm_num { VLM_NUM_F32, VLM_NUM_F16, VLM_NUM_BF16, VLM_N_NUM };
 
-/* Attention of a group of query rows that share one key/value head.  Keys of a block lie transposed:
- * k[b] is [head_dim][VLM_KV_BLOCK], v[b] is [VLM_KV_BLOCK][head_dim], both of type kv.  Row r sees the
- * keys 0 .. n_keys[r]-1 (>= 1).  Softmax is taken block by block in increasing order (running maximum,
- * Milakov and Gimelshein 2018, "Online normalizer calculation for softmax"), so the split is fixed. */
+/* Attention of a group of query rows that share one key/value head.  Keys of a block lie
+ * transposed: k[b] is [head_dim][VLM_KV_BLOCK], v[b] is [VLM_KV_BLOCK][head_dim], both of type
+ * kv.  Row r sees the keys 0 .. n_keys[r]-1 (>= 1).  Softmax is taken block by block in
+ * increasing order (running maximum, Milakov and Gimelshein 2018, "Online normalizer calculation
+ * for softmax"), so the split is fixed. */
 struct vlm_attention {
-    float *out;          /* row r at out + r*ld_out: [head_dim] */
-    const float *q;      /* row r at q + r*ld_q: [head_dim] */
-    size_t ld_out, ld_q; /* in floats */
+    float *out;             /* row r at out + r*ld_out: [head_dim] */
+    const float *q;         /* row r at q + r*ld_q: [head_dim] */
+    size_t ld_out, ld_q;    /* in floats */
     const uint32_t *n_keys; /* [n_rows] */
     size_t n_rows;
     const void *const *k, *const *v; /* [blocks] */
     enum vlm_num kv;
     size_t head_dim;
     float scale;
-    float *scratch;      /* vlm_attention_scratch() floats, 64-byte aligned, one per thread */
+    float *scratch; /* vlm_attention_scratch() floats, 64-byte aligned, one per thread */
 };
 /* Floats of scratch that attention needs for this head size, whatever n_rows. */
 size_t vlm_attention_scratch(size_t head_dim);
@@ -47,31 +50,34 @@ struct vlm_kernels {
 
     /* out[i*ld_out + j] = dot(a + i*ld_a, w + j*ld_w)  for i < m, j < n; length k.  ld_out, ld_a in
      * floats, ld_w in elements of w. Indexed by enum vlm_num of w. */
-    void (*matmul[VLM_N_NUM])(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w, size_t ld_w,
-                              size_t m, size_t n, size_t k);
+    void (*matmul[VLM_N_NUM])(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w,
+                              size_t ld_w, size_t m, size_t n, size_t k);
     void (*to_f32[VLM_N_NUM])(float *out, const void *x, size_t n);
     void (*from_f32[VLM_N_NUM])(void *out, const float *x, size_t n); /* nearest even */
 
     void (*attention)(const struct vlm_attention *a);
 
     /* rows of d values: out = (x - mean) / sqrt(var + eps) * w + b      (biased variance) */
-    void (*layernorm)(float *out, const float *x, const float *w, const float *b, float eps, size_t rows, size_t d);
+    void (*layernorm)(float *out, const float *x, const float *w, const float *b, float eps,
+                      size_t rows, size_t d);
     /* out = x / sqrt(mean(x^2) + eps) * w */
     void (*rmsnorm)(float *out, const float *x, const float *w, float eps, size_t rows, size_t d);
-    void (*add)(float *x, const float *y, size_t n);                            /* x += y */
-    void (*add_bias)(float *x, const float *b, size_t rows, size_t d);          /* each row += b */
-    void (*gelu_tanh)(float *x, size_t n); /* 0.5x(1 + tanh(sqrt(2/pi)(x + 0.044715x^3))), in place */
-    void (*silu_mul)(float *out, const float *gate, const float *up, size_t n); /* silu(gate) * up */
-    /* Rotates n_heads heads of one row in place: (x1, x2) -> (x1 c - x2 s, x2 c + x1 s), x1 the first
-     * half of a head, x2 the second; c, s: [head_dim/2]. */
+    void (*add)(float *x, const float *y, size_t n);                   /* x += y */
+    void (*add_bias)(float *x, const float *b, size_t rows, size_t d); /* each row += b */
+    /* 0.5x(1 + tanh(sqrt(2/pi)(x + 0.044715x^3))), in place */
+    void (*gelu_tanh)(float *x, size_t n);
+    /* silu(gate) * up */
+    void (*silu_mul)(float *out, const float *gate, const float *up, size_t n);
+    /* Rotates n_heads heads of one row in place: (x1, x2) -> (x1 c - x2 s, x2 c + x1 s), x1 the
+     * first half of a head, x2 the second; c, s: [head_dim/2]. */
     void (*rope)(float *x, const float *c, const float *s, size_t n_heads, size_t head_dim);
     /* log(sum exp(x)), and the index of the largest value (lowest index on ties). n > 0 */
     float (*logsumexp)(const float *x, size_t n);
     size_t (*argmax)(const float *x, size_t n);
 };
 
-/* Fills *k for the named level, or the best one usable here when name is NULL or "auto".  Returns 0,
- * or -1 for an unknown or unusable name. */
+/* Fills *k for the named level, or the best one usable here when name is NULL or
+ * "auto".  Returns 0, or -1 for an unknown or unusable name. */
 int vlm_kernels_init(struct vlm_kernels *k, const char *name);
 /* Levels usable on this machine, worst first; NULL past the end. */
 const char *vlm_kernels_level(size_t i);

@@ -1,14 +1,15 @@
 /* matmul.h: the matrix products, written once on the vector vocabulary of a level (vector.h).
  *
- * A vector holds QUADS columns of four lanes: lane l of a column sums its elements i with i % 4 == l.
- * One load gives four elements of every column of the vector, one broadcast the same four elements of a
- * row.  Four vectors (PANEL_COLS columns) end in one vector of sums.  All paths feed the same elements
- * to the same lanes in the same order, and pad the end of k with zeros to a multiple of 8: so a sum
- * never depends on the shape of the call, nor on the level.
+ * A vector holds QUADS columns of four lanes: lane l of a column sums its elements i with i % 4
+ * == l. One load gives four elements of every column of the vector, one broadcast the same four
+ * elements of a row.  Four vectors (PANEL_COLS columns) end in one vector of sums.  All paths
+ * feed the same elements to the same lanes in the same order, and pad the end of k with zeros to
+ * a multiple of 8: so a sum never depends on the shape of the call, nor on the level.
  *
- * Few rows: weights are read straight from memory, once.  Many rows: PANEL_COLS columns of one block of
- * k are converted into a panel that stays in the first-level cache while rows of a pass under it.
- * The level defines TILE_ROWS (TILE_ROWS * 4 + 4 + 1 vectors should fit the registers) and FEW_VECS. */
+ * Few rows: weights are read straight from memory, once.  Many rows: PANEL_COLS columns of one
+ * block of k are converted into a panel that stays in the first-level cache while rows of a pass
+ * under it. The level defines TILE_ROWS (TILE_ROWS * 4 + 4 + 1 vectors should fit the registers)
+ * and FEW_VECS. */
 #ifndef VLM_KERNEL_MATMUL_H
 #define VLM_KERNEL_MATMUL_H
 
@@ -25,7 +26,8 @@ static ALWAYS const char *element(const char *w, size_t i, enum vlm_num type)
 }
 
 /* The last n < 8 elements of each column, and zeros. */
-static ALWAYS void load_columns_n(vf x[2], const char *const *col, size_t i, size_t n, enum vlm_num type)
+static ALWAYS void load_columns_n(vf x[2], const char *const *col, size_t i, size_t n,
+                                  enum vlm_num type)
 {
     char tail[QUADS][32] = { { 0 } };
     const char *at[QUADS];
@@ -47,68 +49,60 @@ static ALWAYS vf spread_n(const float *a, size_t n) /* four elements, those past
 /* ---- few rows ---- */
 
 /* height rows (a constant; the last repeats when there are fewer) times FEW_COLS columns */
-static ALWAYS void few_tile(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w, size_t ld_w,
-                            size_t height, size_t rows, size_t cols, size_t k, enum vlm_num type)
+static ALWAYS void few_tile(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w,
+                            size_t ld_w, size_t height, size_t rows, size_t cols, size_t k,
+                            enum vlm_num type)
 {
     const float *ar[TILE_ROWS];
     const char *col[FEW_COLS];
     vf total[TILE_ROWS], x[2];
     const size_t line = type == VLM_NUM_F32 ? 16 : 32; /* elements of a cache line */
     size_t ahead = FEW_COLS * ld_w;                    /* the next tile's columns */
-    UNROLL
-    for (size_t r = 0; r < height; r++)
+    EACH(r, height)
         ar[r] = a + (r < rows ? r : rows - 1) * ld_a;
-    UNROLL
-    for (size_t c = 0; c < FEW_COLS; c++) /* vector v, quad q is column q * FEW_VECS + v */
-        col[c % FEW_VECS * QUADS + c / FEW_VECS] = element(w, (c < cols ? c : cols - 1) * ld_w, type);
+    EACH(c, FEW_COLS) /* vector v, quad q is column q * FEW_VECS + v */
+        col[c % FEW_VECS * QUADS + c / FEW_VECS] =
+            element(w, (c < cols ? c : cols - 1) * ld_w, type);
     for (size_t b = 0; b < k; b += VLM_K_BLOCK) {
         size_t end = k - b < VLM_K_BLOCK ? k : b + VLM_K_BLOCK, i = b;
         vf acc[TILE_ROWS][4];
-        UNROLL
-        for (size_t r = 0; r < height; r++)
-            UNROLL
-            for (size_t v = 0; v < 4; v++)
+        EACH(r, height)
+            EACH(v, 4)
                 acc[r][v] = v_zero();
         for (; i + 8 <= end; i += 8) {
-            UNROLL
-            for (size_t v = 0; v < FEW_VECS; v++) {
+            EACH(v, FEW_VECS) {
                 v_load_columns(x, col + v * QUADS, i, type);
                 if (i % line == 0)
-                    UNROLL
-                    for (size_t q = 0; q < QUADS; q++)
+                    EACH(q, QUADS)
                         PREFETCH(element(col[v * QUADS + q], i + ahead, type));
-                UNROLL
-                for (size_t r = 0; r < height; r++) {
+                EACH(r, height) {
                     acc[r][v] = v_fma(v_spread(ar[r] + i), x[0], acc[r][v]);
                     acc[r][v] = v_fma(v_spread(ar[r] + i + 4), x[1], acc[r][v]);
                 }
             }
         }
         if (i < end) {
-            UNROLL
-            for (size_t v = 0; v < FEW_VECS; v++) {
+            EACH(v, FEW_VECS) {
                 load_columns_n(x, col + v * QUADS, i, end - i, type);
-                UNROLL
-                for (size_t r = 0; r < height; r++) {
+                EACH(r, height) {
                     acc[r][v] = v_fma(spread_n(ar[r] + i, end - i), x[0], acc[r][v]);
-                    acc[r][v] = v_fma(spread_n(ar[r] + i + 4, end - i < 4 ? 0 : end - i - 4), x[1], acc[r][v]);
+                    acc[r][v] = v_fma(spread_n(ar[r] + i + 4, end - i < 4 ? 0 : end - i - 4), x[1],
+                                      acc[r][v]);
                 }
             }
         }
-        UNROLL
-        for (size_t r = 0; r < height; r++) {
+        EACH(r, height) {
             vf sum = v_sum_few(acc[r]);
             total[r] = b == 0 ? sum : v_add(total[r], sum);
         }
     }
-    UNROLL
-    for (size_t r = 0; r < height; r++)
+    EACH(r, height)
         if (r < rows)
             v_store_n(out + r * ld_out, total[r], cols);
 }
 
-static ALWAYS void few_rows(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w, size_t ld_w,
-                            size_t m, size_t n, size_t k, enum vlm_num type)
+static ALWAYS void few_rows(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w,
+                            size_t ld_w, size_t m, size_t n, size_t k, enum vlm_num type)
 {
     for (size_t j = 0; j < n; j += FEW_COLS) {
         size_t cols = n - j < FEW_COLS ? n - j : FEW_COLS;
@@ -126,15 +120,15 @@ static ALWAYS void few_rows(float *out, size_t ld_out, const float *a, size_t ld
 
 /* panel[step of 4][4][VL]: cols columns of len elements converted to f32, zeros to a multiple of 8;
  * vector v, quad q holds column 4 q + v; the last column repeats when there are fewer */
-static ALWAYS void fill_panel(float *panel, const char *w, size_t ld_w, size_t cols, size_t len, enum vlm_num type)
+static ALWAYS void fill_panel(float *panel, const char *w, size_t ld_w, size_t cols, size_t len,
+                              enum vlm_num type)
 {
     for (size_t v = 0; v < 4; v++) {
         const char *col[QUADS];
         float *p = panel + v * VL;
         size_t i = 0;
         vf x[2];
-        UNROLL
-        for (size_t q = 0; q < QUADS; q++)
+        EACH(q, QUADS)
             col[q] = element(w, (4 * q + v < cols ? 4 * q + v : cols - 1) * ld_w, type);
         for (; i < len; i += 8, p += 8 * VL) {
             if (i + 8 <= len)
@@ -148,46 +142,40 @@ static ALWAYS void fill_panel(float *panel, const char *w, size_t ld_w, size_t c
 }
 
 /* n <= 4 elements of every row and column. */
-static ALWAYS void panel_step(vf acc[TILE_ROWS][4], const float *panel, const float *const *ar, size_t i, size_t n)
+static ALWAYS void panel_step(vf acc[TILE_ROWS][4], const float *panel, const float *const *ar,
+                              size_t i, size_t n)
 {
     vf w[4];
-    UNROLL
-    for (size_t v = 0; v < 4; v++)
+    EACH(v, 4)
         w[v] = v_load(panel + v * VL);
-    UNROLL
-    for (size_t r = 0; r < TILE_ROWS; r++) {
+    EACH(r, TILE_ROWS) {
         vf a = n == 4 ? v_spread(ar[r] + i) : spread_n(ar[r] + i, n);
-        UNROLL
-        for (size_t v = 0; v < 4; v++)
+        EACH(v, 4)
             acc[r][v] = v_fma(a, w[v], acc[r][v]);
     }
 }
 
-static void panel_tile(float *out, size_t ld_out, const float *a, size_t ld_a, const float *panel, size_t rows,
-                       size_t cols, size_t len, int first)
+static void panel_tile(float *out, size_t ld_out, const float *a, size_t ld_a, const float *panel,
+                       size_t rows, size_t cols, size_t len, int first)
 {
     const float *ar[TILE_ROWS];
     vf acc[TILE_ROWS][4];
     size_t i = 0, ahead = TILE_ROWS * ld_a; /* the next tile's rows */
-    UNROLL
-    for (size_t r = 0; r < TILE_ROWS; r++) {
+    EACH(r, TILE_ROWS) {
         ar[r] = a + (r < rows ? r : rows - 1) * ld_a;
         PREFETCH(out + (r < rows ? r : 0) * ld_out);
-        UNROLL
-        for (size_t v = 0; v < 4; v++)
+        EACH(v, 4)
             acc[r][v] = v_zero();
     }
     for (; i + 4 <= len; i += 4, panel += 4 * VL) {
         if (i % 16 == 0)
-            UNROLL
-            for (size_t r = 0; r < TILE_ROWS; r++)
+            EACH(r, TILE_ROWS)
                 PREFETCH(ar[r] + i + ahead);
         panel_step(acc, panel, ar, i, 4);
     }
     for (; i < (len + 7) / 8 * 8; i += 4, panel += 4 * VL)
         panel_step(acc, panel, ar, i, i < len ? len - i : 0);
-    UNROLL
-    for (size_t r = 0; r < TILE_ROWS; r++) {
+    EACH(r, TILE_ROWS) {
         float *o = out + r * ld_out;
         vf sum = v_sum_quads(acc[r][0], acc[r][1], acc[r][2], acc[r][3]);
         if (r >= rows)
@@ -200,7 +188,8 @@ static void panel_tile(float *out, size_t ld_out, const float *a, size_t ld_a, c
 }
 
 /* Brings part i of n of the next panel's source closer, while the tiles of this one run. */
-static ALWAYS void prefetch_panel(const char *w, size_t ld_w, size_t len, size_t i, size_t n, enum vlm_num type)
+static ALWAYS void prefetch_panel(const char *w, size_t ld_w, size_t len, size_t i, size_t n,
+                                  enum vlm_num type)
 {
     const size_t line = type == VLM_NUM_F32 ? 16 : 32;
     size_t per_col = (len + line - 1) / line, total = PANEL_COLS * per_col;
@@ -209,8 +198,9 @@ static ALWAYS void prefetch_panel(const char *w, size_t ld_w, size_t len, size_t
 }
 
 /* Rows top .. top + m - 1 with one panel: columns j .. j + cols - 1, len elements from b on. */
-static ALWAYS void panel_rows(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w, const char *next,
-                              size_t ld_w, size_t m, size_t cols, size_t len, int first, enum vlm_num type)
+static ALWAYS void panel_rows(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w,
+                              const char *next, size_t ld_w, size_t m, size_t cols, size_t len,
+                              int first, enum vlm_num type)
 {
     _Alignas(64) float panel[PANEL_COLS * VLM_K_BLOCK];
     fill_panel(panel, w, ld_w, cols, len, type);
@@ -223,8 +213,8 @@ static ALWAYS void panel_rows(float *out, size_t ld_out, const float *a, size_t 
 
 /* A pass takes DEPTH of k; within it as many rows of a as stay in the second-level cache meet every
  * panel, and a panel's blocks of k follow each other while its outputs are in the first. */
-static ALWAYS void many_rows(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w, size_t ld_w,
-                             size_t m, size_t n, size_t k, enum vlm_num type)
+static ALWAYS void many_rows(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w,
+                             size_t ld_w, size_t m, size_t n, size_t k, enum vlm_num type)
 {
     size_t step = CACHED_A / (k < DEPTH ? k : DEPTH) / TILE_ROWS * TILE_ROWS;
     for (size_t from = 0; from < k; from += DEPTH) {
@@ -232,17 +222,19 @@ static ALWAYS void many_rows(float *out, size_t ld_out, const float *a, size_t l
         for (size_t top = 0; top < m; top += step)
             for (size_t j = 0; j < n; j += PANEL_COLS)
                 for (size_t b = from; b < to; b += VLM_K_BLOCK) {
-                    size_t next = b + VLM_K_BLOCK < to ? j * ld_w + b + VLM_K_BLOCK : (j + PANEL_COLS) * ld_w + from;
-                    panel_rows(out + top * ld_out + j, ld_out, a + top * ld_a + b, ld_a, element(w, j * ld_w + b, type),
-                               element(w, next, type), ld_w, m - top < step ? m - top : step,
-                               n - j < PANEL_COLS ? n - j : PANEL_COLS, to - b < VLM_K_BLOCK ? to - b : VLM_K_BLOCK,
-                               b == 0, type);
+                    size_t next = b + VLM_K_BLOCK < to ? j * ld_w + b + VLM_K_BLOCK
+                                                       : (j + PANEL_COLS) * ld_w + from;
+                    panel_rows(out + top * ld_out + j, ld_out, a + top * ld_a + b, ld_a,
+                               element(w, j * ld_w + b, type), element(w, next, type), ld_w,
+                               m - top < step ? m - top : step,
+                               n - j < PANEL_COLS ? n - j : PANEL_COLS,
+                               to - b < VLM_K_BLOCK ? to - b : VLM_K_BLOCK, b == 0, type);
                 }
     }
 }
 
-static ALWAYS void matmul(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w, size_t ld_w,
-                          size_t m, size_t n, size_t k, enum vlm_num type)
+static ALWAYS void matmul(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w,
+                          size_t ld_w, size_t m, size_t n, size_t k, enum vlm_num type)
 {
     if (k == 0)
         for (size_t i = 0; i < m; i++)
@@ -254,20 +246,20 @@ static ALWAYS void matmul(float *out, size_t ld_out, const float *a, size_t ld_a
         many_rows(out, ld_out, a, ld_a, w, ld_w, m, n, k, type);
 }
 
-static void matmul_f32(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w, size_t ld_w,
-                       size_t m, size_t n, size_t k)
+static void matmul_f32(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w,
+                       size_t ld_w, size_t m, size_t n, size_t k)
 {
     matmul(out, ld_out, a, ld_a, w, ld_w, m, n, k, VLM_NUM_F32);
 }
 
-static void matmul_f16(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w, size_t ld_w,
-                       size_t m, size_t n, size_t k)
+static void matmul_f16(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w,
+                       size_t ld_w, size_t m, size_t n, size_t k)
 {
     matmul(out, ld_out, a, ld_a, w, ld_w, m, n, k, VLM_NUM_F16);
 }
 
-static void matmul_bf16(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w, size_t ld_w,
-                        size_t m, size_t n, size_t k)
+static void matmul_bf16(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w,
+                        size_t ld_w, size_t m, size_t n, size_t k)
 {
     matmul(out, ld_out, a, ld_a, w, ld_w, m, n, k, VLM_NUM_BF16);
 }

@@ -9,24 +9,20 @@
 static ALWAYS float collapse(const vf *acc, size_t n)
 {
     vf sum[16 / VL];
-    UNROLL
-    for (size_t c = 0; c < 16 / VL; c++)
+    EACH(c, 16 / VL)
         sum[c] = acc[c];
-    UNROLL
-    for (size_t c = 16 / VL; c < n; c++)
-        sum[0] = v_add(sum[0], acc[c]);
+    EACH(c, n - 16 / VL)
+        sum[0] = v_add(sum[0], acc[16 / VL + c]);
     return v_sum(sum);
 }
 
 static float roof_fma(size_t iterations)
 {
     vf acc[ROOF_CHAINS], a = v_set(0.5f), b = v_set(0.25f);
-    UNROLL
-    for (size_t c = 0; c < ROOF_CHAINS; c++)
+    EACH(c, ROOF_CHAINS)
         acc[c] = v_set((float)c);
     for (size_t i = 0; i < iterations; i++) {
-        UNROLL
-        for (size_t c = 0; c < ROOF_CHAINS; c++)
+        EACH(c, ROOF_CHAINS)
             acc[c] = v_fma(acc[c], a, b);
     }
     return collapse(acc, ROOF_CHAINS);
@@ -39,8 +35,7 @@ static float roof_read(const void *p, size_t bytes)
     vf acc[4] = { v_zero(), v_zero(), v_zero(), v_zero() };
     for (; i + 4 * VL <= n; i += 4 * VL) {
         PREFETCH(x + i + 1024);
-        UNROLL
-        for (size_t c = 0; c < 4; c++)
+        EACH(c, 4)
             acc[c] = v_add(acc[c], v_load(x + i + c * VL));
     }
     for (; i < n; i += VL)
@@ -48,6 +43,9 @@ static float roof_read(const void *p, size_t bytes)
     return collapse(acc, 4);
 }
 
-#define ROOF { 2.0 * VL * ROOF_CHAINS, roof_fma, roof_read }
+#define ROOF                                                                                       \
+    {                                                                                              \
+        2.0 * VL *ROOF_CHAINS, roof_fma, roof_read                                                 \
+    }
 
 #endif

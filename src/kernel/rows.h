@@ -1,7 +1,7 @@
 /* rows.h: what works on rows of values, on the vector vocabulary of a level (vector.h).
  *
- * Sums run over 16 lanes whatever VL is: element i goes to lane i % 16, lanes are added by the tree of
- * v_sum; so every level gives the same bits. */
+ * Sums run over 16 lanes whatever VL is: element i goes to lane i % 16, lanes are added by the
+ * tree of v_sum; so every level gives the same bits. */
 #ifndef VLM_KERNEL_ROWS_H
 #define VLM_KERNEL_ROWS_H
 
@@ -10,9 +10,9 @@
 #define WIDE (16 / VL) /* vectors that make the 16 lanes */
 
 /* Runs body over x[0 .. n) by vectors: at i with VL elements, and once with the rest. */
-#define BY_VECTORS(n, i, count)                                                                              \
-    for (size_t i = 0, count = VL; i < (n); i += VL)                                                         \
-        if ((count = (n) - i < VL ? (n) - i : VL) != 0)
+#define BY_VECTORS(n, i, count)                                                                    \
+    for (size_t i = 0, count = VL; i < (n); i += VL)                                               \
+        if ((count = i + VL > (n) ? (n) % VL : VL) != 0)
 
 static ALWAYS vf get(const float *p, size_t n) { return n == VL ? v_load(p) : v_load_n(p, n); }
 static ALWAYS void put(float *p, vf x, size_t n)
@@ -65,13 +65,15 @@ static float row_square(const float *x, float mean, size_t d)
     return v_sum(sum);
 }
 
-static void layernorm(float *out, const float *x, const float *w, const float *b, float eps, size_t rows, size_t d)
+static void layernorm(float *out, const float *x, const float *w, const float *b, float eps,
+                      size_t rows, size_t d)
 {
     for (size_t r = 0; r < rows; r++, x += d, out += d) {
         float mean = row_sum(x, d) / (float)d;
         vf m = v_set(mean), scale = v_set(1 / sqrtf(row_square(x, mean, d) / (float)d + eps));
         BY_VECTORS(d, i, n)
-            put(out + i, v_fma(v_mul(v_sub(get(x + i, n), m), scale), get(w + i, n), get(b + i, n)), n);
+            put(out + i, v_fma(v_mul(v_sub(get(x + i, n), m), scale), get(w + i, n), get(b + i, n)),
+                n);
     }
 }
 
@@ -121,7 +123,8 @@ static void rope(float *x, const float *c, const float *s, size_t n_heads, size_
     size_t half = head_dim / 2;
     for (size_t h = 0; h < n_heads; h++, x += head_dim)
         BY_VECTORS(half, i, n) {
-            vf x1 = get(x + i, n), x2 = get(x + half + i, n), ci = get(c + i, n), si = get(s + i, n);
+            vf x1 = get(x + i, n), x2 = get(x + half + i, n), ci = get(c + i, n),
+               si = get(s + i, n);
             put(x + i, v_nfma(x2, si, v_mul(x1, ci)), n);
             put(x + half + i, v_fma(x1, si, v_mul(x2, ci)), n);
         }

@@ -1,7 +1,8 @@
-/* scalar.c: the reference.  Plain C for every kernel, written to be read; it runs on any machine.
+/* scalar.c: the reference.  Plain C for every kernel, written to be read; it runs on any
+ * machine.
  *
- * Eight lanes, multiply then add (no FMA), in the order that kernel.h states.  Norms and logsumexp sum
- * in double. */
+ * Eight lanes, multiply then add (no FMA), in the order that kernel.h states.  Norms and
+ * logsumexp sum in double. */
 #include "kernel/level.h"
 
 #include "base/half.h"
@@ -74,11 +75,12 @@ static float dot_block(const float *a, const float *w, size_t k)
             lane[l] += a[i + l] * w[i + l];
     for (int l = 0; i < k; i++, l++)
         lane[l] += a[i] * w[i];
-    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
+           ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
-static void matmul(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w, size_t ld_w, size_t m,
-                   size_t n, size_t k, enum vlm_num type)
+static void matmul(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w,
+                   size_t ld_w, size_t m, size_t n, size_t k, enum vlm_num type)
 {
     float column[VLM_K_BLOCK];
     for (size_t j = 0; j < n; j++) {
@@ -95,11 +97,11 @@ static void matmul(float *out, size_t ld_out, const float *a, size_t ld_a, const
     }
 }
 
-#define MATMUL(name, type)                                                                              \
-    static void name(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w, size_t ld_w, \
-                     size_t m, size_t n, size_t k)                                                      \
-    {                                                                                                   \
-        matmul(out, ld_out, a, ld_a, w, ld_w, m, n, k, type);                                           \
+#define MATMUL(name, type)                                                                         \
+    static void name(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w,        \
+                     size_t ld_w, size_t m, size_t n, size_t k)                                    \
+    {                                                                                              \
+        matmul(out, ld_out, a, ld_a, w, ld_w, m, n, k, type);                                      \
     }
 MATMUL(matmul_f32, VLM_NUM_F32)
 MATMUL(matmul_f16, VLM_NUM_F16)
@@ -117,13 +119,15 @@ static float exp_one(float x)
     float p = (q * r * r + r) + 1.0f;
     int32_t e = (int32_t)(vlm_f32_to_bits(t) - vlm_f32_to_bits(round)), half = e >> 1;
     /* 2^e in two steps: e runs from -150 to 128 */
-    return p * vlm_bits_to_f32((uint32_t)(half + 127) << 23) * vlm_bits_to_f32((uint32_t)(e - half + 127) << 23);
+    return p * vlm_bits_to_f32((uint32_t)(half + 127) << 23) *
+           vlm_bits_to_f32((uint32_t)(e - half + 127) << 23);
 }
 
 /* ---- attention ---- */
 
 /* One row against the first n positions of a block: the scores, in p. */
-static void scores(float *p, const float *q, const void *k, size_t n, enum vlm_num kv, size_t head_dim, float scale)
+static void scores(float *p, const float *q, const void *k, size_t n, enum vlm_num kv,
+                   size_t head_dim, float scale)
 {
     float line[VLM_KV_BLOCK];
     for (size_t j = 0; j < n; j++)
@@ -138,7 +142,8 @@ static void scores(float *p, const float *q, const void *k, size_t n, enum vlm_n
 }
 
 /* acc = acc * keep + sum of p[j] * v[j] */
-static void weigh(float *acc, const float *p, const void *v, size_t n, enum vlm_num kv, size_t head_dim, float keep)
+static void weigh(float *acc, const float *p, const void *v, size_t n, enum vlm_num kv,
+                  size_t head_dim, float keep)
 {
     float line[64], sum[64];
     for (size_t d = 0; d < head_dim; d += 64) {
@@ -184,7 +189,8 @@ static void attention(const struct vlm_attention *a)
 
 /* ---- norms and elementwise ---- */
 
-static void layernorm(float *out, const float *x, const float *w, const float *b, float eps, size_t rows, size_t d)
+static void layernorm(float *out, const float *x, const float *w, const float *b, float eps,
+                      size_t rows, size_t d)
 {
     for (size_t r = 0; r < rows; r++, x += d, out += d) {
         double sum = 0, square = 0;

@@ -1,7 +1,7 @@
 /* bench.h: times the kernels of a level beside the roofs of the same run; no verdict.
  *
- * One thread, its processor time: on a shared machine long calls are interrupted more often than the
- * short ones that measure the roof, and wall time would not compare. */
+ * One thread, its processor time: on a shared machine long calls are interrupted more often than
+ * the short ones that measure the roof, and wall time would not compare. */
 #ifndef KERNELCHECK_BENCH_H
 #define KERNELCHECK_BENCH_H
 
@@ -31,16 +31,16 @@ static void *big(size_t bytes)
 }
 
 /* Best of many short runs: the machine may be shared. */
-#define BEST(seconds, statement)                                                                             \
-    do {                                                                                                     \
-        double best_start, best_end = now() + 0.5;                                                           \
-        (seconds) = 1e9;                                                                                     \
-        do {                                                                                                 \
-            best_start = now();                                                                              \
-            statement;                                                                                       \
-            if (now() - best_start < (seconds))                                                              \
-                (seconds) = now() - best_start;                                                              \
-        } while (now() < best_end);                                                                          \
+#define BEST(seconds, statement)                                                                   \
+    do {                                                                                           \
+        double best_start, best_end = now() + 0.5;                                                 \
+        (seconds) = 1e9;                                                                           \
+        do {                                                                                       \
+            best_start = now();                                                                    \
+            statement;                                                                             \
+            if (now() - best_start < (seconds))                                                    \
+                (seconds) = now() - best_start;                                                    \
+        } while (now() < best_end);                                                                \
     } while (0)
 
 static struct roofs measure_roofs(const char *level)
@@ -61,29 +61,31 @@ static struct roofs measure_roofs(const char *level)
     return roofs;
 }
 
-static void bench_matmul(const struct vlm_kernels *k, const struct roofs *roofs, size_t m, size_t n, size_t d,
-                         enum vlm_num type)
+static void bench_matmul(const struct vlm_kernels *k, const struct roofs *roofs, size_t m, size_t n,
+                         size_t d, enum vlm_num type)
 {
-    size_t bytes = n * d * (type == VLM_NUM_F32 ? 4 : 2), copies = m == 1 ? ((size_t)256 << 20) / bytes + 1 : 1, i = 0;
+    size_t bytes = n * d * (type == VLM_NUM_F32 ? 4 : 2),
+           copies = m == 1 ? ((size_t)256 << 20) / bytes + 1 : 1, i = 0;
     float *a = big(m * d * 4), *out = big(m * n * 4);
     char *w = big(bytes * copies); /* one row: a new matrix each time, as a decoder reads them */
     double t, flops = 2.0 * (double)m * (double)n * (double)d;
     BEST(t, (k->matmul[type](out, n, a, d, w + i++ % copies * bytes, d, m, n, d)));
     if (m == 1)
-        printf("  matmul %-4s %4zu x %5zu x %4zu  %7.1f GB/s   %3.0f %% of read\n", num_name[type], m, n, d,
-               (double)bytes / t * 1e-9, 100 * (double)bytes / t / roofs->bytes);
+        printf("  matmul %-4s %4zu x %5zu x %4zu  %7.1f GB/s   %3.0f %% of read\n", num_name[type],
+               m, n, d, (double)bytes / t * 1e-9, 100 * (double)bytes / t / roofs->bytes);
     else
-        printf("  matmul %-4s %4zu x %5zu x %4zu  %7.1f GFLOP/s %3.0f %% of FMA\n", num_name[type], m, n, d,
-               flops / t * 1e-9, 100 * flops / t / roofs->flops);
+        printf("  matmul %-4s %4zu x %5zu x %4zu  %7.1f GFLOP/s %3.0f %% of FMA\n", num_name[type],
+               m, n, d, flops / t * 1e-9, 100 * flops / t / roofs->flops);
     free(a);
     free(out);
     free(w);
 }
 
-static void bench_attention(const struct vlm_kernels *k, const struct roofs *roofs, size_t rows, size_t keys,
-                            size_t head_dim, enum vlm_num kv)
+static void bench_attention(const struct vlm_kernels *k, const struct roofs *roofs, size_t rows,
+                            size_t keys, size_t head_dim, enum vlm_num kv)
 {
-    size_t n = (keys + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK, bytes = VLM_KV_BLOCK * head_dim * (kv == VLM_NUM_F32 ? 4 : 2);
+    size_t n = (keys + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK,
+           bytes = VLM_KV_BLOCK * head_dim * (kv == VLM_NUM_F32 ? 4 : 2);
     char *cache = big(2 * n * bytes);
     const void *kb[64], *vb[64];
     uint32_t *n_keys = big(rows * 4);
@@ -95,11 +97,14 @@ static void bench_attention(const struct vlm_kernels *k, const struct roofs *roo
     }
     for (size_t r = 0; r < rows; r++)
         n_keys[r] = (uint32_t)keys;
-    struct vlm_attention a = { out, q, head_dim, head_dim, n_keys, rows, kb, vb, kv, head_dim, 0.1f, scratch };
+    struct vlm_attention a = { out, q,  head_dim, head_dim, n_keys, rows,
+                               kb,  vb, kv,       head_dim, 0.1f,   scratch };
     double t, flops = 4.0 * (double)rows * (double)keys * (double)head_dim;
     BEST(t, k->attention(&a));
-    printf("  attention %-4s %4zu rows %4zu keys head %zu  %7.1f GFLOP/s %3.0f %% of FMA, %6.1f GB/s\n", num_name[kv],
-           rows, keys, head_dim, flops / t * 1e-9, 100 * flops / t / roofs->flops, 2 * (double)(n * bytes) / t * 1e-9);
+    printf("  attention %-4s %4zu rows %4zu keys head %zu  %7.1f GFLOP/s %3.0f %% of FMA, %6.1f "
+           "GB/s\n",
+           num_name[kv], rows, keys, head_dim, flops / t * 1e-9, 100 * flops / t / roofs->flops,
+           2 * (double)(n * bytes) / t * 1e-9);
     free(cache);
     free(n_keys);
     free(q);
@@ -146,13 +151,14 @@ static void bench_rows(const struct vlm_kernels *k)
 
 static void bench_level(const struct vlm_kernels *k)
 {
-    static const size_t shapes[][3] = { { 729, 1152, 1152 }, { 729, 4304, 1152 }, { 729, 1152, 4304 },
-                                        { 1024, 768, 768 },  { 1024, 3072, 768 }, { 1024, 768, 3072 },
-                                        { 1, 8192, 2048 },   { 1, 2048, 8192 },   { 1, 49280, 960 },
-                                        { 4, 8192, 2048 },   { 16, 8192, 2048 } };
+    static const size_t shapes[][3] = {
+        { 729, 1152, 1152 }, { 729, 4304, 1152 }, { 729, 1152, 4304 }, { 1024, 768, 768 },
+        { 1024, 3072, 768 }, { 1024, 768, 3072 }, { 1, 8192, 2048 },   { 1, 2048, 8192 },
+        { 1, 49280, 960 },   { 4, 8192, 2048 },   { 16, 8192, 2048 }
+    };
     struct roofs roofs = measure_roofs(k->name);
-    printf("%s, one thread: FMA roof %.1f GFLOP/s, read roof %.1f GB/s\n", k->name, roofs.flops * 1e-9,
-           roofs.bytes * 1e-9);
+    printf("%s, one thread: FMA roof %.1f GFLOP/s, read roof %.1f GB/s\n", k->name,
+           roofs.flops * 1e-9, roofs.bytes * 1e-9);
     for (size_t i = 0; i < COUNT(shapes); i++)
         for (int type = 0; type < VLM_N_NUM; type++)
             bench_matmul(k, &roofs, shapes[i][0], shapes[i][1], shapes[i][2], (enum vlm_num)type);

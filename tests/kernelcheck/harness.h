@@ -53,11 +53,16 @@ static float random_value(struct check *c, enum kind kind)
 {
     float x = random_unit(c);
     switch (kind) {
-    case LARGE: return x * 1e15f;
-    case OUTLIERS: return random_u32(c) % 61 == 0 ? x * 3e3f : x * 1e-3f;
-    case ZEROS: return 0;
-    case TINY: return x * 1e-30f;
-    default: return x;
+    case LARGE:
+        return x * 1e15f;
+    case OUTLIERS:
+        return random_u32(c) % 61 == 0 ? x * 3e3f : x * 1e-3f;
+    case ZEROS:
+        return 0;
+    case TINY:
+        return x * 1e-30f;
+    default:
+        return x;
     }
 }
 
@@ -94,10 +99,7 @@ static int guards_hold(const struct buffer *b)
     return untouched(b->p - GUARD, GUARD) && untouched(b->p + b->n, 8);
 }
 
-static void buffer_free(struct buffer *b)
-{
-    free(b->memory);
-}
+static void buffer_free(struct buffer *b) { free(b->memory); }
 
 static void fill(struct check *c, float *p, size_t n, enum kind kind)
 {

@@ -39,13 +39,19 @@ static ALWAYS vf v_nfma(vf a, vf b, vf c) { return vfmsq_f32(c, a, b); }
 static ALWAYS vf v_min(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 static ALWAYS vf v_max(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 static ALWAYS vf v_round(vf x) { return vrndnq_f32(x); }
-static ALWAYS vf v_pow2(int32x4_t n) { return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23)); }
+static ALWAYS vf v_pow2(int32x4_t n)
+{
+    return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23));
+}
 static ALWAYS vf v_ldexp(vf x, vf n) /* in two steps: 2^128 is no float */
 {
     int32x4_t e = vcvtq_s32_f32(n), half = vshrq_n_s32(e, 1);
     return v_mul(v_mul(x, v_pow2(half)), v_pow2(vsubq_s32(e, half)));
 }
-static ALWAYS vf v_zero_below(vf x, vf limit, vf y) { return vbslq_f32(vcltq_f32(x, limit), v_zero(), y); }
+static ALWAYS vf v_zero_below(vf x, vf limit, vf y)
+{
+    return vbslq_f32(vcltq_f32(x, limit), v_zero(), y);
+}
 static ALWAYS vf v_first(size_t n, vf x, vf rest)
 {
     const uint32_t lane[4] = { 0, 1, 2, 3 };
@@ -96,9 +102,13 @@ static ALWAYS void v_load_columns(vf x[2], const char *const *col, size_t i, enu
 /* The tree over the lanes of a quad: (0 + 2) + (1 + 3). */
 static ALWAYS vf pairs(vf a, vf b) /* [a0+a2, a1+a3, b0+b2, b1+b3] */
 {
-    return v_add(vcombine_f32(vget_low_f32(a), vget_low_f32(b)), vcombine_f32(vget_high_f32(a), vget_high_f32(b)));
+    return v_add(vcombine_f32(vget_low_f32(a), vget_low_f32(b)),
+                 vcombine_f32(vget_high_f32(a), vget_high_f32(b)));
 }
-static ALWAYS vf v_sum_quads(vf a, vf b, vf c, vf d) { return vpaddq_f32(pairs(a, b), pairs(c, d)); }
+static ALWAYS vf v_sum_quads(vf a, vf b, vf c, vf d)
+{
+    return vpaddq_f32(pairs(a, b), pairs(c, d));
+}
 static ALWAYS vf v_sum_few(const vf *acc) { return v_sum_quads(acc[0], acc[1], acc[2], acc[3]); }
 
 static ALWAYS float v_sum(const vf *x) /* 16 lanes: l with l+8, l+4, l+2, l+1 */
@@ -113,17 +123,11 @@ static ALWAYS float v_maximum(const vf *x)
     return vgetq_lane_f32(v_max(q, vextq_f32(q, q, 1)), 0);
 }
 
-#include "kernel/matmul.h"
-#include "kernel/rows.h"
 #include "kernel/attention.h"
+#include "kernel/matmul.h"
 #include "kernel/roof_loops.h"
+#include "kernel/rows.h"
 
-void vlm_kernel_neon(struct vlm_kernels *k)
-{
-    LEVEL_TABLE(k);
-}
+void vlm_kernel_neon(struct vlm_kernels *k) { LEVEL_TABLE(k); }
 
-void vlm_kernel_neon_roof(struct vlm_roof *r)
-{
-    *r = (struct vlm_roof)ROOF;
-}
+void vlm_kernel_neon_roof(struct vlm_roof *r) { *r = (struct vlm_roof)ROOF; }

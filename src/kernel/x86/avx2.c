@@ -34,7 +34,10 @@ static ALWAYS vf v_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 static ALWAYS vf v_nfma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
 static ALWAYS vf v_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 static ALWAYS vf v_max(vf a, vf b) { return _mm256_max_ps(a, b); }
-static ALWAYS vf v_round(vf x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static ALWAYS vf v_round(vf x)
+{
+    return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 static ALWAYS vf v_pow2(__m256i n)
 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
@@ -52,7 +55,10 @@ static ALWAYS vf v_first(size_t n, vf x, vf rest)
 {
     return _mm256_blendv_ps(rest, x, _mm256_castsi256_ps(first_n(n)));
 }
-static ALWAYS int v_any_equal(vf a, vf b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_EQ_OQ)) != 0; }
+static ALWAYS int v_any_equal(vf a, vf b)
+{
+    return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_EQ_OQ)) != 0;
+}
 
 static ALWAYS vf from_f16(__m128i h) { return _mm256_cvtph_ps(h); }
 static ALWAYS vf from_bf16(__m128i h)
@@ -81,7 +87,8 @@ static ALWAYS void v_store_f16_n(void *p, vf x, size_t n)
 }
 static ALWAYS void v_store_bf16_n(void *p, vf x, size_t n)
 {
-    __m256i u = _mm256_castps_si256(x), odd = _mm256_and_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(1));
+    __m256i u = _mm256_castps_si256(x),
+            odd = _mm256_and_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(1));
     __m256i r = _mm256_add_epi32(u, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
     __m256i nan = _mm256_or_si256(u, _mm256_set1_epi32(0x400000));
     r = _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(r), _mm256_castsi256_ps(nan),
@@ -94,8 +101,9 @@ static ALWAYS vf v_spread(const float *p) { return _mm256_broadcast_ps((const vo
 
 static ALWAYS __m256i two(const char *const *col, size_t byte) /* 16 bytes of each of two columns */
 {
-    return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const void *)(col[0] + byte))),
-                                   _mm_loadu_si128((const void *)(col[1] + byte)), 1);
+    return _mm256_inserti128_si256(
+        _mm256_castsi128_si256(_mm_loadu_si128((const void *)(col[0] + byte))),
+        _mm_loadu_si128((const void *)(col[1] + byte)), 1);
 }
 
 static ALWAYS void v_load_columns(vf x[2], const char *const *col, size_t i, enum vlm_num type)
@@ -104,7 +112,8 @@ static ALWAYS void v_load_columns(vf x[2], const char *const *col, size_t i, enu
         x[0] = _mm256_castsi256_ps(two(col, 4 * i));
         x[1] = _mm256_castsi256_ps(two(col, 4 * i + 16));
     } else if (type == VLM_NUM_F16) {
-        __m128i a = _mm_loadu_si128((const void *)(col[0] + 2 * i)), b = _mm_loadu_si128((const void *)(col[1] + 2 * i));
+        __m128i a = _mm_loadu_si128((const void *)(col[0] + 2 * i)),
+                b = _mm_loadu_si128((const void *)(col[1] + 2 * i));
         x[0] = from_f16(_mm_unpacklo_epi64(a, b));
         x[1] = from_f16(_mm_unpackhi_epi64(a, b));
     } else { /* each element to the upper half of a float */
@@ -142,17 +151,11 @@ static ALWAYS float v_maximum(const vf *x)
     return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
 }
 
-#include "kernel/matmul.h"
-#include "kernel/rows.h"
 #include "kernel/attention.h"
+#include "kernel/matmul.h"
 #include "kernel/roof_loops.h"
+#include "kernel/rows.h"
 
-void vlm_kernel_avx2(struct vlm_kernels *k)
-{
-    LEVEL_TABLE(k);
-}
+void vlm_kernel_avx2(struct vlm_kernels *k) { LEVEL_TABLE(k); }
 
-void vlm_kernel_avx2_roof(struct vlm_roof *r)
-{
-    *r = (struct vlm_roof)ROOF;
-}
+void vlm_kernel_avx2_roof(struct vlm_roof *r) { *r = (struct vlm_roof)ROOF; }

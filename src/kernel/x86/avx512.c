@@ -1,4 +1,5 @@
-/* avx512.c: the vector vocabulary of AVX-512 F, BW, DQ, VL with F16C; the kernels are in the headers. */
+/* avx512.c: the vector vocabulary of AVX-512 F, BW, DQ, VL with F16C; the kernels are in the
+ * headers. */
 #include "kernel/level.h"
 
 #include <immintrin.h>
@@ -36,7 +37,10 @@ static ALWAYS vf v_zero_below(vf x, vf limit, vf y)
 {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, limit, _CMP_NLT_UQ), y);
 }
-static ALWAYS vf v_first(size_t n, vf x, vf rest) { return _mm512_mask_mov_ps(rest, first_n(n), x); }
+static ALWAYS vf v_first(size_t n, vf x, vf rest)
+{
+    return _mm512_mask_mov_ps(rest, first_n(n), x);
+}
 static ALWAYS int v_any_equal(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ) != 0; }
 
 static ALWAYS vf from_f16(__m256i h) { return _mm512_cvtph_ps(h); }
@@ -45,18 +49,26 @@ static ALWAYS vf from_bf16(__m256i h)
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
 }
 static ALWAYS vf v_load_f16(const void *p) { return from_f16(_mm256_loadu_si256(p)); }
-static ALWAYS vf v_load_f16_n(const void *p, size_t n) { return from_f16(_mm256_maskz_loadu_epi16(first_n(n), p)); }
+static ALWAYS vf v_load_f16_n(const void *p, size_t n)
+{
+    return from_f16(_mm256_maskz_loadu_epi16(first_n(n), p));
+}
 static ALWAYS vf v_load_bf16(const void *p) { return from_bf16(_mm256_loadu_si256(p)); }
-static ALWAYS vf v_load_bf16_n(const void *p, size_t n) { return from_bf16(_mm256_maskz_loadu_epi16(first_n(n), p)); }
+static ALWAYS vf v_load_bf16_n(const void *p, size_t n)
+{
+    return from_bf16(_mm256_maskz_loadu_epi16(first_n(n), p));
+}
 static ALWAYS void v_store_f16_n(void *p, vf x, size_t n)
 {
     _mm256_mask_storeu_epi16(p, first_n(n), _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
 }
 static ALWAYS void v_store_bf16_n(void *p, vf x, size_t n)
 {
-    __m512i u = _mm512_castps_si512(x), odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
+    __m512i u = _mm512_castps_si512(x),
+            odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
     __m512i r = _mm512_add_epi32(u, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
-    r = _mm512_mask_or_epi32(r, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), u, _mm512_set1_epi32(0x400000));
+    r = _mm512_mask_or_epi32(r, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), u,
+                             _mm512_set1_epi32(0x400000));
     _mm256_mask_storeu_epi16(p, first_n(n), _mm512_cvtepi32_epi16(_mm512_srli_epi32(r, 16)));
 }
 
@@ -78,23 +90,22 @@ static ALWAYS void v_load_columns(vf x[2], const char *const *col, size_t i, enu
         x[1] = _mm512_castsi512_ps(four(col, 4 * i + 16));
     } else if (type == VLM_NUM_F16) {
         /* first halves of the four columns, then second halves */
-        __m512i h = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), four(col, 2 * i));
+        __m512i h =
+            _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), four(col, 2 * i));
         x[0] = _mm512_cvtph_ps(_mm512_castsi512_si256(h));
         x[1] = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(h, 1));
-    } else { /* each element to the upper half of a float; -1 makes a zero */
-        const __m512i lo = _mm512_broadcast_i32x4(_mm_setr_epi8(-1, -1, 0, 1, -1, -1, 2, 3, -1, -1, 4, 5, -1, -1, 6, 7));
-        const __m512i hi =
-            _mm512_broadcast_i32x4(_mm_setr_epi8(-1, -1, 8, 9, -1, -1, 10, 11, -1, -1, 12, 13, -1, -1, 14, 15));
+    } else { /* each element to the upper half of a float */
         __m512i h = four(col, 2 * i);
-        x[0] = _mm512_castsi512_ps(_mm512_shuffle_epi8(h, lo));
-        x[1] = _mm512_castsi512_ps(_mm512_shuffle_epi8(h, hi));
+        x[0] = _mm512_castsi512_ps(_mm512_unpacklo_epi16(_mm512_setzero_si512(), h));
+        x[1] = _mm512_castsi512_ps(_mm512_unpackhi_epi16(_mm512_setzero_si512(), h));
     }
 }
 
 /* The tree over the lanes of a quad: (0 + 2) + (1 + 3). */
 static ALWAYS vf pairs(vf a, vf b) /* per quad: [a0+a2, a1+a3, b0+b2, b1+b3] */
 {
-    return v_add(_mm512_mask_blend_ps(0xcccc, a, b), _mm512_shuffle_ps(a, b, _MM_SHUFFLE(1, 0, 3, 2)));
+    return v_add(_mm512_mask_blend_ps(0xcccc, a, b),
+                 _mm512_shuffle_ps(a, b, _MM_SHUFFLE(1, 0, 3, 2)));
 }
 static ALWAYS vf v_sum_quads(vf a, vf b, vf c, vf d)
 {
@@ -121,17 +132,11 @@ static ALWAYS float v_maximum(const vf *x)
     return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
 }
 
-#include "kernel/matmul.h"
-#include "kernel/rows.h"
 #include "kernel/attention.h"
+#include "kernel/matmul.h"
 #include "kernel/roof_loops.h"
+#include "kernel/rows.h"
 
-void vlm_kernel_avx512(struct vlm_kernels *k)
-{
-    LEVEL_TABLE(k);
-}
+void vlm_kernel_avx512(struct vlm_kernels *k) { LEVEL_TABLE(k); }
 
-void vlm_kernel_avx512_roof(struct vlm_roof *r)
-{
-    *r = (struct vlm_roof)ROOF;
-}
+void vlm_kernel_avx512_roof(struct vlm_roof *r) { *r = (struct vlm_roof)ROOF; }
