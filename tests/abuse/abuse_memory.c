@@ -207,9 +207,9 @@ static void failed_sync_changes_nothing(void **state)
     vlm_error err;
     for (long long after = 0;; after++) { /* allocations of the second sync that succeed */
         struct run r = {.heap = {0}};
-        vlm_engine *engine;
-        vlm_session *session;
-        vlm_image *one, *two;
+        vlm_engine *engine = NULL;
+        vlm_session *session = NULL;
+        vlm_image *one = NULL, *two = NULL;
         vlm_engine_options eo;
         vlm_session_options so;
         vlm_engine_options_init(&eo);
@@ -261,9 +261,9 @@ static void decoding_takes_no_memory(void **state)
 {
     (void)state;
     struct run r = {.heap = {0}};
-    vlm_engine *engine;
-    vlm_session *session;
-    vlm_image *image;
+    vlm_engine *engine = NULL;
+    vlm_session *session = NULL;
+    vlm_image *image = NULL;
     vlm_error err;
     vlm_engine_options eo;
     vlm_session_options so;
