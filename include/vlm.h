@@ -35,7 +35,8 @@
  * locale or the caller's floating-point mode, and has no mutable globals.
  *
  * Determinism.  The same model, request and ISA level give the same bytes, whatever the thread
- * count, prefill chunk, batch neighbours or cache hits.
+ * count, prefill chunk, batch neighbours or cache hits.  (Drawing tokens at a temperature uses the
+ * C library's exp: there it must be the same library, too.)
  *
  * Text is UTF-8.  Lengths are in bytes unless a name says otherwise.
  */
@@ -59,8 +60,7 @@ extern "C" {
 #define VLM_VERSION_MINOR 1
 #define VLM_VERSION_PATCH 0
 
-/* ---- status and errors -------------------------------------------------------------------------
- */
+/* ---- status and errors --------------------------------------------------------------------- */
 
 typedef enum vlm_status {
     VLM_OK = 0,
@@ -83,8 +83,7 @@ typedef struct vlm_error {
     char message[256]; /* one line, no newline, always terminated */
 } vlm_error;
 
-/* ---- hooks -------------------------------------------------------------------------------------
- */
+/* ---- hooks --------------------------------------------------------------------------------- */
 
 /* One function does it all, as in Lua: ptr NULL allocates; new_size 0 frees; otherwise resizes and
  * keeps the contents.  Returns NULL on failure (the old block is then untouched).  Must be
@@ -105,8 +104,7 @@ typedef struct vlm_log {
     void *ctx;
 } vlm_log;
 
-/* ---- engine ------------------------------------------------------------------------------------
- */
+/* ---- engine -------------------------------------------------------------------------------- */
 
 typedef struct vlm_engine vlm_engine;
 typedef struct vlm_session vlm_session;
@@ -146,8 +144,7 @@ VLM_API int vlm_engine_n_threads(const vlm_engine *engine);
 VLM_API size_t vlm_engine_context_length(const vlm_engine *engine);
 VLM_API size_t vlm_engine_vocab_size(const vlm_engine *engine); /* rows of the logits */
 
-/* ---- text <-> ids ------------------------------------------------------------------------------
- */
+/* ---- text <-> ids -------------------------------------------------------------------------- */
 
 /* Writes up to cap ids and sets *n to the number needed; call with cap 0 to ask.  No bos is added.
  * special 0: text that looks like a control token stays text.  Invalid UTF-8 reads as U+FFFD. */
@@ -158,8 +155,7 @@ VLM_API int vlm_tokenize(const vlm_engine *engine, const char *text, size_t n_te
 VLM_API int vlm_detokenize(const vlm_engine *engine, const int32_t *ids, size_t n_ids,
                            int skip_special, char *text, size_t cap, size_t *n, vlm_error *err);
 
-/* ---- images and messages -----------------------------------------------------------------------
- */
+/* ---- images and messages ------------------------------------------------------------------- */
 
 /* JPEG (EXIF orientation applied) or PNG, to RGB as the reference library loads a file.  The engine
  * lends its allocator and must outlive the image.  Limits are checked before memory is taken. */
@@ -172,7 +168,7 @@ VLM_API int vlm_image_decode(vlm_image **out, const vlm_engine *engine, const vo
 VLM_API int vlm_image_from_rgb(vlm_image **out, const vlm_engine *engine, const uint8_t *pixels,
                                uint32_t width, uint32_t height, vlm_error *err);
 VLM_API void
-vlm_image_close(vlm_image *image); /* when no session's last sync used it; NULL allowed */
+vlm_image_close(vlm_image *image); /* sessions do not need it after sync; NULL allowed */
 VLM_API uint32_t vlm_image_width(const vlm_image *image);
 VLM_API uint32_t vlm_image_height(const vlm_image *image);
 VLM_API const uint8_t *vlm_image_pixels(const vlm_image *image); /* [height][width][3] */
@@ -197,8 +193,7 @@ typedef struct vlm_message {
 VLM_API vlm_part vlm_part_text(const char *text); /* borrows the terminated string */
 VLM_API vlm_part vlm_part_image(const vlm_image *image);
 
-/* ---- sessions ----------------------------------------------------------------------------------
- */
+/* ---- sessions ------------------------------------------------------------------------------ */
 
 typedef enum vlm_kv_type { VLM_KV_F32, VLM_KV_F16, VLM_KV_BF16 } vlm_kv_type;
 typedef enum vlm_detail { VLM_DETAIL_AUTO, VLM_DETAIL_LOW, VLM_DETAIL_HIGH } vlm_detail;
@@ -206,14 +201,13 @@ typedef enum vlm_phase { VLM_PHASE_VISION, VLM_PHASE_PREFILL } vlm_phase;
 
 typedef struct vlm_session_options {
     size_t size; /* set by init */
-    size_t
-        context; /* positions reserved; 0: what the first sync needs plus max_tokens, rounded up */
+    /* positions of prompt and answer; 0: each sync takes what its prompt and max_tokens need */
+    size_t context;
     size_t max_tokens;   /* tokens to generate at most per sync; default 256; 0 is 0 */
     size_t chunk;        /* rows of prompt per forward pass; default 256; changes no result */
     vlm_kv_type kv_type; /* default F32: faithful; F16 and BF16 halve the cache */
     vlm_detail detail;   /* LOW: one frame per picture; HIGH and AUTO: the model's own tiling */
-    size_t max_tiles;  /* 0: no cap; else tiles per picture (overview not counted) are kept at most
-                          this */
+    size_t max_tiles;    /* of a picture, its overview not counted; 0: no cap */
     float temperature; /* default 0: greedy */
     int top_k;         /* 0: off */
     float top_p;       /* 1: off */
@@ -223,8 +217,8 @@ typedef struct vlm_session_options {
     int n_logprobs;          /* 0: none; 1..20: that many alternatives beside each token's own */
     const char *const *stop; /* strings that end the answer; copied at open */
     size_t n_stop;
-    /* progress of the long phases, done of total tiles or prompt tokens; return nonzero to cancel
-     */
+    /* Progress of the long phases, done of total tiles or prompt tokens; return nonzero to cancel.
+     * It may call no function of this engine but vlm_session_cancel. */
     int (*progress)(void *ctx, vlm_phase phase, size_t done, size_t total);
     void *progress_ctx;
 } vlm_session_options;
@@ -236,8 +230,7 @@ typedef struct vlm_logprob {
 
 typedef struct vlm_token {
     int32_t id;
-    const char *text; /* the bytes this token completes, always whole UTF-8; may be empty; valid
-                         until the next call */
+    const char *text; /* what this token completes: whole UTF-8, or empty; until the next call */
     size_t n_text;
     float logprob;          /* of id; 0 unless n_logprobs */
     const vlm_logprob *top; /* n_top best, best first */
@@ -253,7 +246,7 @@ typedef enum vlm_finish {
 
 typedef struct vlm_stats { /* of the last sync and what followed it */
     size_t prompt_tokens, image_tokens, text_tokens, cached_tokens, completion_tokens;
-    size_t n_tiles;
+    size_t n_tiles; /* encoded by this sync; none for what the cache held */
     double preprocess_ms, vision_ms, prefill_ms, decode_ms;
     uint64_t weights_bytes, kv_bytes, compute_bytes;
 } vlm_stats;
@@ -269,15 +262,17 @@ VLM_API int vlm_session_sync(vlm_session *session, const vlm_message *messages, 
                              vlm_error *err);
 /* VLM_OK: *token is the next token.  VLM_DONE: the answer is complete. */
 VLM_API int vlm_session_next(vlm_session *session, vlm_token *token, vlm_error *err);
-/* One forward pass for n sessions of this engine: a chunk of prompt or one decoding row each.  One
- * step runs at a time.  Afterwards vlm_session_token tells each session's outcome. */
+/* A forward pass for n sessions of this engine: a chunk of prompt or one decoding row each (several
+ * passes when that is more rows than the largest chunk of any session).  One caller computes at a
+ * time, first come, first served.  Afterwards vlm_session_token tells each session's outcome. */
 VLM_API int vlm_step(vlm_engine *engine, vlm_session *const *sessions, size_t n, vlm_error *err);
 /* The outcome of the last step: VLM_OK with a token, VLM_MORE, VLM_DONE, or the session's own
  * error. */
 VLM_API int vlm_session_token(vlm_session *session, vlm_token *token, vlm_error *err);
-/* The one call any thread may make at any time: the session's next or step ends soon (within a
- * layer or a tile) with VLM_DONE and finish CANCELLED; a sync that is encoding pictures fails with
- * VLM_ERR_CANCELLED.  The next sync clears it. */
+/* The one call any thread may make at any time: the session's next ends within a layer, a step of
+ * several after their pass, with VLM_DONE and finish CANCELLED; a sync that is encoding pictures
+ * fails with VLM_ERR_CANCELLED within a layer.  Text held back for a stop string is not given out.
+ * The next sync clears it. */
 VLM_API void vlm_session_cancel(vlm_session *session);
 VLM_API vlm_finish vlm_session_finish(const vlm_session *session);
 VLM_API void vlm_session_stats(const vlm_session *session, vlm_stats *out);

@@ -10,16 +10,14 @@
 extern "C" {
 #endif
 
-/* ---- what this build can do --------------------------------------------------------------------
- */
+/* ---- what this build can do ---------------------------------------------------------------- */
 
 /* Names of the ISA levels usable on this machine, worst first; NULL when i is past the end. */
 VLM_API const char *vlm_isa_name(size_t i);
 /* The i-th limit of limits.h; returns 0 when i is past the end. */
 VLM_API int vlm_limit_get(size_t i, const char **name, uint64_t *value, const char **meaning);
 
-/* ---- inspect -----------------------------------------------------------------------------------
- */
+/* ---- inspect ------------------------------------------------------------------------------- */
 
 typedef struct vlm_model_info {
     const char *format;        /* "safetensors" */
@@ -53,8 +51,7 @@ VLM_API void vlm_inspect(const vlm_engine *engine,
 VLM_API int vlm_inspect_tensor(const vlm_engine *engine, size_t i,
                                vlm_tensor_info *out); /* 0 past the end */
 
-/* ---- render ------------------------------------------------------------------------------------
- */
+/* ---- render -------------------------------------------------------------------------------- */
 
 /* The prompt text (template output, before image expansion, as the reference's apply_chat_template
  * gives it) and the ids after expansion.  Both are owned by the caller: vlm_rendered_free. */
@@ -71,8 +68,7 @@ VLM_API int vlm_render(vlm_rendered *out, const vlm_engine *engine, const vlm_me
                        vlm_error *err);
 VLM_API void vlm_rendered_free(vlm_rendered *r);
 
-/* ---- tiles -------------------------------------------------------------------------------------
- */
+/* ---- tiles --------------------------------------------------------------------------------- */
 
 typedef struct vlm_tile {
     uint32_t row, col;      /* from 1; 0, 0: the whole picture (overview or only frame) */
@@ -94,8 +90,7 @@ VLM_API int vlm_png_encode(uint8_t **out, size_t *n, const vlm_engine *engine,
                            const uint8_t *pixels, uint32_t width, uint32_t height, vlm_error *err);
 VLM_API void vlm_bytes_free(const vlm_engine *engine, void *bytes);
 
-/* ---- trace -------------------------------------------------------------------------------------
- */
+/* ---- trace --------------------------------------------------------------------------------- */
 
 /* One piece of a traced tensor.  Pieces of one name arrive in row order and together fill shape. */
 typedef struct vlm_traced {
@@ -106,7 +101,7 @@ typedef struct vlm_traced {
     size_t first_row, n_rows; /* this piece, along dimension 0 */
     const void *data;         /* contiguous */
 } vlm_traced;
-/* Return nonzero to stop the trace with VLM_ERR_CANCELLED. */
+/* Return nonzero to stop the trace with VLM_ERR_CANCELLED.  Calls no function of this engine. */
 typedef int (*vlm_trace_fn)(void *ctx, const vlm_traced *piece);
 
 /* Runs messages (or, when n_messages is 0, the given ids) through the model and hands out every
@@ -115,8 +110,7 @@ VLM_API int vlm_trace(vlm_engine *engine, const vlm_message *messages, size_t n_
                       const int32_t *ids, size_t n_ids, const vlm_session_options *o,
                       size_t n_generate, vlm_trace_fn fn, void *ctx, vlm_error *err);
 
-/* ---- measuring ---------------------------------------------------------------------------------
- */
+/* ---- measuring ----------------------------------------------------------------------------- */
 
 typedef struct vlm_bench_result {
     const char *name;        /* "roof.fp32", "tower.gemm", ... */

@@ -62,7 +62,6 @@ int vlm_backend_open(struct vlm_backend **out, const vlm_allocator *alloc, struc
                      const char *isa, vlm_error *err);
 void vlm_backend_close(struct vlm_backend *b);
 const struct vlm_kernels *vlm_backend_kernels(const struct vlm_backend *b);
-struct vlm_pool *vlm_backend_pool(const struct vlm_backend *b);
 /* Scratch for attention with heads up to head_dim over sequences up to n_positions. */
 int vlm_backend_reserve(struct vlm_backend *b, size_t head_dim, size_t n_positions, vlm_error *err);
 uint64_t vlm_backend_bytes(const struct vlm_backend *b); /* of scratch */

@@ -66,10 +66,6 @@ const struct vlm_kernels *vlm_backend_kernels(const struct vlm_backend *b)
 {
     return &b->k;
 }
-struct vlm_pool *vlm_backend_pool(const struct vlm_backend *b)
-{
-    return b->pool;
-}
 uint64_t vlm_backend_bytes(const struct vlm_backend *b)
 {
     return b->bytes;

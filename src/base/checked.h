@@ -6,13 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Workspaces are products of numbers that limits.h bounds; in 64 bits they cannot overflow. */
+_Static_assert(sizeof(size_t) >= 8, "sizes of workspaces need 64 bits");
+
 static inline bool vlm_add_size(size_t *out, size_t a, size_t b)
 {
     return !__builtin_add_overflow(a, b, out);
-}
-static inline bool vlm_sub_size(size_t *out, size_t a, size_t b)
-{
-    return !__builtin_sub_overflow(a, b, out);
 }
 static inline bool vlm_mul_size(size_t *out, size_t a, size_t b)
 {

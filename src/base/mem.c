@@ -79,7 +79,8 @@ char *vlm_mem_strndup(const vlm_allocator *a, const char *s, size_t n)
     size_t bytes;
     char *p = vlm_add_size(&bytes, n, 1) ? vlm_mem_alloc(a, bytes, 1) : NULL;
     if (p) {
-        memcpy(p, s, n);
+        if (n)
+            memcpy(p, s, n);
         p[n] = 0;
     }
     return p;

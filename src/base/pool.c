@@ -3,6 +3,7 @@
  * starts a run every few microseconds; they never spin while the engine is idle for long. */
 #include "base/pool.h"
 
+#include <fenv.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -74,6 +75,7 @@ static void *worker_main(void *arg)
     struct worker *w = arg;
     struct vlm_pool *p = w->pool;
     unsigned seen = 0;
+    fesetenv(FE_DFL_ENV); /* not the mode of whoever opened the pool */
     for (;;) {
         wait_for_run(p, seen);
         if (atomic_load(&p->stop))

@@ -232,12 +232,13 @@ int vlm_bench_kernels(vlm_engine *e, int reps, void (*fn)(void *ctx, const vlm_b
     }
     b->e = e;
     b->iterations = 2000000;
-    pthread_mutex_lock(&e->step);
+    vlm_engine_enter(e);
     rc = reserve(b, err);
     if (rc == VLM_OK && vlm_roof_init(&b->roof, vlm_engine_isa(e)) != 0)
         rc = vlm_fail(err, VLM_ERR_UNSUPPORTED, "no roof loops for %s", vlm_engine_isa(e));
     if (rc == VLM_OK)
-        run_test(b, PREFILL); /* once before, so that pages and caches are warm */
+        for (int t = TOWER_FRAME; t <= PREFILL; t++)
+            run_test(b, t); /* once before, so that memory is written and caches are warm */
     for (int i = 0; rc == VLM_OK && i < reps; i++)
         for (int t = 0; t < N_TESTS; t++) {
             double start = vlm_os_now_ms();
@@ -245,7 +246,7 @@ int vlm_bench_kernels(vlm_engine *e, int reps, void (*fn)(void *ctx, const vlm_b
             b->ms[t][i] = vlm_os_now_ms() - start;
         }
     vlm_kv_free(&b->kv, e->model, e->backend);
-    pthread_mutex_unlock(&e->step);
+    vlm_engine_leave(e);
     if (rc == VLM_OK)
         report(b, reps, fn, ctx);
     vlm_mem_free(&e->alloc, b->read);

@@ -35,13 +35,38 @@ static void *account_resize(void *ctx, void *ptr, size_t old_size, size_t new_si
     return p;
 }
 
-int vlm_engine_explain(vlm_engine *e, int rc, vlm_error *err)
+int vlm_engine_explain(const vlm_engine *e, int rc, vlm_error *err)
 {
-    if (rc != VLM_ERR_MEMORY || !atomic_exchange(&e->account.refused, false) || !err)
+    atomic_bool *refused = &((vlm_engine *)(uintptr_t)e)->account.refused;
+    if (rc != VLM_ERR_MEMORY || !atomic_exchange(refused, false) || !err)
         return rc;
     const vlm_error before = *err;
     return vlm_fail(err, VLM_ERR_MEMORY, "the memory budget of %llu bytes is used up: %.160s",
                     (unsigned long long)e->account.max, before.message);
+}
+
+/* ---- turns ---- */
+
+void vlm_engine_enter(vlm_engine *e)
+{
+    struct vlm_turn *t = &e->turn;
+    pthread_mutex_lock(&t->lock);
+    uint64_t mine = t->next++; /* a plain mutex would let one thread take it again and again */
+    while (t->now != mine)
+        pthread_cond_wait(&t->changed, &t->lock);
+    pthread_mutex_unlock(&t->lock);
+    fegetenv(&t->fenv);
+    fesetenv(FE_DFL_ENV);
+}
+
+void vlm_engine_leave(vlm_engine *e)
+{
+    struct vlm_turn *t = &e->turn;
+    fesetenv(&t->fenv);
+    pthread_mutex_lock(&t->lock);
+    t->now++;
+    pthread_cond_broadcast(&t->changed);
+    pthread_mutex_unlock(&t->lock);
 }
 
 /* ---- options ---- */
@@ -117,6 +142,11 @@ static int check_ids(const vlm_engine *e, vlm_error *err)
     return VLM_OK;
 }
 
+static int default_threads(void)
+{
+    return (int)vlm_min_size((size_t)vlm_os_n_cores(), VLM_LIMIT_THREADS);
+}
+
 static int open_weights(vlm_engine *e, const vlm_engine_options *o, vlm_error *err)
 {
     int rc = vlm_model_open(&e->model, &e->alloc, &e->files, err);
@@ -129,8 +159,8 @@ static int open_weights(vlm_engine *e, const vlm_engine_options *o, vlm_error *e
     if (rc == VLM_OK)
         rc = check_ids(e, err);
     if (rc == VLM_OK)
-        rc =
-            vlm_pool_open(&e->pool, &e->alloc, o->n_threads ? o->n_threads : vlm_os_n_cores(), err);
+        rc = vlm_pool_open(&e->pool, &e->alloc, o->n_threads ? o->n_threads : default_threads(),
+                           err);
     if (rc == VLM_OK)
         rc = vlm_backend_open(&e->backend, &e->alloc, e->pool, o->isa, err);
     return rc;
@@ -155,6 +185,7 @@ static int open_engine(vlm_engine **out, const char *dir, const vlm_file *files,
                        const vlm_engine_options *options, vlm_error *err)
 {
     vlm_engine_options o;
+    struct vlm_quoted q;
     int rc = read_options(&o, options, err);
     if (rc < 0)
         return rc;
@@ -166,7 +197,8 @@ static int open_engine(vlm_engine **out, const char *dir, const vlm_file *files,
     e->account.max = o.max_memory;
     e->alloc = (vlm_allocator){account_resize, &e->account};
     e->log = o.log;
-    pthread_mutex_init(&e->step, NULL);
+    pthread_mutex_init(&e->turn.lock, NULL);
+    pthread_cond_init(&e->turn.changed, NULL);
     rc = vlm_files_init(&e->files, &e->alloc, dir, files, n_files, o.no_mmap, err);
     if (rc == VLM_OK)
         rc = o.vocab_only ? open_vocabulary(e, err) : open_weights(e, &o, err);
@@ -178,8 +210,9 @@ static int open_engine(vlm_engine **out, const char *dir, const vlm_file *files,
         return rc;
     }
     vlm_log_line(&e->log, VLM_LOG_INFO, "opened %s: %llu parameters, isa %s, %d threads",
-                 dir ? dir : "model", e->model ? (unsigned long long)e->model->parameters : 0,
-                 vlm_engine_isa(e), vlm_engine_n_threads(e));
+                 dir ? vlm_base_quote(&q, dir, strlen(dir)) : "model",
+                 e->model ? (unsigned long long)e->model->parameters : 0, vlm_engine_isa(e),
+                 vlm_engine_n_threads(e));
     *out = e;
     return VLM_OK;
 }
@@ -221,7 +254,8 @@ void vlm_engine_close(vlm_engine *e)
     vlm_mem_free(&e->alloc, e->template_source);
     vlm_tokenizer_close(e->tok);
     vlm_files_free(&e->files);
-    pthread_mutex_destroy(&e->step);
+    pthread_cond_destroy(&e->turn.changed);
+    pthread_mutex_destroy(&e->turn.lock);
     vlm_allocator hook = e->account.hook;
     vlm_mem_free(&hook, e);
 }
@@ -291,7 +325,7 @@ int vlm_detokenize(const vlm_engine *e, const int32_t *ids, size_t n_ids, int sk
 int vlm_image_decode(vlm_image **out, const vlm_engine *e, const void *data, size_t n,
                      const char *name, vlm_error *err)
 {
-    return vlm_image_load(out, &e->alloc, data, n, name, err);
+    return vlm_engine_explain(e, vlm_image_load(out, &e->alloc, data, n, name, err), err);
 }
 
 int vlm_image_open(vlm_image **out, const vlm_engine *e, const char *path, vlm_error *err)
@@ -303,13 +337,13 @@ int vlm_image_open(vlm_image **out, const vlm_engine *e, const char *path, vlm_e
         return rc;
     rc = vlm_image_load(out, &e->alloc, map.data, map.n, path, err);
     vlm_map_close(&map, &e->alloc);
-    return rc;
+    return vlm_engine_explain(e, rc, err);
 }
 
 int vlm_image_from_rgb(vlm_image **out, const vlm_engine *e, const uint8_t *pixels, uint32_t width,
                        uint32_t height, vlm_error *err)
 {
-    return vlm_image_make(out, &e->alloc, pixels, width, height, err);
+    return vlm_engine_explain(e, vlm_image_make(out, &e->alloc, pixels, width, height, err), err);
 }
 
 void vlm_image_close(vlm_image *image)

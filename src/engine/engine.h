@@ -2,6 +2,7 @@
 #ifndef VLM_ENGINE_ENGINE_H
 #define VLM_ENGINE_ENGINE_H
 
+#include <fenv.h>
 #include <pthread.h>
 
 #include "base/buf.h"
@@ -31,7 +32,14 @@ struct vlm_engine {
     struct vlm_pool *pool;
     struct vlm_backend *backend;
 
-    pthread_mutex_t step; /* held by whoever computes: guards everything below, pool and backend */
+    /* whose turn it is to compute: guards what follows, the pool and the backend (vlm_engine_enter)
+     */
+    struct vlm_turn {
+        pthread_mutex_t lock;
+        pthread_cond_t changed;
+        uint64_t next, now; /* tickets: the next to hand out, the one that computes */
+        fenv_t fenv;        /* the computing caller's floating-point mode */
+    } turn;
     struct vlm_text_space text;
     struct vlm_vision_space vision; /* opened with the first picture */
     float *logits;                  /* [max_wanted][vocab] */
@@ -60,19 +68,32 @@ int vlm_engine_prompt_build(struct vlm_prompt *p, const vlm_engine *e, const vlm
                             const vlm_session_options *o, vlm_error *err);
 /* The processor's settings with a session's detail and max_tiles applied. */
 struct vlm_image_config vlm_engine_image_config(const vlm_engine *e, const vlm_session_options *o);
-/* Features [n_tokens][hidden] of one picture; the step lock is held.  report (may be NULL) is
- * called before each frame with the number done and returns nonzero to stop. */
-int vlm_engine_encode(vlm_engine *e, float *features, const struct vlm_prompt_picture *p,
-                      const struct vlm_run *run, const vlm_session_options *o, size_t first_frame,
-                      int (*report)(void *ctx, size_t frames_done), void *ctx, vlm_error *err);
-/* Makes the vision workspace, once; the step lock is held. */
+/* First come, first served: one caller at a time computes, in the default floating-point mode (the
+ * caller's own comes back with leave). Not recursive. */
+void vlm_engine_enter(vlm_engine *e);
+void vlm_engine_leave(vlm_engine *e);
+
+struct vlm_encoding {
+    const vlm_session_options *options;
+    const struct vlm_tap *tap;                    /* or NULL */
+    const atomic_bool *cancel;                    /* or NULL */
+    int (*report)(void *ctx, size_t frames_done); /* or NULL; nonzero cancels */
+    void *ctx;
+    size_t n_done;               /* frames, over all pictures: in and out */
+    double resize_ms, vision_ms; /* added to */
+};
+/* Features [n_tokens][hidden] of one picture.  The workspace is reserved; each frame takes its
+ * turn, so that other sessions' steps come between. */
+int vlm_engine_encode(vlm_engine *e, struct vlm_encoding *c, float *features,
+                      const struct vlm_prompt_picture *p, vlm_error *err);
+/* Makes the vision workspace, once; the caller has entered. */
 int vlm_engine_reserve_vision(vlm_engine *e, vlm_error *err);
 /* Copies known fields of a caller's options of any size over the defaults, and checks their ranges.
  */
 int vlm_engine_session_options(vlm_session_options *out, const vlm_session_options *o,
                                vlm_error *err);
 /* Passes rc on; when memory was refused by the budget, the message says so. */
-int vlm_engine_explain(vlm_engine *e, int rc, vlm_error *err);
+int vlm_engine_explain(const vlm_engine *e, int rc, vlm_error *err);
 /* The model, or an error for an engine opened for its vocabulary. */
 int vlm_engine_need_model(const vlm_engine *e, vlm_error *err);
 

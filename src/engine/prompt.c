@@ -44,6 +44,10 @@ static int check_messages(const vlm_message *messages, size_t n_messages, size_t
         if (!m->role || (!m->parts && m->n_parts))
             return vlm_fail(err, VLM_ERR_ARGUMENT, "message %zu has no %s", i,
                             m->role ? "parts" : "role");
+        if (m->prefix && (i + 1 < n_messages || strcmp(m->role, "assistant") != 0))
+            return vlm_fail(err, VLM_ERR_ARGUMENT,
+                            "message %zu has prefix set, expected only on a last assistant message",
+                            i);
         if (m->n_parts > VLM_LIMIT_PARTS)
             return vlm_fail(err, VLM_ERR_LIMIT, "message %zu has %zu parts, expected at most %u", i,
                             m->n_parts, (unsigned)VLM_LIMIT_PARTS);
@@ -98,6 +102,9 @@ static int expand(struct vlm_prompt *p, const vlm_engine *e, vlm_error *err)
     int rc = vlm_prompt_ids(&p->ids, &p->text, e->tok, &format, images, p->n_pictures, err);
     if (rc < 0)
         return rc;
+    if (p->ids.n == 0)
+        return vlm_fail(err, VLM_ERR_FORMAT,
+                        "the chat template writes an empty prompt, expected at least one token");
     size_t n = 0;
     for (size_t i = 0; i < p->ids.n; i++)
         n += p->ids.data[i] == e->config.image_token_id;
@@ -138,24 +145,39 @@ int vlm_engine_reserve_vision(vlm_engine *e, vlm_error *err)
     return e->vision.alloc ? VLM_OK : vlm_vision_space_open(&e->vision, e->model, e->backend, err);
 }
 
-int vlm_engine_encode(vlm_engine *e, float *features, const struct vlm_prompt_picture *p,
-                      const struct vlm_run *run, const vlm_session_options *o, size_t first_frame,
-                      int (*report)(void *ctx, size_t frames_done), void *ctx, vlm_error *err)
+static int encode_frames(vlm_engine *e, struct vlm_encoding *c, float *features,
+                         const uint8_t *frames, size_t n, size_t frame_bytes)
 {
-    const struct vlm_image_config c = vlm_engine_image_config(e, o);
-    size_t frame_bytes = (size_t)c.tile * c.tile * 3;
+    const struct vlm_run run = {e->backend, c->tap, c->cancel};
+    size_t n_features = (size_t)e->config.image_seq_len * e->config.text.hidden;
+    int rc = VLM_OK;
+    for (size_t i = 0; rc == VLM_OK && i < n; i++) {
+        if (c->report && c->report(c->ctx, c->n_done))
+            return VLM_ERR_CANCELLED;
+        vlm_engine_enter(e);
+        double start = vlm_os_now_ms();
+        rc = vlm_vision_forward(e->model, &run, &e->vision, features + i * n_features,
+                                frames + i * frame_bytes, c->n_done);
+        c->vision_ms += vlm_os_now_ms() - start;
+        vlm_engine_leave(e);
+        c->n_done++;
+    }
+    return rc;
+}
+
+int vlm_engine_encode(vlm_engine *e, struct vlm_encoding *c, float *features,
+                      const struct vlm_prompt_picture *p, vlm_error *err)
+{
+    const struct vlm_image_config config = vlm_engine_image_config(e, c->options);
+    size_t frame_bytes = (size_t)config.tile * config.tile * 3;
     uint8_t *frames = vlm_mem_alloc(&e->alloc, p->plan.n_frames, frame_bytes);
     if (!frames)
         return vlm_fail_memory(err, p->plan.n_frames * frame_bytes, "a picture's tiles");
-    int rc = vlm_image_tiles(frames, &p->plan, p->image, &c, &e->alloc, err);
-    for (size_t i = 0; rc == VLM_OK && i < p->plan.n_frames; i++) {
-        if (report && report(ctx, first_frame + i))
-            rc = VLM_ERR_CANCELLED;
-        else
-            rc = vlm_vision_forward(e->model, run, &e->vision,
-                                    features + i * e->config.image_seq_len * e->config.text.hidden,
-                                    frames + i * frame_bytes, first_frame + i);
-    }
+    double start = vlm_os_now_ms();
+    int rc = vlm_image_tiles(frames, &p->plan, p->image, &config, &e->alloc, err);
+    c->resize_ms += vlm_os_now_ms() - start;
+    if (rc == VLM_OK)
+        rc = encode_frames(e, c, features, frames, p->plan.n_frames, frame_bytes);
     vlm_mem_free(&e->alloc, frames);
     return rc == VLM_ERR_CANCELLED ? vlm_fail(err, rc, "cancelled") : rc;
 }

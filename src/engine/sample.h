@@ -24,7 +24,8 @@ struct vlm_sample_options {
 
 /* seen: a bit for each id that stands in the sequence (may be NULL when the penalty is 1); position
  * numbers the draw, so that the same seed gives the same token whatever else is computed beside it.
- * scratch: [n].  logits are not changed.  n > 0. */
+ * scratch: [n].  (exp is the C library's: draws are the same wherever it rounds alike.)  logits are
+ * not changed.  n > 0. */
 int32_t vlm_engine_sample(const float *logits, size_t n, const struct vlm_sample_options *o,
                           const uint8_t *seen, uint64_t position, struct vlm_candidate *scratch);
 /* The n_top best logits, best first. n_top <= n */

@@ -7,6 +7,9 @@
 #include "base/checked.h"
 #include "base/limits.h"
 
+/* A token's bytes on top of a stop string begun; each byte may become U+FFFD, of three bytes. */
+#define TEXT_ROOM (VLM_LIMIT_TOKEN_BYTES + VLM_LIMIT_STOP_BYTES + 4)
+
 /* ---- options ---- */
 
 void vlm_session_options_init(vlm_session_options *o)
@@ -87,6 +90,12 @@ static int copy_stop(vlm_session *s, const vlm_session_options *o, vlm_error *er
     return VLM_OK;
 }
 
+/* Rows of a pass that a session's chunk asks for. */
+static size_t chunk_rows(const vlm_engine *e, const vlm_session_options *o)
+{
+    return vlm_min_size(o->chunk, e->config.text.context);
+}
+
 /* The engine's shared workspace must hold a chunk of this session, and a row of every session. */
 static int reserve_engine(vlm_engine *e, size_t chunk, vlm_error *err)
 {
@@ -125,12 +134,10 @@ static int take_memory(vlm_session *s, vlm_error *err)
     s->seen = vlm_mem_zalloc(a, vocab / 8 + 1, 1);
     s->candidates = vlm_mem_alloc(a, vocab, sizeof *s->candidates);
     s->top = vlm_mem_alloc(a, (size_t)s->options.n_logprobs, sizeof *s->top);
-    /* a token's bytes on top of a stop string begun; each byte may become U+FFFD */
-    size_t room = VLM_LIMIT_TOKEN_BYTES + VLM_LIMIT_STOP_BYTES + 4;
-    vlm_buf_init(&s->pending, a, room);
-    vlm_buf_init(&s->out, a, 3 * room);
-    if (!s->seen || !s->candidates || !s->top || !vlm_buf_reserve(&s->pending, room) ||
-        !vlm_buf_reserve(&s->out, 3 * room))
+    vlm_buf_init(&s->pending, a, TEXT_ROOM);
+    vlm_buf_init(&s->out, a, 3 * TEXT_ROOM);
+    if (!s->seen || !s->candidates || !s->top || !vlm_buf_reserve(&s->pending, TEXT_ROOM) ||
+        !vlm_buf_reserve(&s->out, 3 * TEXT_ROOM))
         return vlm_fail_memory(err, vocab * sizeof *s->candidates, "a session");
     s->kv.type = (enum vlm_num)s->options.kv_type; /* same numbers */
     if (s->options.context == 0)
@@ -159,16 +166,16 @@ int vlm_session_open(vlm_session **out, vlm_engine *e, const vlm_session_options
         return vlm_fail_memory(err, sizeof *s, "a session");
     s->engine = e;
     s->options = o;
-    s->outcome = VLM_DONE;
+    s->outcome = vlm_fail(&s->error, VLM_ERR_ARGUMENT, "vlm_session_sync was not called");
     atomic_init(&s->cancel, false);
     rc = copy_stop(s, &o, err);
-    pthread_mutex_lock(&e->step);
+    vlm_engine_enter(e);
     if (rc == VLM_OK)
         rc = take_memory(s, err);
     if (rc == VLM_OK)
-        rc = reserve_engine(e, vlm_min_size(o.chunk, e->config.text.context), err);
+        rc = reserve_engine(e, chunk_rows(e, &o), err);
     e->n_sessions++; /* close takes it back */
-    pthread_mutex_unlock(&e->step);
+    vlm_engine_leave(e);
     if (rc < 0) {
         vlm_session_close(s);
         return vlm_engine_explain(e, rc, err);
@@ -192,9 +199,9 @@ void vlm_session_close(vlm_session *s)
         return;
     vlm_engine *e = s->engine;
     const vlm_allocator *a = &e->alloc;
-    pthread_mutex_lock(&e->step);
+    vlm_engine_enter(e); /* not while a step of others reads it */
     e->n_sessions--;
-    pthread_mutex_unlock(&e->step);
+    vlm_engine_leave(e);
     for (size_t i = 0; i < s->options.n_stop; i++)
         vlm_mem_free(a, (char *)(uintptr_t)s->options.stop[i]);
     vlm_mem_free(a, (void *)(uintptr_t)s->options.stop);
@@ -224,12 +231,21 @@ int vlm_session_estimate(const vlm_engine *e, const vlm_session_options *options
     if (rc < 0)
         return rc;
     size_t context = o.context ? o.context : e->config.text.context;
+    if (context > e->config.text.context)
+        return vlm_fail(err, VLM_ERR_CONTEXT,
+                        "context is %zu positions, expected at most the model's %u", context,
+                        e->config.text.context);
+    const struct vlm_config *c = &e->config;
     size_t blocks = (context + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK;
+    size_t frame = (size_t)c->image.tile * c->image.tile * 3 +
+                   (size_t)c->image_seq_len * c->text.hidden * sizeof(float);
     vlm_estimate x = {.weights_bytes = e->model->weights.bytes};
     x.kv_bytes = blocks * vlm_kv_block_bytes(e->model, (enum vlm_num)o.kv_type);
-    x.vision_bytes = vlm_vision_space_bytes(e->model);
-    x.compute_bytes = vlm_text_space_bytes(e->model, vlm_min_size(o.chunk, context)) +
-                      e->config.text.vocab * (sizeof(float) + sizeof(struct vlm_candidate));
+    /* one picture of 17 frames, the most that the released processors make of a square one */
+    x.vision_bytes = vlm_vision_space_bytes(e->model) + 17 * frame;
+    x.compute_bytes = vlm_text_space_bytes(e->model, chunk_rows(e, &o)) +
+                      c->text.vocab * (sizeof(float) + sizeof(struct vlm_candidate)) +
+                      TEXT_ROOM * 4;
     x.total_bytes = x.weights_bytes + x.kv_bytes + x.vision_bytes + x.compute_bytes;
     *out = x;
     return VLM_OK;

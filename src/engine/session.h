@@ -21,7 +21,7 @@ struct vlm_session_picture {
 };
 struct vlm_timeline {
     struct vlm_position *positions;
-    size_t n, cap;
+    size_t n;
     struct vlm_session_picture *pictures;
     size_t n_pictures;
 };

@@ -26,8 +26,8 @@ static void finish(vlm_session *s, vlm_finish why)
     s->outcome = VLM_DONE;
 }
 
-/* Nothing left to compute for this session?  Decides it before rows are made. */
-static bool at_end(vlm_session *s)
+/* Settles a session that has nothing left to compute; false when it needs rows. */
+static bool settle(vlm_session *s)
 {
     if (s->outcome < 0 || s->outcome == VLM_DONE)
         return true;
@@ -48,21 +48,20 @@ static size_t add_rows(vlm_session *s, struct vlm_row *rows, size_t room)
     for (size_t i = 0; i < n; i++) {
         const struct vlm_position *p = &s->time.positions[s->n_done + i];
         const float *features = p->picture ? s->time.pictures[p->picture - 1].features : NULL;
-        rows[i] = (struct vlm_row){.kv = &s->kv,
-                                   .position = (uint32_t)(s->n_done + i),
-                                   .id = p->id,
-                                   .feature = features ? features + p->token * e->config.text.hidden
-                                                       : NULL,
-                                   .logits = s->n_done + i + 1 == s->time.n};
+        rows[i] = (struct vlm_row){
+            .kv = &s->kv,
+            .position = (uint32_t)(s->n_done + i),
+            .id = p->id,
+            .feature = features ? features + (size_t)p->token * e->config.text.hidden : NULL,
+            .logits = s->n_done + i + 1 == s->time.n};
     }
     return n;
 }
 
-static void add_logprobs(vlm_session *s, const float *logits, int32_t id)
+static void add_logprobs(vlm_session *s, const float *logits, float total, int32_t id)
 {
     size_t vocab = s->engine->config.text.vocab,
            n = vlm_min_size((size_t)s->options.n_logprobs, vocab);
-    float total = vlm_backend_kernels(s->engine->backend)->logsumexp(logits, vocab);
     vlm_engine_top(s->candidates, n, logits, vocab);
     for (size_t i = 0; i < n; i++)
         s->top[i] = (vlm_logprob){s->candidates[i].id, s->candidates[i].logit - total};
@@ -88,7 +87,7 @@ static void take_token(vlm_session *s, const float *logits)
     int32_t id = vlm_engine_sample(logits, vocab, &so, s->seen, s->n_done, s->candidates);
     s->token = (vlm_token){.id = id};
     if (o->n_logprobs > 0)
-        add_logprobs(s, logits, id);
+        add_logprobs(s, logits, total, id);
     s->seen[id / 8] |= (uint8_t)(1 << id % 8);
     s->stats.completion_tokens++;
 
@@ -98,7 +97,8 @@ static void take_token(vlm_session *s, const float *logits)
     if (!vlm_token_bytes(e->tok, id, &bytes, &n, &special) || special)
         n = 0; /* rows of the table without a token, and control tokens, have no text */
     bool eos = vlm_config_is_eos(&e->config, id),
-         full = s->stats.completion_tokens >= o->max_tokens || s->time.n >= s->limit;
+         full = s->stats.completion_tokens >= o->max_tokens ||
+                s->n_prompt + s->stats.completion_tokens >= s->limit;
     if (vlm_engine_text_add(s, bytes, n, eos || full) || eos)
         s->finish = VLM_FINISH_STOP;
     else if (full)
@@ -132,9 +132,14 @@ static void advance(vlm_session *s, size_t n_rows, const float *logits, double m
 static size_t pass(vlm_engine *e, vlm_session *const *sessions, size_t n, size_t *n_of)
 {
     size_t n_rows = 0, served = 0;
-    for (; served < n && (n_rows < e->text.max_rows || at_end(sessions[served])); served++) {
+    for (; served < n; served++) {
         vlm_session *s = sessions[served];
-        n_of[served] = at_end(s) ? 0 : add_rows(s, e->rows + n_rows, e->text.max_rows - n_rows);
+        n_of[served] = 0;
+        if (settle(s))
+            continue;
+        if (n_rows == e->text.max_rows)
+            break;
+        n_of[served] = add_rows(s, e->rows + n_rows, e->text.max_rows - n_rows);
         n_rows += n_of[served];
     }
     if (n_rows == 0)
@@ -174,10 +179,10 @@ int vlm_step(vlm_engine *e, vlm_session *const *sessions, size_t n, vlm_error *e
                 return vlm_fail(err, VLM_ERR_ARGUMENT,
                                 "sessions %zu and %zu of a step are the same", k, i);
     }
-    pthread_mutex_lock(&e->step);
+    vlm_engine_enter(e);
     for (size_t first = 0; first < n;)
         first += pass(e, sessions + first, n - first, n_of);
-    pthread_mutex_unlock(&e->step);
+    vlm_engine_leave(e);
     return VLM_OK;
 }
 

@@ -15,7 +15,6 @@ static int make_timeline(struct vlm_timeline *t, const vlm_engine *e, const stru
     t->pictures = vlm_mem_zalloc(&e->alloc, p->n_pictures, sizeof *t->pictures);
     if (!t->positions || !t->pictures)
         return vlm_fail_memory(err, (n + room) * sizeof *t->positions, "the timeline");
-    t->cap = n + room;
     t->n = n;
     t->n_pictures = p->n_pictures;
     for (size_t i = 0; i < p->n_pictures; i++) {
@@ -98,38 +97,77 @@ static void give_features_back(vlm_session *s, struct vlm_timeline *t)
         }
 }
 
-/* Encodes the pictures that positions from n_cached on need and that have no features yet.  The
- * step lock is held. */
+/* The picture's features from an equal one that this request has already encoded. */
+static bool copy_features(struct vlm_timeline *t, size_t i, size_t bytes)
+{
+    for (size_t k = 0; k < i; k++)
+        if (t->pictures[k].features && same_picture(&t->pictures[i], &t->pictures[k])) {
+            memcpy(t->pictures[i].features, t->pictures[k].features, bytes);
+            return true;
+        }
+    return false;
+}
+
+/* Frames still to be encoded: need[i] says whether picture i is.  A second copy of one counts once.
+ */
+static size_t count_frames(const struct vlm_timeline *t, size_t n_cached, bool need[])
+{
+    size_t total = 0;
+    for (size_t i = n_cached; i < t->n; i++)
+        if (t->positions[i].picture && !t->pictures[t->positions[i].picture - 1].features)
+            need[t->positions[i].picture - 1] = true;
+    for (size_t i = 0; i < t->n_pictures; i++) {
+        bool again = false;
+        for (size_t k = 0; k < i; k++)
+            again |= (need[k] || t->pictures[k].features) &&
+                     same_picture(&t->pictures[i], &t->pictures[k]);
+        total += need[i] && !again ? t->pictures[i].plan.n_frames : 0;
+    }
+    return total;
+}
+
+/* Encodes the pictures that positions from n_cached on need and that have no features yet. */
 static int encode_pictures(vlm_session *s, struct vlm_timeline *t, const struct vlm_prompt *p,
                            size_t n_cached, vlm_stats *stats, vlm_error *err)
 {
     vlm_engine *e = s->engine;
     bool need[VLM_LIMIT_IMAGES] = {false};
-    size_t total = 0, done = 0;
-    for (size_t i = n_cached; i < t->n; i++)
-        if (t->positions[i].picture && !t->pictures[t->positions[i].picture - 1].features)
-            need[t->positions[i].picture - 1] = true;
-    for (size_t i = 0; i < t->n_pictures; i++)
-        total += need[i] ? t->pictures[i].plan.n_frames : 0;
-    if (total == 0)
-        return VLM_OK;
-    int rc = vlm_engine_reserve_vision(e, err);
-    const struct vlm_run run = {e->backend, NULL, &s->cancel};
-    struct vision_report report = {s, total};
+    struct vision_report report = {s, count_frames(t, n_cached, need)};
+    struct vlm_encoding c = {
+        .options = &s->options, .cancel = &s->cancel, .report = report_vision, .ctx = &report};
+    int rc = VLM_OK;
     for (size_t i = 0; rc == VLM_OK && i < t->n_pictures; i++) {
         if (!need[i])
             continue;
         size_t bytes = t->pictures[i].n_tokens * e->config.text.hidden * sizeof(float);
-        t->pictures[i].features = vlm_mem_alloc(&e->alloc, bytes, 1);
-        if (!t->pictures[i].features)
+        float *features = vlm_mem_alloc(&e->alloc, bytes, 1);
+        if (!features)
             return vlm_fail_memory(err, bytes, "image features");
-        rc = vlm_engine_encode(e, t->pictures[i].features, &p->pictures[i], &run, &s->options, done,
-                               report_vision, &report, err);
-        done += t->pictures[i].plan.n_frames;
+        t->pictures[i].features = features;
+        if (!copy_features(t, i, bytes))
+            rc = vlm_engine_encode(e, &c, features, &p->pictures[i], err);
     }
-    if (rc == VLM_OK && s->options.progress)
-        s->options.progress(s->options.progress_ctx, VLM_PHASE_VISION, total, total);
-    stats->n_tiles = total;
+    if (rc == VLM_OK && report.total && report_vision(&report, report.total))
+        rc = vlm_fail(err, VLM_ERR_CANCELLED, "cancelled");
+    stats->n_tiles = report.total;
+    stats->vision_ms = c.vision_ms;
+    stats->preprocess_ms += c.resize_ms;
+    return rc;
+}
+
+/* What the passes to come need from the engine. */
+static int reserve(vlm_session *s, size_t n_positions, bool pictures, vlm_stats *stats,
+                   vlm_error *err)
+{
+    vlm_engine *e = s->engine;
+    int rc = vlm_kv_grow(&s->kv, e->model, e->backend, n_positions, err);
+    vlm_engine_enter(e);
+    if (rc == VLM_OK)
+        rc = vlm_backend_reserve(e->backend, e->config.text.head_dim, n_positions, err);
+    if (rc == VLM_OK && pictures)
+        rc = vlm_engine_reserve_vision(e, err);
+    stats->compute_bytes = e->text.bytes + e->vision.bytes + vlm_backend_bytes(e->backend);
+    vlm_engine_leave(e);
     return rc;
 }
 
@@ -162,20 +200,13 @@ static int prepare(vlm_session *s, struct vlm_timeline *t, const struct vlm_prom
     if (rc < 0)
         return rc;
     *n_cached = common_beginning(s, t);
-    double start = vlm_os_now_ms();
-    pthread_mutex_lock(&e->step);
-    rc = vlm_kv_grow(&s->kv, e->model, e->backend, n + room, err);
-    if (rc == VLM_OK)
-        rc = vlm_backend_reserve(e->backend, e->config.text.head_dim, n + room, err);
+    rc = reserve(s, n + room, p->n_pictures > 0, stats, err);
     if (rc == VLM_OK) {
         take_features(s, t);
         rc = encode_pictures(s, t, p, *n_cached, stats, err);
         if (rc < 0)
             give_features_back(s, t);
     }
-    stats->compute_bytes = e->text.bytes + e->vision.bytes + vlm_backend_bytes(e->backend);
-    pthread_mutex_unlock(&e->step);
-    stats->vision_ms = vlm_os_now_ms() - start;
     return rc;
 }
 

@@ -117,7 +117,7 @@ int vlm_render(vlm_rendered *out, const vlm_engine *e, const vlm_message *messag
         }
     }
     vlm_engine_prompt_free(&p, e);
-    return rc;
+    return vlm_engine_explain(e, rc, err);
 }
 
 void vlm_rendered_free(vlm_rendered *r)
@@ -161,7 +161,7 @@ int vlm_tiles_make(vlm_tiles **out, const vlm_engine *e, const vlm_image *image,
     }
     if (rc < 0) {
         vlm_tiles_free(t);
-        return rc;
+        return vlm_engine_explain(e, rc, err);
     }
     *out = t;
     return VLM_OK;

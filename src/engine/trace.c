@@ -12,7 +12,7 @@ struct trace {
     vlm_session_options options;
     vlm_trace_fn fn;
     void *ctx;
-    int stopped;
+    atomic_bool stopped;
     size_t n_frames, n_rows; /* of the whole run, for shapes */
     struct vlm_kv kv;
     struct vlm_text_space space;
@@ -25,7 +25,7 @@ struct trace {
 static void hand(struct trace *t, const vlm_traced *piece)
 {
     if (!t->stopped && piece->n_rows)
-        t->stopped = t->fn(t->ctx, piece);
+        atomic_store(&t->stopped, t->fn(t->ctx, piece) != 0);
 }
 
 static void tap(void *ctx, const char *name, int layer, const float *data, size_t first,
@@ -72,32 +72,33 @@ static int encode(struct trace *t, const struct vlm_prompt *p, vlm_error *err)
 {
     vlm_engine *e = t->e;
     const struct vlm_tap vision_tap = {tap, t};
-    const struct vlm_run run = {e->backend, &vision_tap, NULL};
-    size_t frame = 0;
+    struct vlm_encoding c = {.options = &t->options, .tap = &vision_tap, .cancel = &t->stopped};
     t->n_frames = p->n_frames;
     if (p->n_frames == 0)
         return VLM_OK;
-    t->features =
-        vlm_mem_alloc(&e->alloc, p->n_image_tokens, e->config.text.hidden * sizeof(float));
+    size_t bytes = p->n_image_tokens * e->config.text.hidden * sizeof(float);
+    t->features = vlm_mem_alloc(&e->alloc, bytes, 1);
     if (!t->features)
-        return vlm_fail_memory(err, p->n_image_tokens * e->config.text.hidden * sizeof(float),
-                               "image features");
+        return vlm_fail_memory(err, bytes, "image features");
+    vlm_engine_enter(e);
     int rc = vlm_engine_reserve_vision(e, err);
-    for (size_t i = 0; rc == VLM_OK && !t->stopped && i < p->n_pictures; i++) {
-        rc = vlm_engine_encode(e, t->features + p->pictures[i].first_token * e->config.text.hidden,
-                               &p->pictures[i], &run, &t->options, frame, NULL, NULL, err);
-        frame += p->pictures[i].plan.n_frames;
-    }
+    vlm_engine_leave(e);
+    for (size_t i = 0; rc == VLM_OK && i < p->n_pictures; i++)
+        rc = vlm_engine_encode(e, &c,
+                               t->features + p->pictures[i].first_token * e->config.text.hidden,
+                               &p->pictures[i], err);
     return rc;
 }
 
-static int reserve(struct trace *t, size_t n_positions, vlm_error *err)
+static int reserve(struct trace *t, size_t n_ids, size_t n_generate, vlm_error *err)
 {
     vlm_engine *e = t->e;
-    size_t vocab = e->config.text.vocab;
-    if (n_positions > e->config.text.context)
-        return vlm_fail(err, VLM_ERR_CONTEXT, "%zu positions, expected at most %u", n_positions,
-                        e->config.text.context);
+    size_t vocab = e->config.text.vocab, context = e->config.text.context;
+    size_t n_positions = n_ids + n_generate;
+    if (n_ids > context || n_generate > context - n_ids)
+        return vlm_fail(err, VLM_ERR_CONTEXT,
+                        "%zu ids and %zu to generate, expected at most %zu together", n_ids,
+                        n_generate, context);
     t->chunk = vlm_min_size(t->options.chunk, n_positions);
     t->rows = vlm_mem_alloc(&e->alloc, t->chunk, sizeof *t->rows);
     t->logits = vlm_mem_alloc(&e->alloc, t->chunk, vocab * sizeof *t->logits);
@@ -117,9 +118,9 @@ static void prefill(struct trace *t, const int32_t *ids, size_t n, const float *
     vlm_engine *e = t->e;
     size_t vocab = e->config.text.vocab, token = 0;
     const struct vlm_tap text_tap = {tap, t};
-    const struct vlm_run run = {e->backend, &text_tap, NULL};
+    const struct vlm_run run = {e->backend, &text_tap, &t->stopped};
     t->n_rows = n;
-    for (size_t first = 0; first < n && !t->stopped; first += t->chunk) {
+    for (size_t first = 0; first < n && !atomic_load(&t->stopped); first += t->chunk) {
         size_t m = vlm_min_size(t->chunk, n - first);
         for (size_t i = 0; i < m; i++) {
             bool image = t->features && ids[first + i] == e->config.image_token_id;
@@ -162,7 +163,7 @@ static int run_trace(struct trace *t, const int32_t *ids, size_t n_ids, size_t n
                      vlm_error *err)
 {
     const float *last = NULL;
-    int rc = reserve(t, n_ids + n_generate, err);
+    int rc = reserve(t, n_ids, n_generate, err);
     if (rc < 0)
         return rc;
     prefill(t, ids, n_ids, &last);
@@ -206,18 +207,18 @@ int vlm_trace(vlm_engine *e, const vlm_message *messages, size_t n_messages, con
     if (rc == VLM_OK) {
         const int32_t *prompt = n_messages ? p.ids.data : ids;
         size_t n = n_messages ? p.ids.n : n_ids;
-        pthread_mutex_lock(&e->step);
         hand_ids(&t, "prompt_ids", prompt, n);
         rc = encode(&t, &p, err);
+        vlm_engine_enter(e);
         if (rc == VLM_OK)
             rc = run_trace(&t, prompt, n, n_generate, err);
         vlm_text_space_close(&t.space, e->backend);
         vlm_kv_free(&t.kv, e->model, e->backend);
-        pthread_mutex_unlock(&e->step);
+        vlm_engine_leave(e);
     }
     vlm_mem_free(&e->alloc, t.rows);
     vlm_mem_free(&e->alloc, t.features);
     vlm_mem_free(&e->alloc, t.logits);
     vlm_engine_prompt_free(&p, e);
-    return rc;
+    return vlm_engine_explain(e, rc, err);
 }

@@ -270,6 +270,8 @@ static void read_names(struct vlm_config *c, struct section *s)
     name = json_string_value(json_array_get(arch, 0));
     snprintf(c->architecture, sizeof c->architecture, "%.63s",
              name && vlm_utf8_valid(name, strlen(name)) ? name : "SmolVLMForConditionalGeneration");
+    size_t n = strlen(c->architecture);
+    c->architecture[n - vlm_utf8_incomplete(c->architecture, n)] = 0;
 }
 
 /* eos_token_id: a number or a list of numbers. */
@@ -512,7 +514,7 @@ static const json_t *template_of(const json_t *root)
         if (name && strcmp(name, "default") == 0)
             return json_object_get(entry, "template");
     }
-    return json_is_string(t) ? t : NULL;
+    return t && !json_is_null(t) ? t : NULL;
 }
 
 int vlm_config_template(char **source, size_t *n, char where[64], const struct vlm_files *files,
@@ -540,7 +542,10 @@ int vlm_config_template(char **source, size_t *n, char where[64], const struct v
         if (rc < 0)
             return rc;
         const json_t *t = template_of(root);
-        if (t) {
+        if (t && !json_is_string(t)) {
+            rc = vlm_fail(err, VLM_ERR_FORMAT, "%s: chat_template is %s, expected a string",
+                          names[i], type_name(t));
+        } else if (t) {
             snprintf(where, 64, "%s", names[i]);
             rc = take(source, n, files, json_string_value(t), json_string_length(t), err);
         }

@@ -36,7 +36,7 @@ struct vlm_config {
 /* config.json, generation_config.json, preprocessor_config.json or processor_config.json. */
 int vlm_config_read(struct vlm_config *c, const struct vlm_files *files, vlm_error *err);
 /* The processor's part alone, for work without weights (config.json may be missing then: the fields
- * it would give keep the released models' values). */
+ * it would give stay 0). */
 int vlm_config_read_processor(struct vlm_config *c, const struct vlm_files *files, vlm_error *err);
 /* For tests and fuzzing: config.json from memory, without the processor's files. */
 int vlm_config_parse(struct vlm_config *c, const void *json, size_t n, const char *file,
