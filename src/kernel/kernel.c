@@ -113,10 +113,14 @@ static double exp_double(double x)
     return sum * scale;
 }
 
-void vlm_rope_inv_freq(double *inv_freq, double theta, size_t d)
+/* Rounded where the reference rounds (transformers' rotary embedding is float32 throughout): far into
+ * a long context that is what its angles are, 1e-4 away from those of exact arithmetic. */
+void vlm_rope_inv_freq(float *inv_freq, double theta, size_t d)
 {
-    for (size_t i = 0; i < d / 2; i++)
-        inv_freq[i] = exp_double(-(double)(2 * i) / (double)d * vlm_kernel_log(theta));
+    for (size_t i = 0; i < d / 2; i++) {
+        double exponent = (float)(2 * i) / (float)d;
+        inv_freq[i] = 1.0f / (float)exp_double(exponent * vlm_kernel_log(theta));
+    }
 }
 
 /* sin and cos of x, 0 <= x <= 2^21 or so: pi/2 is taken off in three parts of 33 bits, so that the
@@ -137,11 +141,12 @@ static void sin_cos(double x, double *s, double *c)
     *c = quadrant == 0 ? cs : quadrant == 1 ? -sn : quadrant == 2 ? -cs : sn;
 }
 
-void vlm_rope_angles(float *c, float *s, const double *inv_freq, size_t half, uint32_t pos)
+void vlm_rope_angles(float *c, float *s, const float *inv_freq, size_t half, uint32_t pos)
 {
     for (size_t i = 0; i < half; i++) {
         double sn, cs;
-        sin_cos((double)pos * inv_freq[i], &sn, &cs);
+        float angle = (float)pos * inv_freq[i];
+        sin_cos(angle, &sn, &cs);
         s[i] = (float)sn;
         c[i] = (float)cs;
     }

@@ -83,8 +83,9 @@ int vlm_kernels_init(struct vlm_kernels *k, const char *name);
 const char *vlm_kernels_level(size_t i);
 
 /* RoPE angles without libm, the same on every machine: c[i], s[i] = cos, sin(pos * theta^(-2i/d)),
- * computed in double, i < d/2.  inv_freq[i] comes from vlm_rope_inv_freq. */
-void vlm_rope_inv_freq(double *inv_freq, double theta, size_t d);
-void vlm_rope_angles(float *c, float *s, const double *inv_freq, size_t half, uint32_t pos);
+ * i < d/2; frequency and angle are rounded to float, as the reference computes them.  inv_freq comes
+ * from vlm_rope_inv_freq. */
+void vlm_rope_inv_freq(float *inv_freq, double theta, size_t d);
+void vlm_rope_angles(float *c, float *s, const float *inv_freq, size_t half, uint32_t pos);
 
 #endif

@@ -38,7 +38,7 @@ struct vlm_model {
     struct vlm_text_layer *text;
     const float *norm;      /* [hidden] */
     struct vlm_linear head; /* [vocab, hidden] */
-    double *inv_freq;       /* [head_dim / 2] */
+    float *inv_freq;        /* [head_dim / 2] */
     /* norms and biases as f32, owned */
     float **vectors;
     size_t n_vectors, cap_vectors;

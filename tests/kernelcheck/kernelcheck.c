@@ -563,18 +563,17 @@ static int one_ulp(float got, double exact)
 static int check_rope_tables(void)
 {
     static const double thetas[] = { 1e4, 1e5, 130000, 273768, 1e9 };
-    double f[64];
-    float co[64], si[64];
+    float f[64], co[64], si[64];
     for (size_t t = 0; t < COUNT(thetas); t++) {
         vlm_rope_inv_freq(f, thetas[t], 128);
-        for (size_t i = 0; i < 64;
-             i++) /* an exponent up to 21 ln-units, each off by a rounding or two */
-            if (!(fabs(f[i] * pow(thetas[t], (double)i / 64) - 1) <= 64 * 0x1p-53))
+        for (size_t i = 0; i < 64; i++)
+            if (!one_ulp(f[i], 1.0f / (float)pow(thetas[t], (double)i / 64)))
                 return printf("FAIL rope_inv_freq %g [%zu]\n", thetas[t], i);
         for (uint32_t pos = 0; pos <= 1u << 20; pos = pos < 300 ? pos + 1 : pos * 2 - pos / 3) {
             vlm_rope_angles(co, si, f, 64, pos);
             for (size_t i = 0; i < 64; i++)
-                if (!one_ulp(co[i], cos(pos * f[i])) || !one_ulp(si[i], sin(pos * f[i])))
+                if (!one_ulp(co[i], cos((float)pos * f[i])) ||
+                    !one_ulp(si[i], sin((float)pos * f[i])))
                     return printf("FAIL rope_angles %g [%zu] at %u\n", thetas[t], i, pos);
         }
     }
