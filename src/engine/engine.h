@@ -66,6 +66,8 @@ void vlm_engine_prompt_free(struct vlm_prompt *p, const vlm_engine *e);
 int vlm_engine_prompt_build(struct vlm_prompt *p, const vlm_engine *e, const vlm_message *messages,
                             size_t n_messages, bool add_generation_prompt,
                             const vlm_session_options *o, vlm_error *err);
+/* To compute, there must be something to compute; to render, there need not. */
+int vlm_engine_prompt_not_empty(const struct vlm_prompt *p, vlm_error *err);
 /* The processor's settings with a session's detail and max_tiles applied. */
 struct vlm_image_config vlm_engine_image_config(const vlm_engine *e, const vlm_session_options *o);
 /* First come, first served: one caller at a time computes, in the default floating-point mode (the

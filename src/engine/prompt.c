@@ -102,9 +102,6 @@ static int expand(struct vlm_prompt *p, const vlm_engine *e, vlm_error *err)
     int rc = vlm_prompt_ids(&p->ids, &p->text, e->tok, &format, images, p->n_pictures, err);
     if (rc < 0)
         return rc;
-    if (p->ids.n == 0)
-        return vlm_fail(err, VLM_ERR_FORMAT,
-                        "the chat template writes an empty prompt, expected at least one token");
     size_t n = 0;
     for (size_t i = 0; i < p->ids.n; i++)
         n += p->ids.data[i] == e->config.image_token_id;
@@ -180,4 +177,12 @@ int vlm_engine_encode(vlm_engine *e, struct vlm_encoding *c, float *features,
         rc = encode_frames(e, c, features, frames, p->plan.n_frames, frame_bytes);
     vlm_mem_free(&e->alloc, frames);
     return rc == VLM_ERR_CANCELLED ? vlm_fail(err, rc, "cancelled") : rc;
+}
+
+int vlm_engine_prompt_not_empty(const struct vlm_prompt *p, vlm_error *err)
+{
+    if (p->ids.n > 0)
+        return VLM_OK;
+    return vlm_fail(err, VLM_ERR_FORMAT,
+                    "the chat template writes an empty prompt, expected at least one token");
 }

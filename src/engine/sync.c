@@ -188,7 +188,9 @@ static int prepare(vlm_session *s, struct vlm_timeline *t, const struct vlm_prom
 {
     vlm_engine *e = s->engine;
     size_t n = p->ids.n;
-    int rc = check_context(s, n, limit, err);
+    int rc = vlm_engine_prompt_not_empty(p, err);
+    if (rc == VLM_OK)
+        rc = check_context(s, n, limit, err);
     if (rc < 0)
         return rc;
     size_t room = vlm_min_size(s->options.max_tokens, *limit - n);

@@ -200,10 +200,13 @@ int vlm_trace(vlm_engine *e, const vlm_message *messages, size_t n_messages, con
     if (rc < 0)
         return rc;
     vlm_engine_prompt_init(&p, e);
-    if (n_messages)
+    if (n_messages) {
         rc = vlm_engine_prompt_build(&p, e, messages, n_messages, true, &t.options, err);
-    else
+        if (rc == VLM_OK)
+            rc = vlm_engine_prompt_not_empty(&p, err);
+    } else {
         rc = check_ids(e, ids, n_ids, err);
+    }
     if (rc == VLM_OK) {
         const int32_t *prompt = n_messages ? p.ids.data : ids;
         size_t n = n_messages ? p.ids.n : n_ids;
