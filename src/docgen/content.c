@@ -1,7 +1,7 @@
 /* content.c: decides what a document says and what is asked about it.
  *
- * Two in five keys and one in four values are invented strings, so that a reader cannot guess from the
- * words it knows.  Answers are always the characters on the page. */
+ * Two in five keys and one in four values are invented strings, so that a reader cannot guess from
+ * the words it knows.  Answers are always the characters on the page. */
 #include "docgen/content.h"
 
 #include <stdio.h>
@@ -15,10 +15,10 @@ struct writer {
     struct vlm_rng *r;
     enum vlm_docgen_class cls[VLM_DOCGEN_MAX_FIELDS];
     bool shown[VLM_DOCGEN_MAX_FIELDS]; /* the key is on the page */
-    int room;      /* characters that a line may have */
-    int currency;  /* one way of writing money a document */
-    int date;      /* and dates */
-    int key_case;  /* 0 as is, 1 upper, 2 lower */
+    int room;                          /* characters that a line may have */
+    int currency;                      /* one way of writing money a document */
+    int date;                          /* and dates */
+    int key_case;                      /* 0 as is, 1 upper, 2 lower */
     bool value_upper;
 };
 
@@ -42,8 +42,14 @@ static const char *one_of(struct vlm_rng *r, const struct vlm_docgen_list *list)
     return list->items[vlm_rng_below(r, (uint32_t)list->n)];
 }
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
-static char upper(char c) { return c >= 'a' && c <= 'z' ? (char)(c - 32) : c; }
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+static char upper(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+}
 
 static void set_case(char *s, int how)
 {
@@ -77,11 +83,13 @@ static bool holds(const char *a, const char *b)
 
 static void pseudo_word(struct vlm_rng *r, char *out, int max)
 {
-    static const char *const heads[] = {"b", "c", "d", "f", "g", "h", "j", "k", "l", "m", "n", "p", "r", "s",
-                                        "t", "v", "w", "z", "br", "ch", "cl", "dr", "fl", "gr", "kn", "pl",
-                                        "qu", "sh", "sk", "st", "th", "tr", "x", "y", ""};
-    static const char *const tails[] = {"a", "e", "i", "o", "u", "ai", "ea", "ou", "y", "an", "el", "in", "or",
-                                        "um", "ak", "et", "is", "ol", "ub", "ax", "ert", "ing", "oss", "amp"};
+    static const char *const heads[] = {"b",  "c",  "d",  "f",  "g",  "h",  "j",  "k",  "l",
+                                        "m",  "n",  "p",  "r",  "s",  "t",  "v",  "w",  "z",
+                                        "br", "ch", "cl", "dr", "fl", "gr", "kn", "pl", "qu",
+                                        "sh", "sk", "st", "th", "tr", "x",  "y",  ""};
+    static const char *const tails[] = {"a",  "e",  "i",  "o",  "u",   "ai",  "ea",  "ou",
+                                        "y",  "an", "el", "in", "or",  "um",  "ak",  "et",
+                                        "is", "ol", "ub", "ax", "ert", "ing", "oss", "amp"};
     int want = 3 + pick(r, max - 2 > 7 ? 7 : max - 2);
     size_t n = 0;
     while ((int)n < want) {
@@ -123,19 +131,44 @@ static void write_money(struct writer *w, char *out, size_t cap)
 {
     struct vlm_rng *r = w->r;
     double u = vlm_rng_unit(r);
-    int whole = u < 0.4 ? pick(r, 10) : u < 0.8 ? 10 + pick(r, 90) : u < 0.95 ? pick(r, 1000) : pick(r, 10000);
-    int cents = vlm_docgen_chance(r, 0.35) ? (pick(r, 10) * 10 + (pick(r, 2) ? 9 : 5)) : pick(r, 100);
+    int whole = u < 0.4    ? pick(r, 10)
+                : u < 0.8  ? 10 + pick(r, 90)
+                : u < 0.95 ? pick(r, 1000)
+                           : pick(r, 10000);
+    int cents =
+        vlm_docgen_chance(r, 0.35) ? (pick(r, 10) * 10 + (pick(r, 2) ? 9 : 5)) : pick(r, 100);
     switch (w->currency) {
-    case 0: case 8: snprintf(out, cap, "$%d.%02d", whole, cents); break;
-    case 1: snprintf(out, cap, "%d.%02d", whole, cents); break;
-    case 2: snprintf(out, cap, "%d,%02d", whole, cents); break;
-    case 3: snprintf(out, cap, "%d.%02d €", whole, cents); break;
-    case 4: snprintf(out, cap, "%d,%02d €", whole, cents); break;
-    case 5: snprintf(out, cap, "€%d.%02d", whole, cents); break;
-    case 6: snprintf(out, cap, "£%d.%02d", whole, cents); break;
-    case 7: snprintf(out, cap, "%d.%02d EUR", whole, cents); break;
-    case 9: snprintf(out, cap, "€ %d,%02d", whole, cents); break;
-    default: snprintf(out, cap, "%d.%02d USD", whole, cents); break;
+    case 0:
+    case 8:
+        snprintf(out, cap, "$%d.%02d", whole, cents);
+        break;
+    case 1:
+        snprintf(out, cap, "%d.%02d", whole, cents);
+        break;
+    case 2:
+        snprintf(out, cap, "%d,%02d", whole, cents);
+        break;
+    case 3:
+        snprintf(out, cap, "%d.%02d €", whole, cents);
+        break;
+    case 4:
+        snprintf(out, cap, "%d,%02d €", whole, cents);
+        break;
+    case 5:
+        snprintf(out, cap, "€%d.%02d", whole, cents);
+        break;
+    case 6:
+        snprintf(out, cap, "£%d.%02d", whole, cents);
+        break;
+    case 7:
+        snprintf(out, cap, "%d.%02d EUR", whole, cents);
+        break;
+    case 9:
+        snprintf(out, cap, "€ %d,%02d", whole, cents);
+        break;
+    default:
+        snprintf(out, cap, "%d.%02d USD", whole, cents);
+        break;
     }
 }
 
@@ -146,15 +179,33 @@ static void write_date(struct writer *w, char *out, size_t cap)
     const char *mon = vlm_docgen_months.items[m];
     m++;
     switch (w->date) {
-    case 0: snprintf(out, cap, "%d-%02d-%02d", y, m, d); break;
-    case 1: snprintf(out, cap, "%02d.%02d.%d", d, m, y); break;
-    case 2: snprintf(out, cap, "%02d/%02d/%02d", m, d, y % 100); break;
-    case 3: snprintf(out, cap, "%d %s %d", d, mon, y); break;
-    case 4: snprintf(out, cap, "%s %d", mon, y); break;
-    case 5: snprintf(out, cap, "%s %d", mon, d); break;
-    case 6: snprintf(out, cap, "%02d/%d", m, y); break;
-    case 7: snprintf(out, cap, "%02d/%02d/%d", d, m, y); break;
-    default: snprintf(out, cap, "%02d.%02d.%02d", d, m, y % 100); break;
+    case 0:
+        snprintf(out, cap, "%d-%02d-%02d", y, m, d);
+        break;
+    case 1:
+        snprintf(out, cap, "%02d.%02d.%d", d, m, y);
+        break;
+    case 2:
+        snprintf(out, cap, "%02d/%02d/%02d", m, d, y % 100);
+        break;
+    case 3:
+        snprintf(out, cap, "%d %s %d", d, mon, y);
+        break;
+    case 4:
+        snprintf(out, cap, "%s %d", mon, y);
+        break;
+    case 5:
+        snprintf(out, cap, "%s %d", mon, d);
+        break;
+    case 6:
+        snprintf(out, cap, "%02d/%d", m, y);
+        break;
+    case 7:
+        snprintf(out, cap, "%02d/%02d/%d", d, m, y);
+        break;
+    default:
+        snprintf(out, cap, "%02d.%02d.%02d", d, m, y % 100);
+        break;
     }
 }
 
@@ -175,19 +226,22 @@ static void write_product(struct vlm_rng *r, char *out, size_t cap)
 static void write_measure(struct vlm_rng *r, char *out, size_t cap, bool weight)
 {
     static const char *const weights[] = {"g", "kg", "g", "kg", "oz", "lb", "mg"};
-    static const char *const units[] = {"ml", "l", "cl", "cm", "mm", "m", "V", "W", "C", "km/h", "%", "%", "kcal",
-                                        "kJ", "bar", "fl oz", "years", "in"};
+    static const char *const units[] = {"ml",   "l",  "cl",  "cm",    "mm",    "m",
+                                        "V",    "W",  "C",   "km/h",  "%",     "%",
+                                        "kcal", "kJ", "bar", "fl oz", "years", "in"};
     const char *unit = weight ? weights[pick(r, 7)] : units[pick(r, 18)];
     const char *gap = vlm_docgen_chance(r, 0.7) ? " " : "";
     if (vlm_docgen_chance(r, 0.4))
         snprintf(out, cap, "%d.%d%s%s", pick(r, 30), pick(r, 10), gap, unit);
     else
-        snprintf(out, cap, "%d%s%s", vlm_docgen_chance(r, 0.5) ? 5 * (1 + pick(r, 199)) : 1 + pick(r, 999), gap, unit);
+        snprintf(out, cap, "%d%s%s",
+                 vlm_docgen_chance(r, 0.5) ? 5 * (1 + pick(r, 199)) : 1 + pick(r, 999), gap, unit);
 }
 
 static void write_size(struct vlm_rng *r, char *out, size_t cap)
 {
-    static const char *const sizes[] = {"XS", "S", "M", "L", "XL", "XXL", "small", "medium", "large"};
+    static const char *const sizes[] = {"XS",  "S",     "M",      "L",    "XL",
+                                        "XXL", "small", "medium", "large"};
     if (vlm_docgen_chance(r, 0.5))
         snprintf(out, cap, "%s", sizes[pick(r, 9)]);
     else if (vlm_docgen_chance(r, 0.5))
@@ -199,7 +253,8 @@ static void write_size(struct vlm_rng *r, char *out, size_t cap)
 static void write_small(struct vlm_rng *r, char *out, size_t cap, enum vlm_docgen_class cls)
 {
     if (cls == CLASS_PLACE && vlm_docgen_chance(r, 0.6))
-        snprintf(out, cap, "%c%s%d", 'A' + pick(r, 26), vlm_docgen_chance(r, 0.3) ? "-" : "", 1 + pick(r, 99));
+        snprintf(out, cap, "%c%s%d", 'A' + pick(r, 26), vlm_docgen_chance(r, 0.3) ? "-" : "",
+                 1 + pick(r, 99));
     else if (cls == CLASS_TIME && vlm_docgen_chance(r, 0.6))
         snprintf(out, cap, "%02d:%02d", pick(r, 24), pick(r, 60));
     else if (cls == CLASS_TIME)
@@ -218,17 +273,41 @@ static void write_value(struct writer *w, char *out, size_t cap, enum vlm_docgen
         return;
     }
     switch (cls) {
-    case CLASS_PRICE: case CLASS_MONEY: write_money(w, out, cap); break;
-    case CLASS_WEIGHT: write_measure(r, out, cap, true); break;
-    case CLASS_MEASURE: write_measure(r, out, cap, false); break;
-    case CLASS_EXPIRY: case CLASS_DATE: write_date(w, out, cap); break;
-    case CLASS_SIZE: write_size(r, out, cap); break;
-    case CLASS_ORIGIN: snprintf(out, cap, "%s", one_of(r, &vlm_docgen_countries)); break;
-    case CLASS_COLOUR: snprintf(out, cap, "%s", one_of(r, &vlm_docgen_colours)); break;
-    case CLASS_PERSON: snprintf(out, cap, "%s", one_of(r, &vlm_docgen_names)); break;
-    case CLASS_PRODUCT: write_product(r, out, cap); break;
-    case CLASS_WORD: snprintf(out, cap, "%s", one_of(r, &vlm_docgen_others)); break;
-    default: write_small(r, out, cap, cls); break;
+    case CLASS_PRICE:
+    case CLASS_MONEY:
+        write_money(w, out, cap);
+        break;
+    case CLASS_WEIGHT:
+        write_measure(r, out, cap, true);
+        break;
+    case CLASS_MEASURE:
+        write_measure(r, out, cap, false);
+        break;
+    case CLASS_EXPIRY:
+    case CLASS_DATE:
+        write_date(w, out, cap);
+        break;
+    case CLASS_SIZE:
+        write_size(r, out, cap);
+        break;
+    case CLASS_ORIGIN:
+        snprintf(out, cap, "%s", one_of(r, &vlm_docgen_countries));
+        break;
+    case CLASS_COLOUR:
+        snprintf(out, cap, "%s", one_of(r, &vlm_docgen_colours));
+        break;
+    case CLASS_PERSON:
+        snprintf(out, cap, "%s", one_of(r, &vlm_docgen_names));
+        break;
+    case CLASS_PRODUCT:
+        write_product(r, out, cap);
+        break;
+    case CLASS_WORD:
+        snprintf(out, cap, "%s", one_of(r, &vlm_docgen_others));
+        break;
+    default:
+        write_small(r, out, cap, cls);
+        break;
     }
     if ((cls == CLASS_COLOUR || cls == CLASS_WORD) && vlm_docgen_chance(r, 0.5))
         out[0] = upper(out[0]);
@@ -256,7 +335,8 @@ static enum vlm_docgen_class draw_key(struct writer *w, char *key, size_t cap)
             random_string(w->r, key, 6);
         return CLASS_RANDOM;
     }
-    const struct vlm_docgen_key *k = &vlm_docgen_keys[vlm_rng_below(w->r, (uint32_t)vlm_docgen_n_keys)];
+    const struct vlm_docgen_key *k =
+        &vlm_docgen_keys[vlm_rng_below(w->r, (uint32_t)vlm_docgen_n_keys)];
     snprintf(key, cap, "%s", k->key);
     return k->cls;
 }
@@ -274,9 +354,11 @@ static bool add_field(struct writer *w, int room, bool shown)
         set_case(f->key, w->key_case);
         if (w->value_upper)
             set_case(f->value, 1);
-        if ((int)(n_chars(f->key) + n_chars(f->value)) > room || n_chars(f->key) < 2 || !key_is_free(w, f->key))
+        if ((int)(n_chars(f->key) + n_chars(f->value)) > room || n_chars(f->key) < 2 ||
+            !key_is_free(w, f->key))
             continue;
-        bool twice = false; /* one value in two fields would make line questions and errors ambiguous */
+        bool twice =
+            false; /* one value in two fields would make line questions and errors ambiguous */
         for (uint32_t i = 0; i < doc->n_fields; i++)
             twice |= strcmp(doc->fields[i].value, f->value) == 0;
         if (twice)
@@ -347,8 +429,8 @@ static void add_title(struct writer *w, bool product)
 static void write_label(struct writer *w, int max_lines)
 {
     struct vlm_rng *r = w->r;
-    static const int styles[] = {ALIGN_LEFT, ALIGN_LEFT, ALIGN_LEFT, ALIGN_SPLIT, ALIGN_SPLIT, ALIGN_TAB,
-                                 ALIGN_TAB, ALIGN_LEADER, ALIGN_CENTRE, ALIGN_RIGHT};
+    static const int styles[] = {ALIGN_LEFT, ALIGN_LEFT, ALIGN_LEFT,   ALIGN_SPLIT,  ALIGN_SPLIT,
+                                 ALIGN_TAB,  ALIGN_TAB,  ALIGN_LEADER, ALIGN_CENTRE, ALIGN_RIGHT};
     static const char *const seps[] = {":", ":", ":", "", "", " :", " -", " ="};
     int style = styles[pick(r, 10)];
     const char *sep = seps[pick(r, style == ALIGN_LEADER || style == ALIGN_SPLIT ? 5 : 8)];
@@ -386,7 +468,8 @@ static void write_tag(struct writer *w, int max_lines)
     int left = 2 + pick(r, 4);
     left = left < max_lines ? left : max_lines;
     if (left >= 3 && vlm_docgen_chance(r, 0.3)) {
-        add_row(w, one_of(r, &vlm_docgen_titles), NULL, vlm_docgen_between(r, 0.7, 1.0))->align = ALIGN_CENTRE;
+        add_row(w, one_of(r, &vlm_docgen_titles), NULL, vlm_docgen_between(r, 0.7, 1.0))->align =
+            ALIGN_CENTRE;
         left--;
     }
     if (left >= 2) {
@@ -399,9 +482,13 @@ static void write_tag(struct writer *w, int max_lines)
     w->cls[doc->n_fields] = CLASS_PRICE;
     w->shown[doc->n_fields++] = false;
     struct vlm_docgen_row *row = add_row(w, f->value, NULL, vlm_docgen_between(r, 1.3, 2.6));
-    row->align = vlm_docgen_chance(r, 0.7) ? ALIGN_CENTRE : vlm_docgen_chance(r, 0.5) ? ALIGN_RIGHT : ALIGN_LEFT;
+    row->align = vlm_docgen_chance(r, 0.7)   ? ALIGN_CENTRE
+                 : vlm_docgen_chance(r, 0.5) ? ALIGN_RIGHT
+                                             : ALIGN_LEFT;
     row->other_face = vlm_docgen_chance(r, 0.4);
-    int style = vlm_docgen_chance(r, 0.5) ? ALIGN_CENTRE : vlm_docgen_chance(r, 0.5) ? ALIGN_LEFT : ALIGN_SPLIT;
+    int style = vlm_docgen_chance(r, 0.5)   ? ALIGN_CENTRE
+                : vlm_docgen_chance(r, 0.5) ? ALIGN_LEFT
+                                            : ALIGN_SPLIT;
     for (left--; left > 0; left--) {
         if (!add_field(w, w->room - 2, true))
             break;
@@ -454,8 +541,8 @@ static void ask(struct writer *w, enum vlm_docgen_family family, const struct vl
         return;
     struct vlm_docgen_question *q = &doc->questions[doc->n_questions];
     bool unseen = vlm_docgen_chance(w->r, 0.15);
-    uint32_t seen = (uint32_t)list->n - vlm_docgen_unseen;
-    uint32_t i = unseen ? seen + vlm_rng_below(w->r, vlm_docgen_unseen) : vlm_rng_below(w->r, seen);
+    uint32_t seen = (uint32_t)list->n - VLM_DOCGEN_UNSEEN;
+    uint32_t i = unseen ? seen + vlm_rng_below(w->r, VLM_DOCGEN_UNSEEN) : vlm_rng_below(w->r, seen);
     if (!fill(q->text, sizeof q->text, list->items[i], arg))
         return;
     if (list->items[i][0] == '%' && vlm_docgen_chance(w->r, 0.5))
@@ -466,7 +553,8 @@ static void ask(struct writer *w, enum vlm_docgen_family family, const struct vl
     doc->n_questions++;
 }
 
-static void ask_value(struct writer *w, const char *key, const char *value, enum vlm_docgen_family family)
+static void ask_value(struct writer *w, const char *key, const char *value,
+                      enum vlm_docgen_family family)
 {
     char asked[40];
     snprintf(asked, sizeof asked, "%s", key);
@@ -530,7 +618,8 @@ static void ask_absent(struct writer *w)
         for (int tries = 0; tries < 10; tries++) {
             enum vlm_docgen_class cls = draw_key(w, key, sizeof key);
             bool priced = cls == CLASS_PRICE && has_class(w, CLASS_PRICE);
-            bool named = cls == CLASS_PRODUCT || (cls == CLASS_PERSON && has_class(w, CLASS_PRODUCT));
+            bool named =
+                cls == CLASS_PRODUCT || (cls == CLASS_PERSON && has_class(w, CLASS_PRODUCT));
             set_case(key, w->key_case);
             if (!priced && !named && n_chars(key) >= 2 && key_is_free(w, key)) {
                 ask_value(w, key, VLM_DOCGEN_NOT_THERE, VLM_DOCGEN_ABSENT);
@@ -551,12 +640,14 @@ static void join_text(struct writer *w)
         struct vlm_docgen_line *line = &w->doc->lines[i];
         snprintf(line->text, sizeof line->text, "%s%s%s", row->run[0], row->n_runs > 1 ? " " : "",
                  row->n_runs > 1 ? row->run[1] : "");
-        at += (size_t)snprintf(w->doc->text + at, sizeof w->doc->text - at, "%s%s", i ? "\n" : "", line->text);
+        at += (size_t)snprintf(w->doc->text + at, sizeof w->doc->text - at, "%s%s", i ? "\n" : "",
+                               line->text);
     }
     w->doc->n_lines = (uint32_t)w->c->n_rows;
 }
 
-void vlm_docgen_write(struct vlm_docgen_content *c, struct vlm_docgen_doc *doc, struct vlm_rng *r, int max_lines)
+void vlm_docgen_write(struct vlm_docgen_content *c, struct vlm_docgen_doc *doc, struct vlm_rng *r,
+                      int max_lines)
 {
     struct writer w = {.c = c, .doc = doc, .r = r};
     c->n_rows = 0;
@@ -574,7 +665,8 @@ void vlm_docgen_write(struct vlm_docgen_content *c, struct vlm_docgen_doc *doc, 
     else
         write_label(&w, max_lines);
     join_text(&w);
-    if (c->n_rows == 0) /* no key and value were short enough for this line length: the caller draws again */
+    if (c->n_rows ==
+        0) /* no key and value were short enough for this line length: the caller draws again */
         return;
     ask_fields(&w);
     ask_lines(&w);

@@ -19,10 +19,10 @@ struct vlm_docgen_row {
     char run[2][80];
     int n_runs;
     enum vlm_docgen_align align;
-    double scale;  /* of the body size */
+    double scale; /* of the body size */
     bool other_face;
-    bool inverse;  /* light on a dark bar */
-    bool rule;     /* a line below */
+    bool inverse; /* light on a dark bar */
+    bool rule;    /* a line below */
 };
 
 struct vlm_docgen_content {

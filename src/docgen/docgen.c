@@ -1,7 +1,8 @@
 /* docgen.c: opens fonts, gives the content of a document its shape, draws it.
  *
  * Everything is drawn with FreeType outlines at fractional sizes, 8-bit coverage, no kerning.  All
- * choices come from one Philox stream named by (seed, kind); sums are in double and in a fixed order. */
+ * choices come from one Philox stream named by (seed, kind); sums are in double and in a fixed
+ * order. */
 #include "docgen/docgen.h"
 
 #include <ft2build.h>
@@ -27,12 +28,12 @@ struct page {
     const struct vlm_docgen_content *c;
     FT_Face body, other;
     int load_flags;
-    double size;          /* of the body text: pixels per em */
-    double spacing;       /* between letters, in em */
-    double space;         /* width of a space, in em */
-    double pitch;         /* line height, in em */
+    double size;    /* of the body text: pixels per em */
+    double spacing; /* between letters, in em */
+    double space;   /* width of a space, in em */
+    double pitch;   /* line height, in em */
     double margin_x, margin_y;
-    double tab;           /* column of the second run, in em from the margin */
+    double tab; /* column of the second run, in em from the margin */
     uint8_t paper[3], ink[3];
 };
 
@@ -76,7 +77,8 @@ int vlm_docgen_open(struct vlm_docgen **out, const vlm_allocator *alloc, const c
         return vlm_fail_memory(err, n_paths * sizeof *gen->faces, "fonts");
     }
     for (size_t i = 0; i < n_paths; i++, gen->n_faces++)
-        if (FT_New_Face(gen->ft, paths[i], 0, &gen->faces[i]) != 0 || !FT_IS_SCALABLE(gen->faces[i])) {
+        if (FT_New_Face(gen->ft, paths[i], 0, &gen->faces[i]) != 0 ||
+            !FT_IS_SCALABLE(gen->faces[i])) {
             struct vlm_quoted q;
             gen->n_faces += gen->faces[i] != NULL;
             vlm_docgen_close(gen);
@@ -160,7 +162,8 @@ static void measure(struct page *p, double *width, double *height)
     double first = 0, widest = 0, sum = 0;
     for (int i = 0; i < p->c->n_rows; i++)
         if (p->c->rows[i].align == ALIGN_TAB) {
-            double w = run_width(p, row_face(p, &p->c->rows[i]), p->c->rows[i].run[0]) * p->c->rows[i].scale;
+            double w = run_width(p, row_face(p, &p->c->rows[i]), p->c->rows[i].run[0]) *
+                       p->c->rows[i].scale;
             first = w > first ? w : first;
         }
     p->tab = first + gap;
@@ -180,16 +183,19 @@ static void measure(struct page *p, double *width, double *height)
 
 /* ---- drawing ---- */
 
-static void fill_rect(struct vlm_docgen_doc *doc, double x0, double y0, double x1, double y1, const uint8_t rgb[3])
+static void fill_rect(struct vlm_docgen_doc *doc, double x0, double y0, double x1, double y1,
+                      const uint8_t rgb[3])
 {
     int ix0 = x0 < 0 ? 0 : (int)x0, iy0 = y0 < 0 ? 0 : (int)y0;
-    int ix1 = x1 > doc->width ? (int)doc->width : (int)x1, iy1 = y1 > doc->height ? (int)doc->height : (int)y1;
+    int ix1 = x1 > doc->width ? (int)doc->width : (int)x1,
+        iy1 = y1 > doc->height ? (int)doc->height : (int)y1;
     for (int y = iy0; y < iy1; y++)
         for (int x = ix0; x < ix1; x++)
             memcpy(doc->rgb + ((size_t)y * doc->width + (size_t)x) * 3, rgb, 3);
 }
 
-static void blend(struct vlm_docgen_doc *doc, const FT_Bitmap *bm, int left, int top, const uint8_t ink[3])
+static void blend(struct vlm_docgen_doc *doc, const FT_Bitmap *bm, int left, int top,
+                  const uint8_t ink[3])
 {
     for (unsigned y = 0; y < bm->rows; y++) {
         int py = top + (int)y;
@@ -207,14 +213,17 @@ static void blend(struct vlm_docgen_doc *doc, const FT_Bitmap *bm, int left, int
     }
 }
 
-/* Draws one character with its pen at (x, base); returns its advance.  line < 0: only a decoration. */
-static double draw_char(struct page *p, FT_Face face, uint32_t cp, double x, double base, double size,
-                        double middle, uint32_t line, const uint8_t ink[3], bool decoration)
+/* Draws one character with its pen at (x, base); returns its advance.  line < 0: only a decoration.
+ */
+static double draw_char(struct page *p, FT_Face face, uint32_t cp, double x, double base,
+                        double size, double middle, uint32_t line, const uint8_t ink[3],
+                        bool decoration)
 {
     struct vlm_docgen_doc *doc = p->doc;
     FT_Vector at = {(FT_Pos)((x - (int)x) * 64.0), 0};
     FT_Set_Transform(face, NULL, &at);
-    bool loaded = FT_Load_Char(face, cp, (FT_Int32)(FT_LOAD_RENDER | FT_LOAD_NO_BITMAP | p->load_flags)) == 0;
+    bool loaded =
+        FT_Load_Char(face, cp, (FT_Int32)(FT_LOAD_RENDER | FT_LOAD_NO_BITMAP | p->load_flags)) == 0;
     FT_Set_Transform(face, NULL, NULL);
     if (!loaded || face->glyph->bitmap.pixel_mode != FT_PIXEL_MODE_GRAY)
         return 0;
@@ -234,8 +243,8 @@ static double draw_char(struct page *p, FT_Face face, uint32_t cp, double x, dou
     return (double)slot->linearHoriAdvance / 65536.0 + p->spacing * size;
 }
 
-static double draw_run(struct page *p, FT_Face face, const char *text, double x, double base, double size,
-                       double middle, uint32_t line, const uint8_t ink[3])
+static double draw_run(struct page *p, FT_Face face, const char *text, double x, double base,
+                       double size, double middle, uint32_t line, const uint8_t ink[3])
 {
     for (size_t n = strlen(text); n > 0;) {
         uint32_t cp;
@@ -309,7 +318,8 @@ static void draw_border(struct page *p)
 {
     struct vlm_docgen_doc *doc = p->doc;
     double shorter = doc->width < doc->height ? doc->width : doc->height;
-    double at = shorter * vlm_docgen_between(p->r, 0.0, 0.02), t = 1 + (double)(int)(shorter * vlm_docgen_between(p->r, 0.002, 0.014));
+    double at = shorter * vlm_docgen_between(p->r, 0.0, 0.02),
+           t = 1 + (double)(int)(shorter * vlm_docgen_between(p->r, 0.002, 0.014));
     double w = doc->width, h = doc->height;
     fill_rect(doc, at, at, w - at, at + t, p->ink);
     fill_rect(doc, at, h - at - t, w - at, h - at, p->ink);
@@ -330,7 +340,8 @@ static void weather(struct page *p)
                 int before = row[k];
                 for (size_t x = 1; x + 1 < w; x++) {
                     int here = row[x * 3 + (size_t)k];
-                    row[x * 3 + (size_t)k] = (uint8_t)((before + 2 * here + row[(x + 1) * 3 + (size_t)k] + 2) / 4);
+                    row[x * 3 + (size_t)k] =
+                        (uint8_t)((before + 2 * here + row[(x + 1) * 3 + (size_t)k] + 2) / 4);
                     before = here;
                 }
             }
@@ -338,7 +349,8 @@ static void weather(struct page *p)
     }
     bool noisy = vlm_docgen_chance(r, 0.35), slope = vlm_docgen_chance(r, 0.3);
     int amount = noisy ? 2 + (int)vlm_rng_below(r, 14) : 0;
-    int gx = slope ? (int)vlm_rng_below(r, 61) - 30 : 0, gy = slope ? (int)vlm_rng_below(r, 61) - 30 : 0;
+    int gx = slope ? (int)vlm_rng_below(r, 61) - 30 : 0,
+        gy = slope ? (int)vlm_rng_below(r, 61) - 30 : 0;
     uint32_t state = vlm_rng_u32(r); /* a plain generator is enough for grain */
     if (!noisy && !slope)
         return;
@@ -398,11 +410,13 @@ static bool choose_faces(struct page *p)
  * letter is wide and high enough to be read there; false: this content does not fit this page. */
 static bool choose_sizes(struct page *p)
 {
-    static const double least_width = 1.0 / 11.5;  /* of the page's width, for one em: 22 of 256 pixels */
+    static const double least_width =
+        1.0 / 11.5; /* of the page's width, for one em: 22 of 256 pixels */
     static const double least_height = 1.0 / 11.5; /* of the page's height */
     struct vlm_rng *r = p->r;
     double width, height, longest = vlm_docgen_between(r, 200, 900);
-    double aspect = vlm_docgen_chance(r, 0.75) ? vlm_docgen_between(r, 1.0, 2.2) : vlm_docgen_between(r, 0.6, 1.0);
+    double aspect = vlm_docgen_chance(r, 0.75) ? vlm_docgen_between(r, 1.0, 2.2)
+                                               : vlm_docgen_between(r, 0.6, 1.0);
     measure(p, &width, &height);
     p->doc->width = (uint32_t)(aspect >= 1 ? longest : longest * aspect);
     p->doc->height = (uint32_t)(aspect >= 1 ? longest / aspect : longest);
@@ -440,7 +454,8 @@ static void draw_page(struct page *p)
     top += (slack - spread * (p->c->n_rows - 1)) * vlm_rng_unit(r);
     /* the block of text may be narrower than the page and stand anywhere in it */
     double free_x = w - 2 * p->margin_x - text_width * p->size;
-    double take = vlm_docgen_chance(r, 0.5) ? 0 : free_x * vlm_rng_unit(r), shift = take * vlm_rng_unit(r);
+    double take = vlm_docgen_chance(r, 0.5) ? 0 : free_x * vlm_rng_unit(r),
+           shift = take * vlm_rng_unit(r);
     double left = p->margin_x + shift, right = w - p->margin_x - (take - shift);
     for (int i = 0; i < p->c->n_rows; i++) {
         draw_row(p, i, top, left, right);
@@ -449,9 +464,11 @@ static void draw_page(struct page *p)
     weather(p);
 }
 
-static int make_once(struct vlm_docgen_doc *doc, struct page *p, struct vlm_docgen_content *c, int max_lines)
+static int make_once(struct vlm_docgen_doc *doc, struct page *p, struct vlm_docgen_content *c,
+                     int max_lines)
 {
-    static const int flags[] = {FT_LOAD_NO_HINTING, FT_LOAD_NO_HINTING, FT_LOAD_TARGET_LIGHT, FT_LOAD_DEFAULT};
+    static const int flags[] = {FT_LOAD_NO_HINTING, FT_LOAD_NO_HINTING, FT_LOAD_TARGET_LIGHT,
+                                FT_LOAD_DEFAULT};
     vlm_docgen_write(c, doc, p->r, max_lines);
     if (doc->n_lines == 0 || !choose_faces(p))
         return 0;
@@ -487,7 +504,8 @@ int vlm_docgen_make(struct vlm_docgen_doc **out, struct vlm_docgen *gen, enum vl
     }
     if (!made) {
         vlm_docgen_doc_free(gen, doc);
-        return vlm_fail(err, VLM_ERR_ARGUMENT, "docgen: none of the %zu fonts has the letters of a %s", gen->n_faces,
+        return vlm_fail(err, VLM_ERR_ARGUMENT,
+                        "docgen: none of the %zu fonts has the letters of a %s", gen->n_faces,
                         vlm_docgen_kind_name(kind));
     }
     size_t pixels = (size_t)doc->width * doc->height;

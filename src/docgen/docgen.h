@@ -1,7 +1,7 @@
 /* docgen.h: synthetic documents (pictures of labels and price tags) with their exact truth.
  *
- * The same (fonts, kind, seed) gives the same picture and the same questions, byte for byte, for one
- * version of FreeType.  Fonts are TrueType, OpenType or Type 1 files; their order matters.
+ * The same (fonts, kind, seed) gives the same picture and the same questions, byte for byte, for
+ * one version of FreeType.  Fonts are TrueType, OpenType or Type 1 files; their order matters.
  *
  *     struct vlm_docgen *gen;
  *     vlm_docgen_open(&gen, NULL, paths, n_paths, &err);        // unreadable paths are an error
@@ -75,10 +75,10 @@ struct vlm_docgen_doc {
     enum vlm_docgen_kind kind;
     uint64_t seed;
     uint32_t width, height;
-    uint8_t *rgb; /* [height][width][3] */
+    uint8_t *rgb;  /* [height][width][3] */
     uint32_t font; /* index into the paths given at open, of the body text */
     uint32_t n_lines, n_glyphs, n_fields, n_questions;
-    struct vlm_docgen_line lines[VLM_DOCGEN_MAX_LINES]; /* reading order */
+    struct vlm_docgen_line lines[VLM_DOCGEN_MAX_LINES];    /* reading order */
     struct vlm_docgen_glyph glyphs[VLM_DOCGEN_MAX_GLYPHS]; /* reading order */
     struct vlm_docgen_field fields[VLM_DOCGEN_MAX_FIELDS];
     struct vlm_docgen_question questions[VLM_DOCGEN_MAX_QUESTIONS];
@@ -98,7 +98,8 @@ int vlm_docgen_open(struct vlm_docgen **out, const vlm_allocator *alloc, const c
 void vlm_docgen_close(struct vlm_docgen *gen); /* NULL allowed */
 
 /* A new document, to be freed with vlm_docgen_doc_free.  One thread at a time per gen.
- * max_lines: the most lines it may have (curricula; it is part of what a seed means), 0: no limit. */
+ * max_lines: the most lines it may have (curricula; it is part of what a seed means), 0: no limit.
+ */
 int vlm_docgen_make(struct vlm_docgen_doc **out, struct vlm_docgen *gen, enum vlm_docgen_kind kind,
                     uint64_t seed, int max_lines, vlm_error *err);
 void vlm_docgen_doc_free(struct vlm_docgen *gen, struct vlm_docgen_doc *doc); /* NULL allowed */
@@ -106,7 +107,8 @@ void vlm_docgen_doc_free(struct vlm_docgen *gen, struct vlm_docgen_doc *doc); /*
 /* Appends one JSON object a line for each question, in the form `vlm batch` reads, plus the truth:
  * {"id":"label-7/0","images":["label-7.png"],"prompt":"...","answer":"...","family":"value"} */
 bool vlm_docgen_truth(struct vlm_buf *out, const struct vlm_docgen_doc *doc, const char *image);
-/* Appends the whole truth as one JSON object on one line: text, lines with boxes, fields, questions. */
+/* Appends the whole truth as one JSON object on one line: text, lines with boxes, fields,
+ * questions. */
 bool vlm_docgen_json(struct vlm_buf *out, const struct vlm_docgen_doc *doc, const char *image);
 
 #endif

@@ -32,7 +32,8 @@ static void put_member(struct vlm_buf *b, const char *name, const char *value)
 static void put_id(struct vlm_buf *b, const struct vlm_docgen_doc *doc)
 {
     char id[48];
-    snprintf(id, sizeof id, "%s-%llu", vlm_docgen_kind_name(doc->kind), (unsigned long long)doc->seed);
+    snprintf(id, sizeof id, "%s-%llu", vlm_docgen_kind_name(doc->kind),
+             (unsigned long long)doc->seed);
     vlm_buf_puts(b, id);
 }
 
@@ -63,14 +64,14 @@ bool vlm_docgen_json(struct vlm_buf *out, const struct vlm_docgen_doc *doc, cons
     put_id(out, doc);
     vlm_buf_putc(out, '"');
     put_member(out, "image", image);
-    snprintf(t, sizeof t, ",\"width\":%u,\"height\":%u,\"font\":%u", (unsigned)doc->width, (unsigned)doc->height,
-             (unsigned)doc->font);
+    snprintf(t, sizeof t, ",\"width\":%u,\"height\":%u,\"font\":%u", (unsigned)doc->width,
+             (unsigned)doc->height, (unsigned)doc->font);
     vlm_buf_puts(out, t);
     put_member(out, "text", doc->text);
     for (uint32_t i = 0; i < doc->n_lines; i++) {
         const struct vlm_docgen_line *l = &doc->lines[i];
-        snprintf(t, sizeof t, "%s\"box\":[%d,%d,%d,%d]", i ? ",{" : ",\"lines\":[{", (int)l->x0, (int)l->y0,
-                 (int)l->x1, (int)l->y1);
+        snprintf(t, sizeof t, "%s\"box\":[%d,%d,%d,%d]", i ? ",{" : ",\"lines\":[{", (int)l->x0,
+                 (int)l->y0, (int)l->x1, (int)l->y1);
         vlm_buf_puts(out, t);
         put_member(out, "text", l->text);
         vlm_buf_putc(out, '}');

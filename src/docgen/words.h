@@ -39,8 +39,9 @@ extern const struct vlm_docgen_key vlm_docgen_keys[];
 extern const size_t vlm_docgen_n_keys;
 extern const struct vlm_docgen_list vlm_docgen_nouns, vlm_docgen_adjectives, vlm_docgen_countries,
     vlm_docgen_colours, vlm_docgen_names, vlm_docgen_titles, vlm_docgen_others, vlm_docgen_months;
-/* Questions: %s is the key or the line; the last vlm_docgen_unseen of each list are kept for tests. */
-#define vlm_docgen_unseen 2
+/* Questions: %s is the key or the line; the last VLM_DOCGEN_UNSEEN of each list are kept for tests.
+ */
+#define VLM_DOCGEN_UNSEEN 2
 extern const struct vlm_docgen_list vlm_docgen_ask_value, vlm_docgen_ask_line, vlm_docgen_ask_nth,
     vlm_docgen_ask_read;
 extern const struct vlm_docgen_list vlm_docgen_ask_meaning[N_CLASSES]; /* n 0: none */

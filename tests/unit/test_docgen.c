@@ -1,4 +1,5 @@
-/* test_docgen.c: documents and their truth.  Uses the fonts of fonts-dejavu-core, which scripts/setup installs. */
+/* test_docgen.c: documents and their truth.  Uses the fonts of fonts-dejavu-core, which
+ * scripts/setup installs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +44,8 @@ static void same_seed_same_bytes(void **state)
     struct vlm_docgen *one = open_gen(NULL), *two = open_gen(NULL);
     for (int kind = 0; kind < VLM_DOCGEN_N_KINDS; kind++)
         for (uint64_t seed = 0; seed < 20; seed++) {
-            vlm_docgen_doc_free(two, make(two, kind, seed + 77)); /* what came before must not matter */
+            vlm_docgen_doc_free(two,
+                                make(two, kind, seed + 77)); /* what came before must not matter */
             struct vlm_docgen_doc *a = make(one, kind, seed), *b = make(two, kind, seed);
             assert_int_equal(a->width, b->width);
             assert_int_equal(a->height, b->height);
@@ -117,7 +119,8 @@ static void truth_agrees_with_picture(void **state)
     for (int kind = 0; kind < VLM_DOCGEN_N_KINDS; kind++)
         for (uint64_t seed = 1000; seed < 1200; seed++) {
             struct vlm_docgen_doc *doc = make(gen, kind, seed);
-            assert_true(doc->width >= 50 && doc->width <= 900 && doc->height >= 50 && doc->height <= 900);
+            assert_true(doc->width >= 50 && doc->width <= 900 && doc->height >= 50 &&
+                        doc->height <= 900);
             check_glyphs(doc);
             check_questions(doc);
             vlm_docgen_doc_free(gen, doc);
@@ -133,7 +136,9 @@ static void lines_are_limited(void **state)
         for (int most = 1; most <= 6; most++)
             for (uint64_t seed = 0; seed < 10; seed++) {
                 struct vlm_docgen_doc *doc;
-                assert_int_equal(vlm_docgen_make(&doc, gen, (enum vlm_docgen_kind)kind, seed, most, NULL), VLM_OK);
+                assert_int_equal(
+                    vlm_docgen_make(&doc, gen, (enum vlm_docgen_kind)kind, seed, most, NULL),
+                    VLM_OK);
                 assert_true(doc->n_lines >= 1 && doc->n_lines <= (uint32_t)most);
                 vlm_docgen_doc_free(gen, doc);
             }
@@ -152,7 +157,8 @@ static void batch_lines(void **state)
     for (size_t i = 0; i < b.n; i++)
         n_lines += b.data[i] == '\n';
     assert_int_equal(n_lines, doc->n_questions);
-    static const char begin[] = "{\"id\":\"tag-5/0\",\"images\":[\"a \\\"b\\\".png\"],\"prompt\":\"";
+    static const char begin[] =
+        "{\"id\":\"tag-5/0\",\"images\":[\"a \\\"b\\\".png\"],\"prompt\":\"";
     assert_memory_equal(b.data, begin, sizeof begin - 1);
     vlm_buf_free(&b);
     vlm_buf_init(&b, &vlm_mem_system, 40); /* too small: said so */
@@ -215,9 +221,13 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_seed_same_bytes), cmocka_unit_test(other_seed_other_document),
-        cmocka_unit_test(truth_agrees_with_picture), cmocka_unit_test(lines_are_limited),
-        cmocka_unit_test(batch_lines), cmocka_unit_test(bad_fonts), cmocka_unit_test(names),
+        cmocka_unit_test(same_seed_same_bytes),
+        cmocka_unit_test(other_seed_other_document),
+        cmocka_unit_test(truth_agrees_with_picture),
+        cmocka_unit_test(lines_are_limited),
+        cmocka_unit_test(batch_lines),
+        cmocka_unit_test(bad_fonts),
+        cmocka_unit_test(names),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,6 +266,17 @@ class Pocket(nn.Module):
         x = x + 0.8 * ((table @ self.turn)[around[..., 0]] * there[..., 0, :] + (table @ self.turn_back)[around[..., 1]] * there[..., 1, :])
         return x + self.cell_position[: x.shape[1]]
 
+    def symbol_loss(self, visual, cells, around):
+        """cross-entropy of what is seen against the tables that symbols are sums of: letter, before, behind"""
+        table = self.text_model.embed_tokens.weight.detach()
+        there = cells[..., 0] > 0
+        v = visual[there].float()
+        letter = table[torch.tensor(GLYPH_TOKEN)] + self.slots[0].detach()
+        loss = F.cross_entropy(0.5 * v @ letter[1:].T, cells[..., 0][there] - 1)
+        for k, turn in ((0, self.turn), (1, self.turn_back)):
+            loss = loss + F.cross_entropy(0.5 * v @ (table @ turn).T, around[..., k][there])
+        return loss
+
     def see(self, pixels):
         h = self.vision_model(pixels)
         return h, lin(h, self.connector.proj)

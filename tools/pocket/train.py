@@ -80,6 +80,7 @@ def main():
     ap.add_argument("--tower-rate", type=float, default=1.0, help="of the Muon rate, for the tower")
     ap.add_argument("--lines", type=int, default=0, help="s2: go back to pages of so many lines")
     ap.add_argument("--text", type=int, default=0, help="s2: per cent of batches with text in place of symbols")
+    ap.add_argument("--follow", help="s3: train the decoder only, on what the tower of this state (an s1 still running) sees")
     ap.add_argument("--through", type=float, default=0.0, help="s3: share of the answers' gradient that reaches the tower")
     ap.add_argument("--mixed", type=float, default=0.5, help="s3: the share of the time in which half of the pages are symbols")
     ap.add_argument("--no-compile", action="store_true")
@@ -96,6 +97,8 @@ def main():
     tower, decoder = ("vision_model", "dense"), ("text_model", "slots", "cell_position")
     symbols = a.stage == "s3" or (a.stage == "s1" and a.decoder is not None)
     parts = dict(s1=tower + ("connector",) * symbols, s2=decoder, s3=tower + decoder + ("connector",))[a.stage]
+    if a.follow:
+        parts = decoder
     mine = [(n, p) for n, p in model.named_parameters() if n.split(".")[0] in parts]
     hidden = [p for n, p in mine if ".layers." in n and p.ndim == 2]
     in_tower = {id(p) for n, p in mine if n.startswith("vision_model")}
@@ -130,7 +133,8 @@ def main():
     log = open(a.log, "a", newline="")
     out = csv.writer(log)
     if new:
-        out.writerow("stage step seconds rate lines text loss_answer token exact loss_dense glyph false_glyph loss_symbol".split())
+        out.writerow("stage step seconds rate lines text loss_answer token exact loss_dense glyph false_glyph loss_symbol symbol_ce".split())
+    followed = None
     mean, count, saved, level_since = {}, {}, time.time(), step
 
     def save():
@@ -152,7 +156,15 @@ def main():
         note = {}
         loss = 0
         answers = a.stage == "s2" or (a.stage == "s3" and step % a.decoder_every == 0)
-        if a.stage in ("s1", "s3"):
+        if a.follow:
+            if followed != os.path.getmtime(a.follow):
+                followed = os.path.getmtime(a.follow)
+                seen = torch.load(a.follow, weights_only=False)["model"]
+                model.load_state_dict({k: v for k, v in seen.items() if k.split(".")[0] in tower + ("connector",)}, strict=False)
+            progress = (now - began) / (end - began)
+            with torch.no_grad():
+                _, visual = model.see(b["pixels"])
+        elif a.stage in ("s1", "s3"):
             progress = (now - began) / (end - began)
             h, visual = model.see(b["pixels"])
             blank = 1.0 if symbols else 0.1 if progress < 0.25 else 0.3 if progress < 0.6 else 1.0
@@ -161,16 +173,19 @@ def main():
             loss = loss + (0.5 if a.stage == "s3" else 1.0) * l
         if a.stage == "s2":
             visual = model.symbols(noisy(b["cells"].long(), 0.01), b["around"].long())
-        if symbols:
+        if symbols and not a.follow:
             with torch.no_grad():
                 target = model.symbols(b["cells"].long(), b["around"].long())
                 w = torch.where(b["cells"][..., 0] > 0, 1.0, 0.2).unsqueeze(-1)
                 power = ((target - (target * w).sum((0, 1)) / w.sum()).pow(2) * w).sum()
             l = ((visual.float() - target).pow(2) * w).sum() / power  # the part not explained
             note["loss_symbol"] = l.item()
-            loss = loss + 0.3 * l
+            loss = loss + 0.1 * l
+            l = model.symbol_loss(visual, b["cells"].long(), b["around"].long())
+            note["symbol_ce"] = l.item()
+            loss = loss + 0.1 * l
         if answers:
-            if a.stage == "s3":  # the answers' gradient is noise to the tower at first: only a share of it gets there
+            if a.stage == "s3" and not a.follow:  # the answers' gradient is noise to the tower at first: only a share of it gets there
                 visual = a.through * visual + (1 - a.through) * visual.detach()
             if a.stage == "s3" and progress < a.mixed:  # half of the pages as clean symbols, so that look-up goes on forming
                 with_symbols = model.symbols(b["cells"].long(), b["around"].long()).to(visual.dtype)
@@ -194,7 +209,7 @@ def main():
             m = {k: v / count[k] for k, v in mean.items()}
             out.writerow([a.stage, step, round(time.time() - began), round(rate, 3), lines, kind] +
                          [round(m[k], 4) if k in m else "" for k in
-                          "loss_answer token exact loss_dense glyph false_glyph loss_symbol".split()])
+                          "loss_answer token exact loss_dense glyph false_glyph loss_symbol symbol_ce".split()])
             log.flush()
             mean, count = {}, {}
             if a.stage == "s2" and step - level_since >= 20:  # the curriculum: more lines, then symbols
