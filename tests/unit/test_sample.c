@@ -134,6 +134,26 @@ static void a_draw_depends_on_seed_and_position_only(void **state)
     assert_true(differ > 25);
 }
 
+/* the smallest temperatures are greedy, whatever the size of the logits */
+static void tiny_temperatures_do_not_overflow(void **state)
+{
+    (void)state;
+    float x[N];
+    struct vlm_candidate c[N];
+    static const float temperatures[] = {1e-6f, 1e-30f, 1e-38f, 1e-44f};
+    random_logits(x, 9);
+    x[2] = 3e4f;
+    for (size_t t = 0; t < sizeof temperatures / sizeof *temperatures; t++)
+        for (int k = 0; k < 3; k++) {
+            struct vlm_sample_options o = greedy;
+            o.temperature = temperatures[t];
+            o.top_k = k == 1 ? 5 : 0;
+            o.top_p = k == 2 ? 0.9f : 1;
+            o.min_p = 0.1f;
+            assert_int_equal(vlm_engine_sample(x, N, &o, NULL, 1, c), 2);
+        }
+}
+
 static void top_lists_the_best_in_order(void **state)
 {
     (void)state;
@@ -161,6 +181,7 @@ int main(void)
         cmocka_unit_test(draws_follow_the_probabilities),
         cmocka_unit_test(top_p_and_min_p_cut),
         cmocka_unit_test(a_draw_depends_on_seed_and_position_only),
+        cmocka_unit_test(tiny_temperatures_do_not_overflow),
         cmocka_unit_test(top_lists_the_best_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
