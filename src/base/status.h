@@ -19,9 +19,9 @@ int vlm_fail_os(vlm_error *err, int os_errno, const char *fmt, ...) VLM_PRINTF(3
 int vlm_fail_memory(vlm_error *err, size_t bytes, const char *what);
 
 /* n bytes of untrusted text made fit for a message: control characters and invalid UTF-8 as \xNN,
- * cut after about 64 bytes with "...".  Writes into the caller's buffer and returns it. */
+ * cut after about 100 bytes with "...".  Writes into the caller's buffer and returns it. */
 struct vlm_quoted {
-    char text[72];
+    char text[112];
 };
 const char *vlm_base_quote(struct vlm_quoted *q, const void *bytes, size_t n);
 
