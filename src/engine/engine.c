@@ -99,7 +99,9 @@ static int open_tokenizer(vlm_engine *e, vlm_error *err)
     int rc = vlm_files_open(&map, &e->files, "tokenizer.json", VLM_LIMIT_TOKENIZER_BYTES, err);
     if (rc < 0)
         return rc;
-    rc = vlm_tokenizer_open(&e->tok, &e->alloc, map.data, map.n, "tokenizer.json", err);
+    struct vlm_label label;
+    rc = vlm_tokenizer_open(&e->tok, &e->alloc, map.data, map.n,
+                            vlm_files_label(&label, &e->files, "tokenizer.json"), err);
     vlm_sha256_of(e->tokenizer_hash, map.data, map.n);
     vlm_files_close(&map, &e->files);
     return rc;

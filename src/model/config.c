@@ -46,7 +46,8 @@ static int load_file(json_t **out, const struct vlm_files *files, const char *na
     int rc = vlm_files_open(&map, files, name, VLM_LIMIT_CONFIG_BYTES, err);
     if (rc < 0)
         return rc;
-    rc = load(out, map.data, map.n, name, err);
+    struct vlm_label label;
+    rc = load(out, map.data, map.n, vlm_files_label(&label, files, name), err);
     vlm_files_close(&map, files);
     return rc;
 }
@@ -409,15 +410,18 @@ static void read_image_processor(struct vlm_image_config *i, struct section *s)
 int vlm_config_read_processor(struct vlm_config *c, const struct vlm_files *files, vlm_error *err)
 {
     json_t *pre = NULL, *proc = NULL;
+    struct vlm_label pre_label, proc_label;
+    const char *pre_name = vlm_files_label(&pre_label, files, "preprocessor_config.json");
+    const char *proc_name = vlm_files_label(&proc_label, files, "processor_config.json");
     int rc = VLM_OK;
     if (vlm_files_has(files, "preprocessor_config.json"))
         rc = load_file(&pre, files, "preprocessor_config.json", err);
     if (rc == VLM_OK && vlm_files_has(files, "processor_config.json"))
         rc = load_file(&proc, files, "processor_config.json", err);
     if (rc == VLM_OK) {
-        struct section p = {proc, "processor_config.json", "", err, VLM_OK};
+        struct section p = {proc, proc_name, "", err, VLM_OK};
         struct section nested = sub(&p, "image_processor", "image_processor.");
-        struct section old = {pre, "preprocessor_config.json", "", err, nested.rc};
+        struct section old = {pre, pre_name, "", err, nested.rc};
         struct section *image = nested.object ? &nested : &old;
         read_image_processor(&c->image, image);
         p.rc = image->rc;
@@ -463,13 +467,15 @@ int vlm_config_read(struct vlm_config *c, const struct vlm_files *files, vlm_err
     int rc = vlm_files_open(&map, files, "config.json", VLM_LIMIT_CONFIG_BYTES, err);
     if (rc < 0)
         return rc;
-    rc = vlm_config_parse(c, map.data, map.n, "config.json", err);
+    struct vlm_label label;
+    rc = vlm_config_parse(c, map.data, map.n, vlm_files_label(&label, files, "config.json"), err);
     vlm_files_close(&map, files);
     if (rc == VLM_OK && vlm_files_has(files, "generation_config.json")) {
         json_t *root;
         rc = load_file(&root, files, "generation_config.json", err);
         if (rc == VLM_OK) {
-            struct section s = {root, "generation_config.json", "", err, VLM_OK};
+            struct section s = {root, vlm_files_label(&label, files, "generation_config.json"), "",
+                                err, VLM_OK};
             read_eos(c, &s);
             rc = s.rc;
             json_decref(root);
