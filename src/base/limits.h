@@ -40,6 +40,8 @@
 #define VLM_LIMIT_IMAGE_FILE_BYTES UINT64_C(33554432)
 #define VLM_LIMIT_IMAGE_SIDE UINT64_C(16384)
 #define VLM_LIMIT_IMAGE_PIXELS UINT64_C(67108864)
+#define VLM_LIMIT_IMAGE_SCANS UINT64_C(256)
+#define VLM_LIMIT_IMAGE_SCAN_PIXELS UINT64_C(1073741824)
 #define VLM_LIMIT_TILE_SIDE UINT64_C(4096)
 #define VLM_LIMIT_TILES UINT64_C(1024)
 #define VLM_LIMIT_PATCHES UINT64_C(65536)
@@ -86,6 +88,8 @@
     X(IMAGE_FILE_BYTES, "picture file")                                                            \
     X(IMAGE_SIDE, "side of a picture in pixels")                                                   \
     X(IMAGE_PIXELS, "pixels of a picture")                                                         \
+    X(IMAGE_SCANS, "scans of a progressive JPEG (encoders write about ten)")                       \
+    X(IMAGE_SCAN_PIXELS, "scans of a JPEG times its pixels")                                       \
     X(TILE_SIDE, "side of a tile in pixels")                                                       \
     X(TILES, "tiles of one picture")                                                               \
     X(PATCHES, "patches of a tile")                                                                \

@@ -14,11 +14,6 @@
 #include "base/limits.h"
 #include "image/internal.h"
 
-/* A progressive file may have any number of scans, each as long to decode as the picture is large:
- * so many are possible, and less for large pictures (encoders write about ten). */
-#define MAX_SCANS 256
-#define MAX_SCAN_PIXELS (UINT64_C(16) * VLM_LIMIT_IMAGE_PIXELS)
-
 enum {
     SOF0 = 0xC0,
     SOF15 = 0xCF,
@@ -176,7 +171,9 @@ static void on_progress(j_common_ptr jpeg)
 {
     struct decoder *d = decoder_of(jpeg);
     uint64_t scans = (uint64_t)d->jpeg.input_scan_number;
-    if (scans > MAX_SCANS || scans * d->job->width * d->job->height > MAX_SCAN_PIXELS)
+    /* a file may have any number of scans, each as long to decode as the picture is large */
+    if (scans > VLM_LIMIT_IMAGE_SCANS ||
+        scans * d->job->width * d->job->height > VLM_LIMIT_IMAGE_SCAN_PIXELS)
         give_up(d, VLM_ERR_LIMIT, "too many scans");
 }
 

@@ -271,6 +271,34 @@ static void refuses_in_one_line(void **state)
     assert_true(n >= 45);
 }
 
+/* 300-scans.jpg (16 x 16) cut behind its n-th scan. */
+static int load_scans(size_t n_scans)
+{
+    size_t n, seen = 0, end = 0;
+    uint8_t *file = file_named("300-scans.jpg", &n);
+    for (size_t i = 0; i + 1 < n && end == 0; i++)
+        if (file[i] == 0xff && file[i + 1] == 0xda && ++seen == n_scans + 1)
+            end = i;
+    assert_true(end > 0);
+    file[end] = 0xff;
+    file[end + 1] = 0xd9;
+    struct vlm_image *image = NULL;
+    int rc = vlm_image_load(&image, &vlm_mem_system, file, end + 2, "scans.jpg", NULL);
+    vlm_image_free(image);
+    free(file);
+    return rc;
+}
+
+/* Pixels times scans can only be reached by pictures of VLM_LIMIT_IMAGE_SCAN_PIXELS / 256 and more.
+ */
+static void limits_of_scans(void **state)
+{
+    (void)state;
+    assert_true(VLM_LIMIT_IMAGE_SCAN_PIXELS / VLM_LIMIT_IMAGE_SCANS > 16 * 16);
+    assert_int_equal(load_scans(VLM_LIMIT_IMAGE_SCANS), VLM_OK);
+    assert_int_equal(load_scans(VLM_LIMIT_IMAGE_SCANS + 1), VLM_ERR_LIMIT);
+}
+
 /* Every beginning of a file: refused cleanly, or (when only an end marker is missing) the same
  * picture. */
 static void every_cut(void **state)
@@ -608,6 +636,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_the_reference),
         cmocka_unit_test(refuses_in_one_line),
+        cmocka_unit_test(limits_of_scans),
         cmocka_unit_test(every_cut),
         cmocka_unit_test(every_small_size),
         cmocka_unit_test(frame_boxes),
