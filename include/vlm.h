@@ -109,6 +109,7 @@ typedef struct vlm_log {
 typedef struct vlm_engine vlm_engine;
 typedef struct vlm_session vlm_session;
 typedef struct vlm_image vlm_image;
+typedef struct vlm_video vlm_video;
 
 typedef struct vlm_engine_options {
     size_t size;         /* set by init; lets this struct grow */
@@ -143,6 +144,8 @@ vlm_engine_isa(const vlm_engine *engine); /* "avx512"; lives as long as the engi
 VLM_API int vlm_engine_n_threads(const vlm_engine *engine);
 VLM_API size_t vlm_engine_context_length(const vlm_engine *engine);
 VLM_API size_t vlm_engine_vocab_size(const vlm_engine *engine); /* rows of the logits */
+/* How the model was trained to sample clips (SmolVLM2: 1 frame a second, at most 64). */
+VLM_API void vlm_engine_video_sampling(const vlm_engine *engine, double *fps, size_t *max_frames);
 
 /* ---- text <-> ids -------------------------------------------------------------------------- */
 
@@ -175,12 +178,31 @@ VLM_API const uint8_t *vlm_image_pixels(const vlm_image *image); /* [height][wid
 VLM_API const uint8_t *
 vlm_image_hash(const vlm_image *image); /* 32 bytes: SHA-256 of size and pixels */
 
-typedef enum vlm_part_kind { VLM_PART_TEXT, VLM_PART_IMAGE } vlm_part_kind;
+/* A VIDEO is frames with their times, already brought to the size the model sees (so that a clip of
+ * any size takes little memory), and the clip's length.  vlm_media.h makes them from files; these
+ * make them from frames that the app has.  Sampling is the caller's (vlm_media.h does it as the
+ * reference): every frame added is shown to the model. */
+VLM_API int vlm_video_begin(vlm_video **out, const vlm_engine *engine, vlm_error *err);
+/* rgb: [height][width][3]; seconds from the beginning, shown to the model in whole seconds. */
+VLM_API int vlm_video_add(vlm_video *video, const uint8_t *rgb, uint32_t width, uint32_t height,
+                          double seconds, vlm_error *err);
+/* Says how long the clip is; afterwards the video is immutable and may be used by many sessions. */
+VLM_API int vlm_video_end(vlm_video *video, double duration_seconds, vlm_error *err);
+VLM_API void vlm_video_close(vlm_video *video); /* NULL allowed */
+VLM_API size_t vlm_video_n_frames(const vlm_video *video);
+VLM_API double vlm_video_frame_seconds(const vlm_video *video, size_t i);   /* i < n_frames */
+VLM_API const uint8_t *vlm_video_frame(const vlm_video *video, size_t i,
+                                       uint32_t *side); /* [side][side][3] */
+VLM_API double vlm_video_duration(const vlm_video *video);
+VLM_API const uint8_t *vlm_video_hash(const vlm_video *video); /* 32 bytes: frames and times */
+
+typedef enum vlm_part_kind { VLM_PART_TEXT, VLM_PART_IMAGE, VLM_PART_VIDEO } vlm_part_kind;
 typedef struct vlm_part {
     vlm_part_kind kind;
     const char *text; /* kind text: n_text bytes */
     size_t n_text;
     const vlm_image *image; /* kind image */
+    const vlm_video *video; /* kind video */
 } vlm_part;
 
 typedef struct vlm_message {
@@ -192,6 +214,7 @@ typedef struct vlm_message {
 
 VLM_API vlm_part vlm_part_text(const char *text); /* borrows the terminated string */
 VLM_API vlm_part vlm_part_image(const vlm_image *image);
+VLM_API vlm_part vlm_part_video(const vlm_video *video);
 
 /* ---- sessions ------------------------------------------------------------------------------ */
 

@@ -36,8 +36,9 @@ struct vlm_tensor {
 struct vlm_linear {
     enum vlm_num type;
     size_t n_out, n_in;
-    const void *data;  /* [n_out][n_in], as it lies in the file; any alignment */
-    const float *bias; /* [n_out], or NULL */
+    const void *data;   /* [n_out][n_in], as it lies in the file; any alignment */
+    const float *bias;  /* [n_out], or NULL */
+    const float *scale; /* [n_out]: W's row i is scale[i] times the stored one; or NULL */
 };
 
 /* Where keys and values of one layer of one sequence lie.  Each block holds VLM_KV_BLOCK positions

@@ -371,9 +371,13 @@ const uint8_t *vlm_image_hash(const vlm_image *image)
 
 vlm_part vlm_part_text(const char *text)
 {
-    return (vlm_part){VLM_PART_TEXT, text, strlen(text), NULL};
+    return (vlm_part){VLM_PART_TEXT, text, strlen(text), NULL, NULL};
 }
 vlm_part vlm_part_image(const vlm_image *image)
 {
-    return (vlm_part){VLM_PART_IMAGE, NULL, 0, image};
+    return (vlm_part){VLM_PART_IMAGE, NULL, 0, image, NULL};
+}
+vlm_part vlm_part_video(const vlm_video *video)
+{
+    return (vlm_part){VLM_PART_VIDEO, NULL, 0, NULL, video};
 }

@@ -14,31 +14,20 @@
 static const struct type {
     const char *name;
     unsigned bits;
-    enum vlm_dtype dtype;
+    enum vlm_num dtype;
 } types[] = {
-    {"F32", 32, VLM_DTYPE_F32},          {"F16", 16, VLM_DTYPE_F16},
-    {"BF16", 16, VLM_DTYPE_BF16},        {"F64", 64, VLM_DTYPE_OTHER},
-    {"I64", 64, VLM_DTYPE_OTHER},        {"I32", 32, VLM_DTYPE_OTHER},
-    {"I16", 16, VLM_DTYPE_OTHER},        {"I8", 8, VLM_DTYPE_OTHER},
-    {"U64", 64, VLM_DTYPE_OTHER},        {"U32", 32, VLM_DTYPE_OTHER},
-    {"U16", 16, VLM_DTYPE_OTHER},        {"U8", 8, VLM_DTYPE_OTHER},
-    {"BOOL", 8, VLM_DTYPE_OTHER},        {"C64", 64, VLM_DTYPE_OTHER},
-    {"F8_E4M3", 8, VLM_DTYPE_OTHER},     {"F8_E5M2", 8, VLM_DTYPE_OTHER},
-    {"F8_E8M0", 8, VLM_DTYPE_OTHER},     {"F8_E4M3FNUZ", 8, VLM_DTYPE_OTHER},
-    {"F8_E5M2FNUZ", 8, VLM_DTYPE_OTHER}, {"F6_E2M3", 6, VLM_DTYPE_OTHER},
-    {"F6_E3M2", 6, VLM_DTYPE_OTHER},     {"F4", 4, VLM_DTYPE_OTHER},
+    {"F32", 32, VLM_NUM_F32},          {"F16", 16, VLM_NUM_F16},
+    {"BF16", 16, VLM_NUM_BF16},        {"F64", 64, VLM_NUM_OTHER},
+    {"I64", 64, VLM_NUM_OTHER},        {"I32", 32, VLM_NUM_OTHER},
+    {"I16", 16, VLM_NUM_OTHER},        {"I8", 8, VLM_NUM_OTHER},
+    {"U64", 64, VLM_NUM_OTHER},        {"U32", 32, VLM_NUM_OTHER},
+    {"U16", 16, VLM_NUM_OTHER},        {"U8", 8, VLM_NUM_OTHER},
+    {"BOOL", 8, VLM_NUM_OTHER},        {"C64", 64, VLM_NUM_OTHER},
+    {"F8_E4M3", 8, VLM_NUM_OTHER},     {"F8_E5M2", 8, VLM_NUM_OTHER},
+    {"F8_E8M0", 8, VLM_NUM_OTHER},     {"F8_E4M3FNUZ", 8, VLM_NUM_OTHER},
+    {"F8_E5M2FNUZ", 8, VLM_NUM_OTHER}, {"F6_E2M3", 6, VLM_NUM_OTHER},
+    {"F6_E3M2", 6, VLM_NUM_OTHER},     {"F4", 4, VLM_NUM_OTHER},
 };
-
-const char *vlm_dtype_name(enum vlm_dtype t)
-{
-    return t == VLM_DTYPE_OTHER ? "other"
-                                : types[t].name; /* the first three are in the enum's order */
-}
-
-size_t vlm_dtype_bytes(enum vlm_dtype t)
-{
-    return t == VLM_DTYPE_OTHER ? 0 : types[t].bits / 8;
-}
 
 void vlm_weight_list_free(struct vlm_weight_list *l)
 {
@@ -217,7 +206,7 @@ static int add(struct header *h, const struct entry *e)
     struct vlm_weight *t = &l->at[l->n++];
     *t = (struct vlm_weight){.name = name,
                              .type = type ? type->name : name + h->name.n + 1,
-                             .dtype = type ? type->dtype : VLM_DTYPE_OTHER,
+                             .dtype = type ? type->dtype : VLM_NUM_OTHER,
                              .n_dims = e->n_dims,
                              .shape = {1, 1, 1, 1},
                              .data = h->data + e->begin,

@@ -4,19 +4,13 @@
 #ifndef VLM_FORMAT_WEIGHTS_H
 #define VLM_FORMAT_WEIGHTS_H
 
+#include "base/num.h"
 #include "format/files.h"
-
-enum vlm_dtype { /* element types; the values are part of no file format */
-                 VLM_DTYPE_F32,
-                 VLM_DTYPE_F16,
-                 VLM_DTYPE_BF16,
-                 VLM_DTYPE_OTHER /* known to the format, not usable as a weight: reported by name */
-};
 
 struct vlm_weight {
     const char *name; /* terminated, owned by the table */
     const char *type; /* "F32", "BF16", "I64", ... as the file says */
-    enum vlm_dtype dtype;
+    enum vlm_num dtype;
     size_t n_dims;
     uint64_t shape[4];   /* outermost first, as in the file; unused ones are 1 */
     const uint8_t *data; /* may be unaligned */
@@ -55,7 +49,5 @@ int vlm_safetensors_read(struct vlm_weight_list *out, const vlm_allocator *alloc
 void vlm_weight_list_free(struct vlm_weight_list *l);
 /* For qsort and bsearch. */
 int vlm_weight_by_name(const void *a, const void *b);
-const char *vlm_dtype_name(enum vlm_dtype t);
-size_t vlm_dtype_bytes(enum vlm_dtype t); /* of one element; 0 for OTHER */
 
 #endif

@@ -19,11 +19,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/num.h"
+
 #define VLM_K_BLOCK 256  /* elements of a dot product that are summed before they join the total */
 #define VLM_KV_BLOCK 256 /* positions of one key/value block */
-
-/* same values as enum vlm_dtype */
-enum vlm_num { VLM_NUM_F32, VLM_NUM_F16, VLM_NUM_BF16, VLM_N_NUM };
 
 /* Attention of a group of query rows that share one key/value head.  Keys of a block lie
  * transposed: k[b] is [head_dim][VLM_KV_BLOCK], v[b] is [VLM_KV_BLOCK][head_dim], both of type
@@ -50,10 +49,10 @@ struct vlm_kernels {
 
     /* out[i*ld_out + j] = dot(a + i*ld_a, w + j*ld_w)  for i < m, j < n; length k.  ld_out, ld_a in
      * floats, ld_w in elements of w. Indexed by enum vlm_num of w. */
-    void (*matmul[VLM_N_NUM])(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w,
+    void (*matmul[VLM_N_FLOAT])(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w,
                               size_t ld_w, size_t m, size_t n, size_t k);
-    void (*to_f32[VLM_N_NUM])(float *out, const void *x, size_t n);
-    void (*from_f32[VLM_N_NUM])(void *out, const float *x, size_t n); /* nearest even */
+    void (*to_f32[VLM_N_FLOAT])(float *out, const void *x, size_t n);
+    void (*from_f32[VLM_N_FLOAT])(void *out, const float *x, size_t n); /* nearest even */
 
     void (*attention)(const struct vlm_attention *a);
 

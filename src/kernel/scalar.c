@@ -61,8 +61,8 @@ static void bf16_from_f32(void *out, const float *x, size_t n)
 }
 
 typedef void to_f32(float *out, const void *x, size_t n);
-static to_f32 *const convert[VLM_N_NUM] = { f32_to_f32, f16_to_f32, bf16_to_f32 };
-static const size_t size_of[VLM_N_NUM] = { 4, 2, 2 };
+static to_f32 *const convert[VLM_N_FLOAT] = { f32_to_f32, f16_to_f32, bf16_to_f32 };
+static const size_t size_of[VLM_N_FLOAT] = { 4, 2, 2 };
 
 /* ---- matrix product ---- */
 

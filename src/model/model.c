@@ -53,7 +53,7 @@ static const struct vlm_weight *expect(struct binder *b, const char *name, const
                          found, wanted);
         return NULL;
     }
-    if (t->dtype == VLM_DTYPE_OTHER) {
+    if (t->dtype == VLM_NUM_OTHER) {
         b->rc =
             vlm_fail(b->err, VLM_ERR_UNSUPPORTED,
                      "%s: tensor %s is of type %s, expected F32, F16 or BF16", file, name, t->type);
@@ -93,7 +93,7 @@ static void bind_matrix(struct binder *b, struct vlm_linear *w, uint64_t n_out, 
     const uint64_t shape[2] = {n_out, n_in};
     const struct vlm_weight *t = expect(b, name, shape, 2);
     if (t)
-        *w = (struct vlm_linear){(enum vlm_num)t->dtype, n_out, n_in, t->data, NULL};
+        *w = (struct vlm_linear){t->dtype, n_out, n_in, t->data, NULL, NULL};
 }
 
 /* PREFIX + "fc1" -> matrix PREFIXfc1.weight and, with bias, vector PREFIXfc1.bias. */
@@ -127,8 +127,8 @@ static void bind_patch(struct binder *b)
     snprintf(name, sizeof name, "%spatch_embedding.weight", prefix);
     const struct vlm_weight *t = expect(b, name, shape, 4);
     if (t)
-        b->m->patch = (struct vlm_linear){(enum vlm_num)t->dtype, v->hidden,
-                                          (size_t)3 * v->patch * v->patch, t->data, NULL};
+        b->m->patch = (struct vlm_linear){t->dtype, v->hidden,
+                                          (size_t)3 * v->patch * v->patch, t->data, NULL, NULL};
     b->m->patch.bias = bind_norm(b, v->hidden, prefix, "patch_embedding.bias");
     uint64_t side = v->image_size / v->patch;
     snprintf(name, sizeof name, "%sposition_embedding.weight", prefix);

@@ -9,19 +9,21 @@ BEGIN {
     # room: the rooms it may include beside itself
     may["base"]    = ""
     may["format"]  = "base"
-    may["kernel"]  = "base/half.h"
+    may["kernel"]  = "base/half.h base/num.h"
     may["backend"] = "base kernel"
     may["token"]   = "base format"
     may["prompt"]  = "base format token"
     may["image"]   = "base"
     may["model"]   = "base format backend image"
+    may["media"]   = "base image"
     may["engine"]  = "base format kernel backend token prompt image model"
     may["docgen"]  = "base"
     may["apps"]    = "base docgen" # documents are drawn beside the engine, not through it
     # public headers
     public["base"] = "vlm.h"
     public["engine"] = "vlm.h vlm_tools.h"
-    public["apps"] = "vlm.h vlm_tools.h"
+    public["media"] = "vlm.h vlm_media.h"
+    public["apps"] = "vlm.h vlm_tools.h vlm_media.h"
     # libraries a room may use; all others only libc
     library["token"] = "pcre2.h utf8proc.h"
     library["image"] = "jpeglib.h jerror.h png.h immintrin.h" # SSE2 is in every x86-64
@@ -68,7 +70,7 @@ function bad(what) {
             bad("room " room " may not use <" name ">")
         next
     }
-    if (name == "vlm.h" || name == "vlm_tools.h") {
+    if (name == "vlm.h" || name == "vlm_tools.h" || name == "vlm_media.h") {
         # base passes vlm.h on: status codes and the allocator are part of the contract
         if (!has(public[room], name)) bad("room " room " may not include " name)
         next

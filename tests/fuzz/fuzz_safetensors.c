@@ -24,7 +24,7 @@ static void use(const struct vlm_weights *w)
         uint64_t n = 1;
         for (size_t k = 0; k < 4; k++)
             n *= t->shape[k];
-        if (t->dtype != VLM_DTYPE_OTHER && n * vlm_dtype_bytes(t->dtype) != t->bytes)
+        if (t->dtype != VLM_NUM_OTHER && n * vlm_num_info(t->dtype)->block_bytes != t->bytes)
             abort();
         volatile uint8_t sink = 0;
         if (t->bytes)

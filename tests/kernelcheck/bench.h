@@ -160,7 +160,7 @@ static void bench_level(const struct vlm_kernels *k)
     printf("%s, one thread: FMA roof %.1f GFLOP/s, read roof %.1f GB/s\n", k->name,
            roofs.flops * 1e-9, roofs.bytes * 1e-9);
     for (size_t i = 0; i < COUNT(shapes); i++)
-        for (int type = 0; type < VLM_N_NUM; type++)
+        for (int type = 0; type < VLM_N_FLOAT; type++)
             bench_matmul(k, &roofs, shapes[i][0], shapes[i][1], shapes[i][2], (enum vlm_num)type);
     bench_attention(k, &roofs, 729, 729, 72, VLM_NUM_F32);
     bench_attention(k, &roofs, 1024, 1024, 64, VLM_NUM_F32);

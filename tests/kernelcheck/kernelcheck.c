@@ -124,7 +124,7 @@ static void check_matmul(struct check *c)
             for (size_t x = 0; x < COUNT(depth); x++)
                 if (!c->quick || (i + j + x) % 11 == 0)
                     check_product(c, rows[i], cols[j], depth[x],
-                                  (enum vlm_num)((i + 2 * j + x) % VLM_N_NUM));
+                                  (enum vlm_num)((i + 2 * j + x) % VLM_N_FLOAT));
     if (!c->quick) /* more rows than one pass takes */
         check_product(c, 700, 35, 300, VLM_NUM_F32);
 }
@@ -295,7 +295,7 @@ static void check_attention(struct check *c)
             for (size_t x = 0; x < COUNT(first); x++, n++)
                 if (n % (c->quick ? 97 : 5) == 0)
                     check_rows(c, rows[j], dims[i], first[x], step[n % 3],
-                               (enum vlm_num)(n / 5 % VLM_N_NUM));
+                               (enum vlm_num)(n / 5 % VLM_N_FLOAT));
     if (!c->quick)
         check_rows(c, 3, 1024, 300, 1, VLM_NUM_F32);
     struct vlm_attention none = { .head_dim = 64, .kv = VLM_NUM_F32 };

@@ -66,13 +66,13 @@ static int teardown(void **state)
 
 static vlm_part text(const char *s)
 {
-    vlm_part p = {VLM_PART_TEXT, s, strlen(s), NULL};
+    vlm_part p = {VLM_PART_TEXT, s, strlen(s), NULL, NULL};
     return p;
 }
 
 static vlm_part image(void)
 {
-    vlm_part p = {VLM_PART_IMAGE, NULL, 0, NULL};
+    vlm_part p = {VLM_PART_IMAGE, NULL, 0, NULL, NULL};
     return p;
 }
 
@@ -430,7 +430,8 @@ static void test_half_slots(void **state)
 
 static void test_bytes(void **state)
 {
-    vlm_part parts[] = {{VLM_PART_TEXT, "a\xff\xc3(\0b", 6, NULL}, {VLM_PART_TEXT, NULL, 0, NULL}};
+    vlm_part parts[] = {{VLM_PART_TEXT, "a\xff\xc3(\0b", 6, NULL, NULL},
+                        {VLM_PART_TEXT, NULL, 0, NULL, NULL}};
     vlm_message m = {"\xe9t\xc3\xa9", parts, 2, 0};
 
     (void)state;
@@ -449,7 +450,7 @@ static void test_limits(void **state)
     vlm_part *parts = calloc(n_parts + 1, sizeof *parts);
     vlm_message *m = calloc(n_messages + 1, sizeof *m);
     vlm_message one = {"user", parts, n_parts, 0};
-    vlm_part big = {VLM_PART_TEXT, NULL, VLM_LIMIT_TEMPLATE_OUTPUT_BYTES + 1, NULL};
+    vlm_part big = {VLM_PART_TEXT, NULL, VLM_LIMIT_TEMPLATE_OUTPUT_BYTES + 1, NULL, NULL};
     char *bytes = malloc(big.n_text);
     vlm_template *t = open_template(
         "{% for m in messages %}{% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}");

@@ -70,14 +70,14 @@ static void accepts(void **state)
     assert_int_equal(l.at[0].bytes, 4);
     assert_int_equal(data[0], 0);
     assert_string_equal(l.at[1].name, "b");
-    assert_int_equal(l.at[1].dtype, VLM_DTYPE_BF16);
+    assert_int_equal(l.at[1].dtype, VLM_NUM_BF16);
     assert_true(l.at[1].n_dims == 2 && l.at[1].shape[0] == 2 && l.at[1].shape[1] == 3);
     assert_ptr_equal(l.at[1].data, data + 4);
     assert_string_equal(l.at[2].name, "empty");
     assert_int_equal(l.at[2].bytes, 0);
     assert_string_equal(l.at[3].name, "c\n");
     assert_string_equal(l.at[3].type, "F9_X");
-    assert_int_equal(l.at[3].dtype, VLM_DTYPE_OTHER);
+    assert_int_equal(l.at[3].dtype, VLM_NUM_OTHER);
     vlm_weight_list_free(&l);
 
     assert_int_equal(read_bytes(&l, file, make("{}", 0), &err), VLM_OK);
@@ -104,10 +104,10 @@ static void accepts(void **state)
                 vlm_weight_list_free(&l);
         }
     }
-    assert_string_equal(vlm_dtype_name(VLM_DTYPE_F16), "F16");
-    assert_int_equal(vlm_dtype_bytes(VLM_DTYPE_F32), 4);
-    assert_int_equal(vlm_dtype_bytes(VLM_DTYPE_BF16), 2);
-    assert_int_equal(vlm_dtype_bytes(VLM_DTYPE_OTHER), 0);
+    assert_string_equal(vlm_num_info(VLM_NUM_F16)->name, "F16");
+    assert_int_equal(vlm_num_bytes(VLM_NUM_F32, 3), 12);
+    assert_int_equal(vlm_num_bytes(VLM_NUM_BF16, 3), 6);
+    assert_int_equal(vlm_num_bytes(VLM_NUM_Q4_K, 512), 288);
 }
 
 #define T(name, rest) "\"" name "\":{" rest "}"
