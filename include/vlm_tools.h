@@ -89,6 +89,8 @@ VLM_API void vlm_tiles_free(vlm_tiles *tiles);
 VLM_API int vlm_png_encode(uint8_t **out, size_t *n, const vlm_engine *engine,
                            const uint8_t *pixels, uint32_t width, uint32_t height, vlm_error *err);
 VLM_API void vlm_bytes_free(const vlm_engine *engine, void *bytes);
+/* What is taken from it counts in the engine's max_memory; lives as long as the engine. */
+VLM_API const vlm_allocator *vlm_engine_allocator(const vlm_engine *engine);
 
 /* ---- trace --------------------------------------------------------------------------------- */
 

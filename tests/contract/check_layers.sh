@@ -22,7 +22,7 @@ BEGIN {
     # public headers
     public["base"] = "vlm.h"
     public["engine"] = "vlm.h vlm_tools.h"
-    public["media"] = "vlm.h vlm_media.h"
+    public["media"] = "vlm.h vlm_tools.h vlm_media.h"
     public["apps"] = "vlm.h vlm_tools.h vlm_media.h"
     # libraries a room may use; all others only libc
     library["token"] = "pcre2.h utf8proc.h"
