@@ -12,6 +12,12 @@
 #define VLM_LIMIT_TENSOR_NAME_BYTES UINT64_C(1024)
 #define VLM_LIMIT_SAFETENSORS_HEADER_BYTES UINT64_C(100000000)
 #define VLM_LIMIT_SHARDS UINT64_C(1024)
+#define VLM_LIMIT_GGUF_PAIRS UINT64_C(65536)
+#define VLM_LIMIT_GGUF_KEY_BYTES UINT64_C(65535)
+#define VLM_LIMIT_GGUF_NAME_BYTES UINT64_C(64)
+#define VLM_LIMIT_GGUF_STRING_BYTES UINT64_C(16777216)
+#define VLM_LIMIT_GGUF_STRINGS UINT64_C(8388608)
+#define VLM_LIMIT_GGUF_ALIGNMENT UINT64_C(65536)
 #define VLM_LIMIT_CONFIG_BYTES UINT64_C(4194304)
 #define VLM_LIMIT_TOKENIZER_BYTES UINT64_C(67108864)
 #define VLM_LIMIT_JSON_DEPTH UINT64_C(64)
@@ -37,11 +43,23 @@
 #define VLM_LIMIT_MESSAGES UINT64_C(1024)
 #define VLM_LIMIT_PARTS UINT64_C(4096)
 #define VLM_LIMIT_IMAGES UINT64_C(16)
+#define VLM_LIMIT_PICTURES UINT64_C(4096)
+#define VLM_LIMIT_VIDEO_FRAMES UINT64_C(64)
+#define VLM_LIMIT_VIDEO_SECONDS UINT64_C(600)
 #define VLM_LIMIT_IMAGE_FILE_BYTES UINT64_C(33554432)
 #define VLM_LIMIT_IMAGE_SIDE UINT64_C(16384)
 #define VLM_LIMIT_IMAGE_PIXELS UINT64_C(67108864)
 #define VLM_LIMIT_IMAGE_SCANS UINT64_C(256)
 #define VLM_LIMIT_IMAGE_SCAN_PIXELS UINT64_C(1073741824)
+#define VLM_LIMIT_VIDEO_FRAMES UINT64_C(256)
+#define VLM_LIMIT_VIDEO_SECONDS UINT64_C(600)
+#define VLM_LIMIT_VIDEO_STREAMS UINT64_C(64)
+#define VLM_LIMIT_PDF_PAGES UINT64_C(2000)
+#define VLM_LIMIT_PDF_PIXELS UINT64_C(25000000)
+#define VLM_LIMIT_CHILD_BYTES UINT64_C(1073741824)
+#define VLM_LIMIT_CHILD_CPU_SECONDS UINT64_C(20)
+#define VLM_LIMIT_CHILD_SECONDS UINT64_C(60)
+#define VLM_LIMIT_VIDEO_CHILD_SECONDS UINT64_C(600)
 #define VLM_LIMIT_TILE_SIDE UINT64_C(4096)
 #define VLM_LIMIT_TILES UINT64_C(1024)
 #define VLM_LIMIT_PATCHES UINT64_C(65536)
@@ -60,6 +78,12 @@
     X(TENSOR_NAME_BYTES, "name of a tensor")                                                       \
     X(SAFETENSORS_HEADER_BYTES, "header of a safetensors file")                                    \
     X(SHARDS, "files of one sharded model")                                                        \
+    X(GGUF_PAIRS, "key-value pairs of a GGUF file")                                                \
+    X(GGUF_KEY_BYTES, "key of a GGUF file")                                                        \
+    X(GGUF_NAME_BYTES, "name of a tensor of a GGUF file")                                          \
+    X(GGUF_STRING_BYTES, "one string of a GGUF file")                                              \
+    X(GGUF_STRINGS, "strings in all arrays of a GGUF file")                                        \
+    X(GGUF_ALIGNMENT, "alignment of a GGUF file")                                                  \
     X(CONFIG_BYTES, "config, processor and template files")                                        \
     X(TOKENIZER_BYTES, "tokenizer.json")                                                           \
     X(JSON_DEPTH, "nesting of JSON")                                                               \
@@ -84,12 +108,24 @@
     X(REGEX_MATCHES, "match steps of a tokenizer's pattern")                                       \
     X(MESSAGES, "messages of a conversation")                                                      \
     X(PARTS, "parts of one message")                                                               \
-    X(IMAGES, "pictures of a conversation")                                                        \
+    X(IMAGES, "pictures and videos of a request, pages of PDF files not counted")                  \
+    X(PICTURES, "pictures of a conversation, pages and frames of videos counted")                  \
+    X(VIDEO_FRAMES, "frames of a video that the model sees")                                       \
+    X(VIDEO_SECONDS, "length of a video")                                                          \
     X(IMAGE_FILE_BYTES, "picture file")                                                            \
     X(IMAGE_SIDE, "side of a picture in pixels")                                                   \
     X(IMAGE_PIXELS, "pixels of a picture")                                                         \
     X(IMAGE_SCANS, "scans of a progressive JPEG (encoders write about ten)")                       \
     X(IMAGE_SCAN_PIXELS, "scans of a JPEG times its pixels")                                       \
+    X(VIDEO_FRAMES, "frames of a clip that the model sees")                                        \
+    X(VIDEO_SECONDS, "length of a clip")                                                           \
+    X(VIDEO_STREAMS, "video streams of a file")                                                    \
+    X(PDF_PAGES, "pages of a PDF")                                                                 \
+    X(PDF_PIXELS, "pixels of a drawn page")                                                        \
+    X(CHILD_BYTES, "memory of a decoding child")                                                   \
+    X(CHILD_CPU_SECONDS, "processor time of a child that decodes a picture or a page")             \
+    X(CHILD_SECONDS, "time until such a child must have ended")                                    \
+    X(VIDEO_CHILD_SECONDS, "processor time, and time, of a child that decodes a clip")             \
     X(TILE_SIDE, "side of a tile in pixels")                                                       \
     X(TILES, "tiles of one picture")                                                               \
     X(PATCHES, "patches of a tile")                                                                \
