@@ -2,7 +2,7 @@
 """Makes tests/data/image: what the reference does with pictures, for test_image.c and test_resize.c.
 
 Made with Pillow 12.0.0 (libjpeg-turbo 3.1.2), transformers 5.23.0 (SmolVLMImageProcessorPil, files by
-path), numpy 2.4; the JPEG kinds that Pillow cannot write come from a few lines of C on the system's
+path; SmolVLMVideoProcessor), torch 2.15 and torchvision 0.29.2 on a CPU with AVX2, numpy 2.4; the JPEG kinds that Pillow cannot write come from a few lines of C on the system's
 libjpeg-turbo (2.1.5).  Needs cc and libjpeg-dev.  All pictures are synthetic.
 
     tools/make_image_golden.py [--out tests/data/image] [--seed 1] [--resizes 4000] [--seeds DIR]
@@ -10,6 +10,7 @@ libjpeg-turbo (2.1.5).  Needs cc and libjpeg-dev.  All pictures are synthetic.
 pictures.bin  all pictures, one after the other
 golden.txt    one line a picture: what it is, where it lies, the configuration, what must come out
 resize.txt    one line a resize: sizes, filter, pattern, first 8 bytes of the SHA-256 of the result
+video.txt     the same for resizes of torchvision, then whole frames through the video processor
 """
 import argparse
 import ctypes
@@ -52,26 +53,68 @@ def pattern(w, h, kind, seed):
     return v.astype(np.uint8)
 
 
-def make_resizes(path, rng, n):
+def some_resizes(rng, n):
+    """(number, sw, sh, dw, dh, filter, pattern)"""
+
     def side():
         return int([rng.integers(1, 5), rng.integers(1, 40), rng.integers(1, 130), rng.integers(1, 400),
                     [64, 128, 384, 512, 1000, 3000, 16384][rng.integers(0, 7)]][rng.integers(0, 5)])
 
+    i = 0
+    while i < n:
+        sw, sh, dw, dh = side(), side(), side(), side()
+        if rng.integers(0, 12) == 0:
+            dw = sw
+        if rng.integers(0, 12) == 0:
+            dh = sh
+        if sw * sh > 100000 or dw * dh > 100000:
+            continue
+        kind, resample = int(rng.integers(0, 3)), 3 if rng.integers(0, 4) == 0 else 1
+        yield i, sw, sh, dw, dh, resample, kind
+        i += 1
+
+
+def make_resizes(path, rng, n):
     with open(path, "w") as f:
         f.write("# sw sh dw dh filter pattern sha256[:8]; the seed is the number of the line, from 0\n")
-        i = 0
-        while i < n:
-            sw, sh, dw, dh = side(), side(), side(), side()
-            if rng.integers(0, 12) == 0:
-                dw = sw
-            if rng.integers(0, 12) == 0:
-                dh = sh
-            if sw * sh > 100000 or dw * dh > 100000:
-                continue
-            kind, resample = int(rng.integers(0, 3)), 3 if rng.integers(0, 4) == 0 else 1
+        for i, sw, sh, dw, dh, resample, kind in some_resizes(rng, n):
             out = Image.fromarray(pattern(sw, sh, kind, i)).resize((dw, dh), resample).tobytes()
             f.write(f"{sw} {sh} {dw} {dh} {resample} {kind} {hashlib.sha256(out).hexdigest()[:16]}\n")
-            i += 1
+
+
+def make_video(path, rng, n_resizes, n_frames):
+    import torch
+    from torchvision.transforms.v2 import functional as tvf
+    from transformers.models.smolvlm.video_processing_smolvlm import SmolVLMVideoProcessor
+
+    names = {1: tvf.InterpolationMode.LANCZOS, 3: tvf.InterpolationMode.BICUBIC}
+
+    def tensor(w, h, kind, seed):
+        return torch.from_numpy(pattern(w, h, kind, seed)).permute(2, 0, 1).contiguous()
+
+    with open(path, "w") as f:
+        f.write("# resize SW SH DW DH FILTER PATTERN SHA256[:8]; the seed is the number of the line of its kind\n"
+                "# frame W H LONGEST_EDGE TILE RESAMPLE NORM PATTERN SHA256[:8] of the floats\n")
+        for i, sw, sh, dw, dh, resample, kind in some_resizes(rng, n_resizes):
+            if dw * dh == 1:  # torch 2.15 ends with an assertion there
+                dw = 2
+            out = tvf.resize(tensor(sw, sh, kind, i), [dh, dw], interpolation=names[resample], antialias=True)
+            out = np.ascontiguousarray(out.permute(1, 2, 0).numpy()).tobytes()
+            f.write(f"resize {sw} {sh} {dw} {dh} {resample} {kind} {hashlib.sha256(out).hexdigest()[:16]}\n")
+        for i in range(n_frames):
+            w, h = (int(rng.integers(1, [60, 400, 700][i % 3])) for _ in range(2))
+            edge, tile = {0: (1536, 384), 20: (2048, 512), 40: (5000, 96)}.get(
+                i % 60, [(64, 32), (96, 16), (201, 57), (384, 128), (50, 64)][i % 4 if i % 6 else 4])
+            resample, clip, kind = 3 if i % 7 == 6 else 1, i % 5 == 0, i // 3 % 3
+            mean, std = CLIP if clip else HALF
+            processor = SmolVLMVideoProcessor(
+                size={"longest_edge": edge}, max_image_size={"longest_edge": tile}, resample=resample, image_mean=mean,
+                image_std=std, rescale_factor=1 / 255, do_sample_frames=False)
+            clip_of = torch.stack([tensor(w, h, kind, i), tensor(w, h, kind, i + 1)])
+            x = processor([clip_of], return_tensors="np")["pixel_values"][0]
+            assert x.dtype == np.float32 and x.shape == (2, 3, tile, tile)
+            digest = hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()[:16]
+            f.write(f"frame {w} {h} {edge} {tile} {resample} {int(clip)} {kind} {digest}\n")
 
 
 # ---- PNG ----------------------------------------------------------------------------------------
@@ -414,6 +457,8 @@ def main():
     os.makedirs(args.out, exist_ok=True)
     rng = np.random.default_rng(args.seed)
     make_resizes(os.path.join(args.out, "resize.txt"), rng, args.resizes)
+    make_video(os.path.join(args.out, "video.txt"), np.random.default_rng([args.seed, 1]), args.resizes // 4,
+               args.resizes // 20)
     at, known = 0, {}
     with tempfile.TemporaryDirectory() as tmp, open(os.path.join(args.out, "pictures.bin"), "wb") as pack, \
             open(os.path.join(args.out, "golden.txt"), "w") as golden:

@@ -37,6 +37,12 @@ int vlm_image_resize(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src,
                      uint32_t sh, enum vlm_resample filter, const vlm_allocator *alloc,
                      vlm_error *err);
 
+/* The same as torchvision's resize of uint8 tensors on a CPU (0.27 and later, antialias), which the
+ * reference uses for frames of a video: weights of 16 bits, up to 2 levels from the above. */
+int vlm_image_resize_video(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src, uint32_t sw,
+                           uint32_t sh, enum vlm_resample filter, const vlm_allocator *alloc,
+                           vlm_error *err);
+
 /* ---- tiling ---- */
 struct vlm_image_config {  /* from preprocessor_config.json */
     uint32_t longest_edge; /* size.longest_edge */
@@ -63,6 +69,16 @@ int vlm_image_tiles(uint8_t *out, const struct vlm_tile_plan *plan, const struct
  * reference. */
 void vlm_image_normalise(float *out, const uint8_t *frame, uint32_t tile,
                          const struct vlm_image_config *c);
+/* One frame of a video, RGB [height][width][3], to out [tile][tile][3]: its longest edge is brought
+ * to longest_edge (the video processor's size.longest_edge, at most 4096), then it becomes square,
+ * both with vlm_image_resize_video.  c: tile and resample. */
+int vlm_image_video_frame(uint8_t *out, const uint8_t *rgb, uint32_t width, uint32_t height,
+                          const struct vlm_image_config *c, uint32_t longest_edge,
+                          const vlm_allocator *alloc, vlm_error *err);
+/* One frame of a video to the tower's input, as the reference's video processor:
+ * (x - mean / rescale) / (std / rescale), all in fp32. */
+void vlm_image_normalise_video(float *out, const uint8_t *frame, uint32_t tile,
+                               const struct vlm_image_config *c);
 /* The part of the source picture (x, y, w, h in its pixels) that frame i shows. */
 void vlm_image_frame_box(double box[4], const struct vlm_tile_plan *plan, uint32_t i,
                          uint32_t width, uint32_t height);

@@ -36,9 +36,13 @@ int vlm_image_exif_orientation(const uint8_t *data, size_t n);
 /* The same out of an XMP packet. */
 int vlm_image_xmp_orientation(const uint8_t *data, size_t n);
 
-/* vlm_image_resize, without its vector loops if simd is false: for tests. */
+/* vlm_image_resize in full: how is 0 or a sum of these. */
+enum {
+    VLM_RESIZE_PLAIN = 1,  /* without vector loops: for tests, the result is the same */
+    VLM_RESIZE_16_BITS = 2 /* weights as vlm_image_resize_video */
+};
 int vlm_image_resize_with(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src, uint32_t sw,
-                          uint32_t sh, enum vlm_resample filter, bool simd,
+                          uint32_t sh, enum vlm_resample filter, unsigned how,
                           const vlm_allocator *alloc, vlm_error *err);
 
 #endif

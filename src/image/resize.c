@@ -1,9 +1,11 @@
-/* resize.c: Pillow's separable resampling of 8-bit RGB, bit for bit (its versions up to 12.0).
+/* resize.c: separable resampling of 8-bit RGB, bit for bit Pillow's (its versions up to 12.0), and,
+ * for frames of a video, torchvision's.
  *
  * Along each axis an output sample is a weighted sum of the source samples around its centre.  The
- * weights are doubles, normalised, then rounded to 22 fractional bits; sums are exact integers. The
- * horizontal pass comes first and is rounded to 8 bits.  libm's sin enters the weights: another
- * last bit of it could matter only where a weight lies at a rounding tie.
+ * weights are doubles, normalised, then rounded to 22 fractional bits (torchvision: to as many as
+ * let the largest weight of the axis fit into 16 bits); sums are exact integers.  The horizontal
+ * pass comes first and is rounded to 8 bits.  libm's sin enters the weights: another last bit of it
+ * could matter only where a weight lies at a rounding tie.
  *
  * Rows flow through a ring: the vertical pass takes its rows as the horizontal pass makes them, so
  * memory is (taps + STRIP) rows whatever the height of the source.  The loops exist in C and,
@@ -19,8 +21,7 @@
 #include "base/limits.h"
 #include "image/internal.h"
 
-#define FRACTION_BITS 22
-#define HALF (1u << (FRACTION_BITS - 1))
+#define MAX_BITS 22
 #define STRIP 16          /* rows of the horizontal pass taken together */
 #define LANES (3 * STRIP) /* values of one column of a strip */
 
@@ -28,6 +29,7 @@
 struct axis {
     const vlm_allocator *alloc;
     uint32_t n, taps;
+    int bits;                /* fraction of the weights */
     uint32_t *first, *count; /* [n] */
     int32_t *weight;         /* [n][taps] */
 };
@@ -65,13 +67,13 @@ static void axis_free(struct axis *a)
 }
 
 /* The weights of output i, in the order of operations of Pillow: any other would round otherwise.
- */
-static void axis_weigh(struct axis *a, uint32_t i, double *w, uint32_t n_source,
-                       enum vlm_resample filter)
+ * Returns the largest. */
+static double axis_weigh(struct axis *a, uint32_t i, double *w, uint32_t n_source,
+                         enum vlm_resample filter)
 {
     double scale = (double)n_source / a->n, stretch = scale < 1.0 ? 1.0 : scale;
     double support = (filter == VLM_RESAMPLE_LANCZOS ? 3.0 : 2.0) * stretch;
-    double centre = (i + 0.5) * scale, shrink = 1.0 / stretch, sum = 0.0;
+    double centre = (i + 0.5) * scale, shrink = 1.0 / stretch, sum = 0.0, largest = 0.0;
     double low = centre - support + 0.5, high = centre + support + 0.5;
     int first = low < 0.0 ? 0 : (int)low;
     int end = high > n_source ? (int)n_source : (int)high;
@@ -83,15 +85,47 @@ static void axis_weigh(struct axis *a, uint32_t i, double *w, uint32_t n_source,
         w[t] = filter == VLM_RESAMPLE_LANCZOS ? lanczos3(x) : cubic(x);
         sum += w[t];
     }
-    int32_t *out = a->weight + (size_t)i * a->taps;
     for (int t = 0; t < end - first; t++) {
-        double v = sum != 0.0 ? w[t] / sum : w[t];
-        out[t] = (int32_t)(v * (1 << FRACTION_BITS) + (v < 0 ? -0.5 : 0.5));
+        w[t] = sum != 0.0 ? w[t] / sum : w[t];
+        largest = w[t] > largest ? w[t] : largest;
+    }
+    return largest;
+}
+
+/* Away from zero. */
+static void axis_round(struct axis *a, uint32_t i, const double *w)
+{
+    int32_t *out = a->weight + (size_t)i * a->taps;
+    for (uint32_t t = 0; t < a->count[i]; t++)
+        out[t] = (int32_t)(w[t] * (1 << a->bits) + (w[t] < 0 ? -0.5 : 0.5));
+}
+
+/* The most bits, up to MAX_BITS, with which a weight stays below 2^15. */
+static int bits_for_16(double largest)
+{
+    int bits = 0;
+    while (bits < MAX_BITS && (int32_t)(0.5 + largest * (1 << (bits + 1))) < 1 << 15)
+        bits++;
+    return bits;
+}
+
+static void axis_fill(struct axis *a, double *w, uint32_t n_source, enum vlm_resample filter,
+                      bool in_16_bits)
+{
+    double largest = 0.0;
+    for (uint32_t i = 0; in_16_bits && i < a->n; i++) {
+        double v = axis_weigh(a, i, w, n_source, filter);
+        largest = v > largest ? v : largest;
+    }
+    a->bits = in_16_bits ? bits_for_16(largest) : MAX_BITS;
+    for (uint32_t i = 0; i < a->n; i++) {
+        axis_weigh(a, i, w, n_source, filter);
+        axis_round(a, i, w);
     }
 }
 
 static int axis_make(struct axis *a, uint32_t n, uint32_t n_source, enum vlm_resample filter,
-                     const vlm_allocator *alloc, vlm_error *err)
+                     bool in_16_bits, const vlm_allocator *alloc, vlm_error *err)
 {
     double scale = (double)n_source / n, support = filter == VLM_RESAMPLE_LANCZOS ? 3.0 : 2.0;
     *a = (struct axis){.alloc = alloc, .n = n};
@@ -102,8 +136,8 @@ static int axis_make(struct axis *a, uint32_t n, uint32_t n_source, enum vlm_res
     a->count = vlm_mem_alloc(alloc, n, sizeof *a->count);
     a->weight = vlm_mem_alloc(alloc, n_weights, sizeof *a->weight);
     bool ok = w != NULL && a->first != NULL && a->count != NULL && a->weight != NULL;
-    for (uint32_t i = 0; ok && i < n; i++)
-        axis_weigh(a, i, w, n_source, filter);
+    if (ok)
+        axis_fill(a, w, n_source, filter, in_16_bits);
     vlm_mem_free(alloc, w);
     if (ok)
         return VLM_OK;
@@ -115,9 +149,13 @@ static int axis_make(struct axis *a, uint32_t n, uint32_t n_source, enum vlm_res
 /* ---- the two inner loops ----
  * Sums are modulo 2^32; the true ones fit into int32. */
 
-static uint8_t narrow(uint32_t sum)
+static uint32_t half_of(int bits)
 {
-    int32_t v = (int32_t)sum >> FRACTION_BITS;
+    return 1u << (bits - 1);
+}
+static uint8_t narrow(uint32_t sum, int bits)
+{
+    int32_t v = (int32_t)sum >> bits;
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
@@ -135,33 +173,33 @@ static void across_c(uint8_t *out, const uint8_t *columns, const struct axis *a)
         uint32_t sum[LANES];
         const uint8_t *p = columns + (size_t)a->first[i] * LANES;
         for (int l = 0; l < LANES; l++)
-            sum[l] = HALF;
+            sum[l] = half_of(a->bits);
         for (uint32_t t = 0; t < a->count[i]; t++)
             add_lanes(sum, (uint32_t)a->weight[(size_t)i * a->taps + t], p + (size_t)t * LANES);
         for (int l = 0; l < LANES; l++)
-            out[l] = narrow(sum[l]);
+            out[l] = narrow(sum[l], a->bits);
     }
 }
 
 /* One row: out[x] = sum over t < count of k[t] * rows[t][x], x < n. */
 static void down_c(uint8_t *out, const uint8_t *const *rows, const int32_t *k, uint32_t count,
-                   size_t n)
+                   int bits, size_t n)
 {
     size_t x = 0;
     for (; x + LANES <= n; x += LANES) {
         uint32_t sum[LANES];
         for (int l = 0; l < LANES; l++)
-            sum[l] = HALF;
+            sum[l] = half_of(bits);
         for (uint32_t t = 0; t < count; t++)
             add_lanes(sum, (uint32_t)k[t], rows[t] + x);
         for (int l = 0; l < LANES; l++)
-            out[x + (size_t)l] = narrow(sum[l]);
+            out[x + (size_t)l] = narrow(sum[l], bits);
     }
     for (; x < n; x++) {
-        uint32_t sum = HALF;
+        uint32_t sum = half_of(bits);
         for (uint32_t t = 0; t < count; t++)
             sum += (uint32_t)k[t] * rows[t][x];
-        out[x] = narrow(sum);
+        out[x] = narrow(sum, bits);
     }
 }
 
@@ -169,10 +207,10 @@ static void down_c(uint8_t *out, const uint8_t *const *rows, const int32_t *k, u
 #define AVX2 __attribute__((target("avx2")))
 
 /* 48 values as six vectors, in registers over all taps: about four times as fast as the above. */
-AVX2 static inline void six_set(__m256i s[6])
+AVX2 static inline void six_set(__m256i s[6], int bits)
 {
     for (int i = 0; i < 6; i++)
-        s[i] = _mm256_set1_epi32(HALF);
+        s[i] = _mm256_set1_epi32((int)half_of(bits));
 }
 AVX2 static inline void six_add(__m256i s[6], int32_t weight, const uint8_t *p)
 {
@@ -183,10 +221,11 @@ AVX2 static inline void six_add(__m256i s[6], int32_t weight, const uint8_t *p)
         s[i] = _mm256_add_epi32(s[i], _mm256_mullo_epi32(w, v));
     }
 }
-AVX2 static inline void six_narrow(uint8_t *p, const __m256i s[6])
+AVX2 static inline void six_narrow(uint8_t *p, const __m256i s[6], int bits)
 {
+    __m128i shift = _mm_cvtsi32_si128(bits);
     for (int i = 0; i < 6; i++) {
-        __m256i v = _mm256_srai_epi32(s[i], FRACTION_BITS);
+        __m256i v = _mm256_sra_epi32(s[i], shift);
         __m128i w = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
         _mm_storel_epi64((__m128i *)(p + 8 * i),
                          _mm_packus_epi16(w, w)); /* both saturate: that is the clamp */
@@ -198,29 +237,29 @@ AVX2 static void across_avx2(uint8_t *out, const uint8_t *columns, const struct 
     for (uint32_t i = 0; i < a->n; i++, out += LANES) {
         __m256i s[6];
         const uint8_t *p = columns + (size_t)a->first[i] * LANES;
-        six_set(s);
+        six_set(s, a->bits);
         for (uint32_t t = 0; t < a->count[i]; t++)
             six_add(s, a->weight[(size_t)i * a->taps + t], p + (size_t)t * LANES);
-        six_narrow(out, s);
+        six_narrow(out, s, a->bits);
     }
 }
 
 AVX2 static void down_avx2(uint8_t *out, const uint8_t *const *rows, const int32_t *k,
-                           uint32_t count, size_t n)
+                           uint32_t count, int bits, size_t n)
 {
     size_t x = 0;
     for (; x + LANES <= n; x += LANES) {
         __m256i s[6];
-        six_set(s);
+        six_set(s, bits);
         for (uint32_t t = 0; t < count; t++)
             six_add(s, k[t], rows[t] + x);
-        six_narrow(out + x, s);
+        six_narrow(out + x, s, bits);
     }
     for (; x < n; x++) {
-        uint32_t sum = HALF;
+        uint32_t sum = half_of(bits);
         for (uint32_t t = 0; t < count; t++)
             sum += (uint32_t)k[t] * rows[t][x];
-        out[x] = narrow(sum);
+        out[x] = narrow(sum, bits);
     }
 }
 #endif
@@ -238,7 +277,7 @@ struct job {
     uint32_t n_ring;
     void (*across)(uint8_t *out, const uint8_t *columns, const struct axis *a);
     void (*down)(uint8_t *out, const uint8_t *const *rows, const int32_t *k, uint32_t count,
-                 size_t n);
+                 int bits, size_t n);
 };
 
 /* Source rows y .. y + n - 1, n <= STRIP, through the horizontal pass; row y + r goes to out[r]. */
@@ -278,18 +317,18 @@ static void run(struct job *j)
             j->rows[t] = j->h.n != 0 ? j->ring + (first + t) % j->n_ring * row_bytes
                                      : j->src + (first + t) * row_bytes;
         j->down(j->dst + y * row_bytes, j->rows, j->v.weight + (size_t)y * j->v.taps, count,
-                row_bytes);
+                j->v.bits, row_bytes);
     }
 }
 
-static int prepare(struct job *j, enum vlm_resample filter, const vlm_allocator *alloc,
-                   vlm_error *err)
+static int prepare(struct job *j, enum vlm_resample filter, bool in_16_bits,
+                   const vlm_allocator *alloc, vlm_error *err)
 {
     int rc = VLM_OK;
     if (j->sw != j->dw)
-        rc = axis_make(&j->h, j->dw, j->sw, filter, alloc, err);
+        rc = axis_make(&j->h, j->dw, j->sw, filter, in_16_bits, alloc, err);
     if (rc == VLM_OK && j->sh != j->dh)
-        rc = axis_make(&j->v, j->dh, j->sh, filter, alloc, err);
+        rc = axis_make(&j->v, j->dh, j->sh, filter, in_16_bits, alloc, err);
     if (rc != VLM_OK)
         return rc;
     if (j->h.n != 0) {
@@ -329,9 +368,8 @@ static void choose_loops(struct job *j, bool simd)
 #endif
 }
 
-/* simd: whether the vector loops may be used; the result is the same. */
 int vlm_image_resize_with(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src, uint32_t sw,
-                          uint32_t sh, enum vlm_resample filter, bool simd,
+                          uint32_t sh, enum vlm_resample filter, unsigned how,
                           const vlm_allocator *alloc, vlm_error *err)
 {
     const uint32_t side =
@@ -349,8 +387,8 @@ int vlm_image_resize_with(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t 
         return VLM_OK;
     }
     struct job j = {.dst = dst, .src = src, .dw = dw, .dh = dh, .sw = sw, .sh = sh};
-    choose_loops(&j, simd);
-    int rc = prepare(&j, filter, alloc, err);
+    choose_loops(&j, (how & VLM_RESIZE_PLAIN) == 0);
+    int rc = prepare(&j, filter, (how & VLM_RESIZE_16_BITS) != 0, alloc, err);
     if (rc == VLM_OK)
         run(&j);
     axis_free(&j.h);
@@ -366,5 +404,12 @@ int vlm_image_resize(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src,
                      uint32_t sh, enum vlm_resample filter, const vlm_allocator *alloc,
                      vlm_error *err)
 {
-    return vlm_image_resize_with(dst, dw, dh, src, sw, sh, filter, true, alloc, err);
+    return vlm_image_resize_with(dst, dw, dh, src, sw, sh, filter, 0, alloc, err);
+}
+
+int vlm_image_resize_video(uint8_t *dst, uint32_t dw, uint32_t dh, const uint8_t *src, uint32_t sw,
+                           uint32_t sh, enum vlm_resample filter, const vlm_allocator *alloc,
+                           vlm_error *err)
+{
+    return vlm_image_resize_with(dst, dw, dh, src, sw, sh, filter, VLM_RESIZE_16_BITS, alloc, err);
 }

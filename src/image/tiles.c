@@ -28,14 +28,20 @@ static uint32_t multiple(uint32_t v, uint32_t tile)
     return (v + tile - 1) / tile * tile;
 }
 
-/* The longest edge becomes edge, the other one follows and is made even; then both are brought
- * below MAX_EDGE.  edge is at most 2^20, so nothing overflows. */
-static struct size step1(uint32_t w, uint32_t h, uint32_t edge)
+/* The longest edge becomes edge, the other one follows and is made even.  edge is at most 2^20, so
+ * nothing overflows. */
+static struct size to_edge(uint32_t w, uint32_t h, uint32_t edge)
 {
     double ratio = (double)w / h;
-    struct size s = w >= h ? (struct size){edge, even_up(edge / ratio)}
-                           : (struct size){even_up(edge * ratio), edge};
-    ratio = (double)s.w / s.h;
+    return w >= h ? (struct size){edge, even_up(edge / ratio)}
+                  : (struct size){even_up(edge * ratio), edge};
+}
+
+/* To edge, then both sides are brought below MAX_EDGE. */
+static struct size step1(uint32_t w, uint32_t h, uint32_t edge)
+{
+    struct size s = to_edge(w, h, edge);
+    double ratio = (double)s.w / s.h;
     if (s.w >= s.h && s.w > MAX_EDGE)
         s = (struct size){MAX_EDGE, at_least_1(MAX_EDGE / ratio)};
     else if (s.h > s.w && s.h > MAX_EDGE)
@@ -69,14 +75,23 @@ static void plan_for_edge(struct vlm_tile_plan *p, uint32_t width, uint32_t heig
     p->n_frames = p->rows * p->cols + 1;
 }
 
-static int check_config(const struct vlm_image_config *c, vlm_error *err)
+static int check_config(const struct vlm_image_config *c, uint32_t longest_edge, vlm_error *err)
 {
     if (c->tile == 0 || c->tile > VLM_LIMIT_TILE_SIDE)
         return vlm_fail(err, VLM_ERR_LIMIT, "tiles of %u pixels: 1 to %u are possible", c->tile,
                         (unsigned)VLM_LIMIT_TILE_SIDE);
-    if (c->longest_edge == 0 || c->longest_edge > (1u << 20))
+    if (longest_edge == 0 || longest_edge > (1u << 20))
         return vlm_fail(err, VLM_ERR_LIMIT, "longest edge of %u pixels: 1 to %u are possible",
-                        c->longest_edge, 1u << 20);
+                        longest_edge, 1u << 20);
+    return VLM_OK;
+}
+
+static int check_sides(uint32_t width, uint32_t height, vlm_error *err)
+{
+    if (width == 0 || height == 0 || width > VLM_LIMIT_IMAGE_SIDE || height > VLM_LIMIT_IMAGE_SIDE)
+        return vlm_fail(err, VLM_ERR_LIMIT,
+                        "a picture of %ux%u pixels: sides of 1 to %u are possible", width, height,
+                        (unsigned)VLM_LIMIT_IMAGE_SIDE);
     return VLM_OK;
 }
 
@@ -86,13 +101,11 @@ static int check_config(const struct vlm_image_config *c, vlm_error *err)
 int vlm_image_plan(struct vlm_tile_plan *plan, uint32_t width, uint32_t height,
                    const struct vlm_image_config *c, vlm_error *err)
 {
-    int rc = check_config(c, err);
+    int rc = check_config(c, c->longest_edge, err);
+    if (rc == VLM_OK)
+        rc = check_sides(width, height, err);
     if (rc != VLM_OK)
         return rc;
-    if (width == 0 || height == 0 || width > VLM_LIMIT_IMAGE_SIDE || height > VLM_LIMIT_IMAGE_SIDE)
-        return vlm_fail(err, VLM_ERR_LIMIT,
-                        "a picture of %ux%u pixels: sides of 1 to %u are possible", width, height,
-                        (unsigned)VLM_LIMIT_IMAGE_SIDE);
     struct vlm_tile_plan p;
     uint32_t edge = c->longest_edge;
     plan_for_edge(&p, width, height, edge, c->tile, c->split);
@@ -165,18 +178,56 @@ int vlm_image_tiles(uint8_t *out, const struct vlm_tile_plan *plan, const struct
     return rc;
 }
 
+int vlm_image_video_frame(uint8_t *out, const uint8_t *rgb, uint32_t width, uint32_t height,
+                          const struct vlm_image_config *c, uint32_t longest_edge,
+                          const vlm_allocator *alloc, vlm_error *err)
+{
+    int rc = check_config(c, longest_edge, err);
+    if (rc == VLM_OK)
+        rc = check_sides(width, height, err);
+    if (rc != VLM_OK)
+        return rc;
+    struct size s = to_edge(width, height, longest_edge < MAX_EDGE ? longest_edge : MAX_EDGE);
+    uint8_t *between = vlm_mem_alloc(alloc, (size_t)s.w * s.h, 3);
+    if (between == NULL)
+        return vlm_fail_memory(err, (size_t)s.w * s.h * 3, "a resized frame");
+    rc = vlm_image_resize_video(between, s.w, s.h, rgb, width, height, c->resample, alloc, err);
+    if (rc == VLM_OK)
+        rc = vlm_image_resize_video(out, c->tile, c->tile, between, s.w, s.h, c->resample, alloc,
+                                    err);
+    vlm_mem_free(alloc, between);
+    return rc;
+}
+
+static void apply_table(float *out, const uint8_t *frame, uint32_t tile, float table[3][256])
+{
+    size_t n = (size_t)tile * tile;
+    for (int ch = 0; ch < 3; ch++)
+        for (size_t i = 0; i < n; i++)
+            out[ch * n + i] = table[ch][frame[3 * i + ch]];
+}
+
 /* float32(x * rescale) with the product in doubles, then (v - mean) / std in fp32. */
 void vlm_image_normalise(float *out, const uint8_t *frame, uint32_t tile,
                          const struct vlm_image_config *c)
 {
     float table[3][256];
-    size_t n = (size_t)tile * tile;
     for (int ch = 0; ch < 3; ch++)
         for (int v = 0; v < 256; v++)
             table[ch][v] = ((float)(v * c->rescale) - c->mean[ch]) / c->std[ch];
-    for (int ch = 0; ch < 3; ch++)
-        for (size_t i = 0; i < n; i++)
-            out[ch * n + i] = table[ch][frame[3 * i + ch]];
+    apply_table(out, frame, tile, table);
+}
+
+void vlm_image_normalise_video(float *out, const uint8_t *frame, uint32_t tile,
+                               const struct vlm_image_config *c)
+{
+    float table[3][256], scale = (float)(1.0 / c->rescale);
+    for (int ch = 0; ch < 3; ch++) {
+        float mean = c->mean[ch] * scale, std = c->std[ch] * scale;
+        for (int v = 0; v < 256; v++)
+            table[ch][v] = ((float)v - mean) / std;
+    }
+    apply_table(out, frame, tile, table);
 }
 
 void vlm_image_frame_box(double box[4], const struct vlm_tile_plan *plan, uint32_t i,

@@ -92,10 +92,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     uint8_t *src = malloc(n_src), *a = malloc(n_dst), *b = malloc(n_dst), *c = malloc(n_dst);
     for (size_t i = 0; i < n_src; i++)
         src[i] = data[9 + i % (n - 9)];
-    CHECK(vlm_image_resize_with(a, dw, dh, src, sw, sh, filter, true, &vlm_mem_system, NULL) ==
+    CHECK(vlm_image_resize_with(a, dw, dh, src, sw, sh, filter, 0, &vlm_mem_system, NULL) ==
           VLM_OK);
-    CHECK(vlm_image_resize_with(b, dw, dh, src, sw, sh, filter, false, &vlm_mem_system, NULL) ==
-          VLM_OK);
+    CHECK(vlm_image_resize_with(b, dw, dh, src, sw, sh, filter, VLM_RESIZE_PLAIN, &vlm_mem_system,
+                                NULL) == VLM_OK);
     by_definition(c, dw, dh, src, sw, sh, lanczos);
     CHECK(memcmp(a, b, n_dst) == 0);
     CHECK(memcmp(a, c, n_dst) == 0);

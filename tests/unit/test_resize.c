@@ -1,6 +1,6 @@
-/* test_resize.c: the resize equals Pillow 12.0.0's on every line of tests/data/image/resize.txt
- * (see tools/make_image_golden.py), with and without vector loops; and its limits, memory and
- * failures. */
+/* test_resize.c: the resize equals Pillow 12.0.0's on every line of tests/data/image/resize.txt and
+ * torchvision's on those of video.txt (see tools/make_image_golden.py), with and without vector
+ * loops; and its limits, memory and failures. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,47 +64,147 @@ static void *count_resize(void *ctx, void *p, size_t old_size, size_t new_size)
     return realloc(p, new_size);
 }
 
-static void equals_pillow(void **state)
+static void first_8(char text[17], const uint8_t *data, size_t n)
 {
-    (void)state;
-    FILE *f = fopen(VLM_TEST_DATA "/image/resize.txt", "r");
+    uint8_t sum[32];
+    vlm_sha256_of(sum, data, n);
+    for (int i = 0; i < 8; i++)
+        snprintf(text + 2 * i, 3, "%02x", sum[i]);
+}
+
+/* One line of a golden file, with vector loops and without. */
+static bool line_is_equal(const char *line, uint32_t n, unsigned how)
+{
+    unsigned sw, sh, dw, dh;
+    int filter, kind;
+    char expected[17], got[17];
+    assert_int_equal(
+        sscanf(line, "%u %u %u %u %d %d %16s", &sw, &sh, &dw, &dh, &filter, &kind, expected), 7);
+    size_t bytes = (size_t)dw * dh * 3;
+    uint8_t *src = malloc((size_t)sw * sh * 3), *dst = malloc(bytes), *plain = malloc(bytes);
+    fill(src, sw, sh, kind, n);
+    assert_int_equal(vlm_image_resize_with(dst, dw, dh, src, sw, sh, (enum vlm_resample)filter, how,
+                                           &vlm_mem_system, NULL),
+                     VLM_OK);
+    assert_int_equal(vlm_image_resize_with(plain, dw, dh, src, sw, sh, (enum vlm_resample)filter,
+                                           how | VLM_RESIZE_PLAIN, &vlm_mem_system, NULL),
+                     VLM_OK);
+    first_8(got, dst, bytes);
+    bool same = memcmp(plain, dst, bytes) == 0, equal = strcmp(got, expected) == 0;
+    if (!same || !equal)
+        print_error("line %u%s: %s", n, same ? "" : ", vector loops differ", line);
+    free(plain);
+    free(src);
+    free(dst);
+    return same && equal;
+}
+
+static void equals(const char *path, const char *prefix, unsigned how, uint32_t at_least)
+{
+    FILE *f = fopen(path, "r");
     assert_non_null(f);
-    char line[200], expected[17], got[17];
+    char line[200];
     uint32_t n = 0, wrong = 0;
     while (fgets(line, sizeof line, f) != NULL) {
-        unsigned sw, sh, dw, dh;
-        int filter, kind;
-        if (line[0] == '#')
+        if (line[0] == '#' || strncmp(line, prefix, strlen(prefix)) != 0)
             continue;
-        assert_int_equal(
-            sscanf(line, "%u %u %u %u %d %d %16s", &sw, &sh, &dw, &dh, &filter, &kind, expected),
-            7);
-        uint8_t *src = malloc((size_t)sw * sh * 3), *dst = malloc((size_t)dw * dh * 3), sum[32];
-        fill(src, sw, sh, kind, n);
-        assert_int_equal(vlm_image_resize_with(dst, dw, dh, src, sw, sh, (enum vlm_resample)filter,
-                                               true, &vlm_mem_system, NULL),
-                         VLM_OK);
-        vlm_sha256_of(sum, dst, (size_t)dw * dh * 3);
-        for (int i = 0; i < 8; i++)
-            snprintf(got + 2 * i, 3, "%02x", sum[i]);
-        uint8_t *plain = malloc((size_t)dw * dh * 3);
-        assert_int_equal(vlm_image_resize_with(plain, dw, dh, src, sw, sh,
-                                               (enum vlm_resample)filter, false, &vlm_mem_system,
-                                               NULL),
-                         VLM_OK);
-        bool same = memcmp(plain, dst, (size_t)dw * dh * 3) == 0;
-        if (!same || strcmp(got, expected) != 0) {
-            print_error("line %u%s: %s", n, same ? "" : ", vector loops differ", line);
-            wrong++;
-        }
-        free(plain);
-        free(src);
-        free(dst);
+        wrong += !line_is_equal(line + strlen(prefix), n, how);
         n++;
     }
     fclose(f);
     assert_int_equal(wrong, 0);
-    assert_true(n >= 4000);
+    assert_true(n >= at_least);
+}
+
+static void equals_pillow(void **state)
+{
+    (void)state;
+    equals(VLM_TEST_DATA "/image/resize.txt", "", 0, 4000);
+}
+
+static void equals_torchvision(void **state)
+{
+    (void)state;
+    equals(VLM_TEST_DATA "/image/video.txt", "resize ", VLM_RESIZE_16_BITS, 1000);
+}
+
+/* Two frames of a clip, from pixels to floats. */
+static bool frame_is_equal(const char *line, uint32_t n)
+{
+    unsigned w, h, edge, tile;
+    int resample, clip, kind;
+    char expected[17], got[17];
+    assert_int_equal(sscanf(line, "frame %u %u %u %u %d %d %d %16s", &w, &h, &edge, &tile,
+                            &resample, &clip, &kind, expected),
+                     8);
+    struct vlm_image_config c = {.tile = tile,
+                                 .resample = (enum vlm_resample)resample,
+                                 .rescale = 1.0 / 255,
+                                 .mean = {0.5f, 0.5f, 0.5f},
+                                 .std = {0.5f, 0.5f, 0.5f}};
+    if (clip) {
+        memcpy(c.mean, (float[3]){0.48145466f, 0.4578275f, 0.40821073f}, sizeof c.mean);
+        memcpy(c.std, (float[3]){0.26862954f, 0.26130258f, 0.27577711f}, sizeof c.std);
+    }
+    size_t values = (size_t)tile * tile * 3;
+    uint8_t *src = malloc((size_t)w * h * 3), *frame = malloc(values);
+    float *x = malloc(2 * values * sizeof *x);
+    for (uint32_t i = 0; i < 2; i++) {
+        fill(src, w, h, kind, n + i);
+        assert_int_equal(vlm_image_video_frame(frame, src, w, h, &c, edge, &vlm_mem_system, NULL),
+                         VLM_OK);
+        vlm_image_normalise_video(x + i * values, frame, tile, &c);
+    }
+    first_8(got, (uint8_t *)x, 2 * values * sizeof *x);
+    free(src);
+    free(frame);
+    free(x);
+    if (strcmp(got, expected) != 0)
+        print_error("frame %u: %s", n, line);
+    return strcmp(got, expected) == 0;
+}
+
+static void frames_equal_the_video_processor(void **state)
+{
+    (void)state;
+    FILE *f = fopen(VLM_TEST_DATA "/image/video.txt", "r");
+    assert_non_null(f);
+    char line[200];
+    uint32_t n = 0, wrong = 0;
+    while (fgets(line, sizeof line, f) != NULL)
+        if (strncmp(line, "frame ", 6) == 0)
+            wrong += !frame_is_equal(line, n++);
+    fclose(f);
+    assert_int_equal(wrong, 0);
+    assert_true(n >= 200);
+}
+
+static void arguments_of_frames(void **state)
+{
+    (void)state;
+    uint8_t px[12] = {0}, out[12];
+    struct vlm_image_config c = {.tile = 2, .resample = VLM_RESAMPLE_LANCZOS};
+    const uint32_t side = VLM_LIMIT_IMAGE_SIDE,
+                   bad[][3] = {{0, 1, 4},        {1, 0, 4}, {side + 1, 1, 4},
+                               {1, side + 1, 4}, {1, 1, 0}, {1, 1, (1u << 20) + 1}};
+    vlm_error err;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(vlm_image_video_frame(out, px, bad[i][0], bad[i][1], &c, bad[i][2],
+                                               &vlm_mem_system, &err),
+                         VLM_ERR_LIMIT);
+    c.tile = VLM_LIMIT_TILE_SIDE + 1;
+    assert_int_equal(vlm_image_video_frame(out, px, 2, 2, &c, 4, &vlm_mem_system, &err),
+                     VLM_ERR_LIMIT);
+    for (long fail_at = 1;; fail_at++) {
+        struct counter count = {.fail_at = fail_at};
+        vlm_allocator a = {count_resize, &count};
+        c.tile = 2;
+        int rc = vlm_image_video_frame(out, px, 2, 2, &c, 4, &a, &err);
+        assert_int_equal(count.live, 0);
+        if (rc == VLM_OK)
+            break;
+        assert_int_equal(rc, VLM_ERR_MEMORY);
+    }
 }
 
 static void same_size_is_a_copy(void **state)
@@ -206,9 +306,15 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_pillow),          cmocka_unit_test(same_size_is_a_copy),
-        cmocka_unit_test(writes_its_output_only), cmocka_unit_test(arguments),
-        cmocka_unit_test(memory_is_bounded),      cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(equals_pillow),
+        cmocka_unit_test(equals_torchvision),
+        cmocka_unit_test(frames_equal_the_video_processor),
+        cmocka_unit_test(arguments_of_frames),
+        cmocka_unit_test(same_size_is_a_copy),
+        cmocka_unit_test(writes_its_output_only),
+        cmocka_unit_test(arguments),
+        cmocka_unit_test(memory_is_bounded),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
