@@ -1,9 +1,13 @@
 /* internal.h: what the files of this room share.
  *
- *   load.c   tokenizer.json -> struct vlm_tokenizer
+ *   load.c   tokenizer.json -> struct vlm_tokenizer (sections.c: its smaller parts)
+ *   gguf.c   the same from the pairs of a GGUF file
+ *   vocab.c  what both make: entries, merges, added tokens
  *   added.c  text -> added tokens and what lies between
- *   split.c  what lies between -> pieces (regex.c: patterns from the file; chars.c: Unicode
- * classes) bpe.c    a piece -> ids token.c  the functions of token.h
+ *   split.c  what lies between -> pieces (regex.c: patterns from the file;
+ *            chars.c: Unicode classes)
+ *   bpe.c    a piece -> ids
+ *   token.c  the functions of token.h
  *
  * All text inside the room is valid UTF-8: token.c replaces what is not before others see it. */
 #ifndef VLM_TOKEN_INTERNAL_H

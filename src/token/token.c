@@ -201,6 +201,13 @@ size_t vlm_token_count(const vlm_tokenizer *t)
 {
     return t->n_entries;
 }
+size_t vlm_token_plain(const vlm_tokenizer *t)
+{
+    size_t n = t->n_entries;
+    while (n > 0 && (!t->entries[n - 1].used || t->entries[n - 1].added))
+        n--;
+    return n;
+}
 size_t vlm_token_added(const vlm_tokenizer *t)
 {
     return t->n_added;

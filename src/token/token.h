@@ -1,4 +1,5 @@
-/* token.h: text <-> ids, from tokenizer.json (byte-level BPE).  Immutable after open, no locks. */
+/* token.h: text <-> ids, from tokenizer.json or a GGUF file (byte-level BPE).  Immutable after
+ * open, no locks. */
 #ifndef VLM_TOKEN_TOKEN_H
 #define VLM_TOKEN_TOKEN_H
 
@@ -6,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/status.h"
+#include "format/gguf.h"
 
 typedef struct vlm_tokenizer vlm_tokenizer;
 
@@ -25,6 +27,9 @@ bool vlm_ids_push(struct vlm_ids *ids, int32_t id);
 /* json: the whole file, borrowed only during the call.  file: its name for errors. */
 int vlm_tokenizer_open(vlm_tokenizer **out, const vlm_allocator *alloc, const void *json, size_t n,
                        const char *file, vlm_error *err);
+/* From tokenizer.ggml.* of a GGUF file, of which nothing is kept. */
+int vlm_tokenizer_open_gguf(vlm_tokenizer **out, const vlm_allocator *alloc,
+                            const struct vlm_gguf *g, vlm_error *err);
 void vlm_tokenizer_close(vlm_tokenizer *t); /* NULL allowed */
 
 /* Appends the ids of text.  plain: n_plain ascending, disjoint runs that came from users: an added
@@ -41,6 +46,7 @@ int vlm_token_decode(struct vlm_buf *out, const vlm_tokenizer *t, const int32_t 
                      bool skip_special, vlm_error *err);
 int32_t vlm_token_find(const vlm_tokenizer *t, const char *text); /* id of an added token, or -1 */
 size_t vlm_token_count(const vlm_tokenizer *t);                   /* highest id in use + 1 */
+size_t vlm_token_plain(const vlm_tokenizer *t);                   /* the same without added ones */
 size_t vlm_token_added(const vlm_tokenizer *t);                   /* number of added tokens */
 
 #endif
