@@ -53,7 +53,7 @@ static const struct vlm_weight *expect(struct binder *b, const char *name, const
                          found, wanted);
         return NULL;
     }
-    if (t->dtype == VLM_NUM_OTHER) {
+    if (t->dtype >= VLM_N_FLOAT) {
         b->rc =
             vlm_fail(b->err, VLM_ERR_UNSUPPORTED,
                      "%s: tensor %s is of type %s, expected F32, F16 or BF16", file, name, t->type);
