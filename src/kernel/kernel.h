@@ -51,7 +51,8 @@ struct vlm_kernels {
      * floats, ld_w in elements of w. Indexed by enum vlm_num of w. */
     void (*matmul[VLM_N_FLOAT])(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w,
                               size_t ld_w, size_t m, size_t n, size_t k);
-    void (*to_f32[VLM_N_FLOAT])(float *out, const void *x, size_t n);
+    /* exact; n is a multiple of the type's block (unpack.h) */
+    void (*to_f32[VLM_N_NUM])(float *out, const void *x, size_t n);
     void (*from_f32[VLM_N_FLOAT])(void *out, const float *x, size_t n); /* nearest even */
 
     void (*attention)(const struct vlm_attention *a);
@@ -62,6 +63,7 @@ struct vlm_kernels {
     /* out = x / sqrt(mean(x^2) + eps) * w */
     void (*rmsnorm)(float *out, const float *x, const float *w, float eps, size_t rows, size_t d);
     void (*add)(float *x, const float *y, size_t n);                   /* x += y */
+    void (*mul)(float *x, const float *y, size_t n);                   /* x *= y */
     void (*add_bias)(float *x, const float *b, size_t rows, size_t d); /* each row += b */
     /* 0.5x(1 + tanh(sqrt(2/pi)(x + 0.044715x^3))), in place */
     void (*gelu_tanh)(float *x, size_t n);

@@ -94,6 +94,12 @@ static void add(float *x, const float *y, size_t n)
         put(x + i, v_add(get(x + i, c), get(y + i, c)), c);
 }
 
+static void mul(float *x, const float *y, size_t n)
+{
+    BY_VECTORS(n, i, c)
+        put(x + i, v_mul(get(x + i, c), get(y + i, c)), c);
+}
+
 static void add_bias(float *x, const float *b, size_t rows, size_t d)
 {
     for (size_t r = 0; r < rows; r++)

@@ -6,6 +6,7 @@
 #include "kernel/level.h"
 
 #include "base/half.h"
+#include "kernel/unpack.h"
 
 #include <math.h> /* INFINITY, sqrt: an instruction */
 
@@ -223,6 +224,12 @@ static void add(float *x, const float *y, size_t n)
         x[i] += y[i];
 }
 
+static void mul(float *x, const float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] *= y[i];
+}
+
 static void add_bias(float *x, const float *b, size_t rows, size_t d)
 {
     for (size_t r = 0; r < rows; r++)
@@ -282,6 +289,7 @@ void vlm_kernel_scalar(struct vlm_kernels *k)
     k->to_f32[VLM_NUM_F32] = f32_to_f32;
     k->to_f32[VLM_NUM_F16] = f16_to_f32;
     k->to_f32[VLM_NUM_BF16] = bf16_to_f32;
+    UNPACK_TABLE(k);
     k->from_f32[VLM_NUM_F32] = f32_from_f32;
     k->from_f32[VLM_NUM_F16] = f16_from_f32;
     k->from_f32[VLM_NUM_BF16] = bf16_from_f32;
@@ -289,6 +297,7 @@ void vlm_kernel_scalar(struct vlm_kernels *k)
     k->layernorm = layernorm;
     k->rmsnorm = rmsnorm;
     k->add = add;
+    k->mul = mul;
     k->add_bias = add_bias;
     k->gelu_tanh = gelu_tanh;
     k->silu_mul = silu_mul;

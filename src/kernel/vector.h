@@ -2,11 +2,12 @@
  *
  * A level file defines VL (lanes), its tile shapes, this header, the type vf (VL floats), the
  * operations below as inline functions; then it includes the kernels (matmul.h, attention.h,
- * rows.h) and names them in its table.  The "_n" forms touch only the first n <= VL elements of
+ * rows.h, unpack.h) and names them in its table.  The "_n" forms touch only the first n <= VL elements of
  * memory; loads fill with zeros.
  *
  *   v_zero v_set v_load v_load_n v_store v_store_n     f32
  *   v_load_f16 v_load_f16_n v_load_bf16 v_load_bf16_n v_store_f16_n v_store_bf16_n
+ *   v_load_i8: VL signed bytes
  *   v_add v_sub v_mul v_div; v_min, v_max: the second operand if either is NaN
  *   v_fma(a, b, c) = a b + c; v_nfma(a, b, c) = c - a b, one rounding each
  *   v_round: nearest even; v_ldexp(x, n) = x 2^n, n a whole number in [-150, 128]
@@ -52,12 +53,14 @@
         (t)->matmul[VLM_NUM_BF16] = matmul_bf16;                                                   \
         (t)->to_f32[VLM_NUM_F16] = f16_to_f32;                                                     \
         (t)->to_f32[VLM_NUM_BF16] = bf16_to_f32;                                                   \
+        UNPACK_TABLE(t);                                                                           \
         (t)->from_f32[VLM_NUM_F16] = f16_from_f32;                                                 \
         (t)->from_f32[VLM_NUM_BF16] = bf16_from_f32;                                               \
         (t)->attention = attention;                                                                \
         (t)->layernorm = layernorm;                                                                \
         (t)->rmsnorm = rmsnorm;                                                                    \
         (t)->add = add;                                                                            \
+        (t)->mul = mul;                                                                            \
         (t)->add_bias = add_bias;                                                                  \
         (t)->gelu_tanh = gelu_tanh;                                                                \
         (t)->silu_mul = silu_mul;                                                                  \

@@ -144,6 +144,12 @@ static void bench_rows(const struct vlm_kernels *k)
     BEST(t, sink = (float)k->argmax(x, 49280));
     line("argmax 49280", 49280, t);
     (void)sink;
+    for (int type = VLM_N_FLOAT; type < VLM_N_NUM; type++) {
+        char what[32];
+        snprintf(what, sizeof what, "%s to f32", vlm_num_info((enum vlm_num)type)->name);
+        BEST(t, k->to_f32[type](out, x, 8192)); /* the output stays in the second-level cache */
+        line(what, 8192, t);
+    }
     free(x);
     free(y);
     free(out);

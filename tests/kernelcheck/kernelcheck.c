@@ -10,6 +10,7 @@
 #include "harness.h"
 
 #include "bench.h"
+#include "blocks.h"
 
 /* Of all outputs of a vector level, with --quick and without.  A change of any order of
  * summation, or of the cases below, changes it: then all vector levels, NEON under qemu too,
@@ -369,6 +370,12 @@ static void check_norm(struct check *c, size_t d, enum kind kind, float offset)
             fail(c, "add n %zu: [%zu]", d, i);
             break;
         }
+    c->k.mul(out.p, w.p, d);
+    for (size_t i = 0; i < d; i++)
+        if (out.p[i] != (x.p[i] + w.p[i]) * w.p[i]) {
+            fail(c, "mul n %zu: [%zu]", d, i);
+            break;
+        }
     if (!guards_hold(&out))
         fail(c, "norm or add of d %zu: wrote outside", d);
     buffer_free(&x);
@@ -596,6 +603,7 @@ static void check_level(struct check *c)
     check_activation(c, c->quick ? 2000 : 500000, 12);
     check_vocabulary(c, c->quick ? 3000 : 49280);
     check_conversions(c);
+    check_blocks(c);
     c->k.layernorm(NULL, NULL, NULL, NULL, 1e-6f, 0, 8);
     c->k.rmsnorm(NULL, NULL, NULL, 1e-6f, 0, 8);
     c->k.gelu_tanh(NULL, 0);

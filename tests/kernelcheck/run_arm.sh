@@ -15,7 +15,8 @@ flags="-std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototype
 for f in kernel scalar roof; do
     "$cross" $flags -O2 -c "$root/src/kernel/$f.c" -o "$build/$f.o"
 done
+"$cross" $flags -O2 -c "$root/src/base/num.c" -o "$build/num.o"
 "$cross" $flags -O3 -c "$root/src/kernel/arm/neon.c" -o "$build/neon.o"
-"$cross" $flags -O2 -static "$root/tests/kernelcheck/kernelcheck.c" "$build"/*.o -lm -o "$build/kernelcheck"
+"$cross" $flags -O2 -static -DVLM_TEST_DATA="\"$root/tests/data\"" "$root/tests/kernelcheck/kernelcheck.c" "$build"/*.o -lm -o "$build/kernelcheck"
 [ $# -gt 0 ] || set -- --quick
 qemu-aarch64 "$build/kernelcheck" "$@"

@@ -61,6 +61,13 @@ static ALWAYS int v_any_equal(vf a, vf b) { return vmaxvq_u32(vceqq_f32(a, b)) !
 
 static ALWAYS vf from_f16(uint16x4_t h) { return vcvt_f32_f16(vreinterpret_f16_u16(h)); }
 static ALWAYS vf from_bf16(uint16x4_t h) { return vreinterpretq_f32_u32(vshll_n_u16(h, 16)); }
+static ALWAYS vf v_load_i8(const int8_t *p)
+{
+    uint32_t four;
+    memcpy(&four, p, 4);
+    int16x8_t wide = vmovl_s8(vcreate_s8(four));
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide)));
+}
 static ALWAYS uint16x4_t load_half(const void *p) { return vreinterpret_u16_u8(vld1_u8(p)); }
 static ALWAYS uint16x4_t load_half_n(const void *p, size_t n)
 {
@@ -127,6 +134,7 @@ static ALWAYS float v_maximum(const vf *x)
 #include "kernel/matmul.h"
 #include "kernel/roof_loops.h"
 #include "kernel/rows.h"
+#include "kernel/unpack.h"
 
 void vlm_kernel_neon(struct vlm_kernels *k) { LEVEL_TABLE(k); }
 

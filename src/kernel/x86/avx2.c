@@ -65,6 +65,10 @@ static ALWAYS vf from_bf16(__m128i h)
 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
 }
+static ALWAYS vf v_load_i8(const int8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)p)));
+}
 static ALWAYS __m128i load_half_n(const void *p, size_t n)
 {
     uint16_t h[8] = { 0 };
@@ -155,6 +159,7 @@ static ALWAYS float v_maximum(const vf *x)
 #include "kernel/matmul.h"
 #include "kernel/roof_loops.h"
 #include "kernel/rows.h"
+#include "kernel/unpack.h"
 
 void vlm_kernel_avx2(struct vlm_kernels *k) { LEVEL_TABLE(k); }
 

@@ -48,6 +48,10 @@ static ALWAYS vf from_bf16(__m256i h)
 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
 }
+static ALWAYS vf v_load_i8(const int8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)p)));
+}
 static ALWAYS vf v_load_f16(const void *p) { return from_f16(_mm256_loadu_si256(p)); }
 static ALWAYS vf v_load_f16_n(const void *p, size_t n)
 {
@@ -136,6 +140,7 @@ static ALWAYS float v_maximum(const vf *x)
 #include "kernel/matmul.h"
 #include "kernel/roof_loops.h"
 #include "kernel/rows.h"
+#include "kernel/unpack.h"
 
 void vlm_kernel_avx512(struct vlm_kernels *k) { LEVEL_TABLE(k); }
 
