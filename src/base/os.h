@@ -20,6 +20,9 @@ void vlm_map_close(struct vlm_map *m, const vlm_allocator *alloc);
 
 bool vlm_os_exists(const char *dir, const char *name); /* something of that name is there */
 bool vlm_os_is_directory(const char *path);
+/* Calls fn for every name in a directory, in no order, until fn returns false. */
+int vlm_os_list(const char *dir, bool (*fn)(void *ctx, const char *name), void *ctx,
+                vlm_error *err);
 double vlm_os_now_ms(void);     /* monotonic */
 int vlm_os_n_cores(void);       /* that this process may use, >= 1 */
 uint64_t vlm_os_peak_rss(void); /* bytes */

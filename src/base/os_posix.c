@@ -1,6 +1,7 @@
 /* os_posix.c: files, mapping, time, cores.  Nothing else in the library calls the system. */
 #include "base/os.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -148,6 +149,20 @@ bool vlm_os_is_directory(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int vlm_os_list(const char *dir, bool (*fn)(void *ctx, const char *name), void *ctx, vlm_error *err)
+{
+    struct vlm_quoted q;
+    DIR *d = opendir(dir);
+    if (!d)
+        return vlm_fail_os(err, errno, "%s: cannot read the directory",
+                           vlm_base_quote(&q, dir, strlen(dir)));
+    for (struct dirent *e; (e = readdir(d));)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && !fn(ctx, e->d_name))
+            break;
+    closedir(d);
+    return VLM_OK;
 }
 
 double vlm_os_now_ms(void)

@@ -58,6 +58,16 @@ bool vlm_files_has(const struct vlm_files *f, const char *name)
     return f->memory ? find_memory(f, name) != NULL : vlm_os_exists(f->dir, name);
 }
 
+int vlm_files_each(const struct vlm_files *f, bool (*fn)(void *ctx, const char *name), void *ctx,
+                   vlm_error *err)
+{
+    if (!f->memory)
+        return vlm_os_list(f->dir, fn, ctx, err);
+    for (size_t i = 0; i < f->n_memory && fn(ctx, f->memory[i].name); i++)
+        ;
+    return VLM_OK;
+}
+
 int vlm_files_open(struct vlm_map *out, const struct vlm_files *f, const char *name,
                    uint64_t max_bytes, vlm_error *err)
 {

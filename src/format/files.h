@@ -16,6 +16,9 @@ int vlm_files_init(struct vlm_files *f, const vlm_allocator *alloc, const char *
                    const vlm_file *memory, size_t n_memory, bool no_mmap, vlm_error *err);
 void vlm_files_free(struct vlm_files *f);
 bool vlm_files_has(const struct vlm_files *f, const char *name);
+/* Calls fn for every name, in no order, until fn returns false. */
+int vlm_files_each(const struct vlm_files *f, bool (*fn)(void *ctx, const char *name), void *ctx,
+                   vlm_error *err);
 /* A view of one file; names in errors read DIR/NAME.  Free with vlm_files_close. */
 int vlm_files_open(struct vlm_map *out, const struct vlm_files *f, const char *name,
                    uint64_t max_bytes, vlm_error *err);
