@@ -65,6 +65,8 @@ void vlm_backend_close(struct vlm_backend *b);
 const struct vlm_kernels *vlm_backend_kernels(const struct vlm_backend *b);
 /* Scratch for attention with heads up to head_dim over sequences up to n_positions. */
 int vlm_backend_reserve(struct vlm_backend *b, size_t head_dim, size_t n_positions, vlm_error *err);
+/* Scratch to apply matrices with rows of up to n_in that are of no plain float type. */
+int vlm_backend_reserve_unpack(struct vlm_backend *b, size_t n_in, vlm_error *err);
 uint64_t vlm_backend_bytes(const struct vlm_backend *b); /* of scratch */
 
 int vlm_buffer_alloc(struct vlm_buffer *out, struct vlm_backend *b, size_t bytes, const char *what,
@@ -85,7 +87,7 @@ struct vlm_tensor vlm_tensor_rows(const struct vlm_tensor *t, size_t first, size
 float *vlm_tensor_f32(const struct vlm_tensor *t,
                       size_t row); /* host address of a row; after sync */
 
-/* y[m, n_out] = x[m, n_in] W^T + b */
+/* y[m, n_out] = x[m, n_in] W^T * scale + b; W of any type, all unpacked exactly */
 void vlm_op_linear(struct vlm_backend *b, const struct vlm_tensor *y, const struct vlm_tensor *x,
                    const struct vlm_linear *w);
 /* y = (x - mean) / sqrt(var + eps) * w + bias, per row */
@@ -104,7 +106,7 @@ void vlm_op_silu_mul(struct vlm_backend *b, const struct vlm_tensor *gate,
  * 2]. */
 void vlm_op_rope(struct vlm_backend *b, const struct vlm_tensor *x, const struct vlm_tensor *cos,
                  const struct vlm_tensor *sin, size_t n_heads, size_t head_dim);
-/* y[i] = row ids[i] of a table [n_rows, cols] of any weight type */
+/* y[i] = row ids[i] of a table [n_rows, cols] of any weight type, times its scale */
 void vlm_op_gather(struct vlm_backend *b, const struct vlm_tensor *y,
                    const struct vlm_linear *table, const int32_t *ids);
 /* One frame [3, side, side] -> y [grid * grid, 3 * patch * patch]: patches row by row, inside one

@@ -9,6 +9,11 @@
 
 /* Work (in multiply-adds or so) below which waking other threads costs more than it gives. */
 #define SMALL 20000
+/* Floats of a panel of unpacked weights, if it has more than the fewest rows: half of a
+ * second-level cache, and for narrow matrices so many rows that their unpacking is little beside
+ * the products.  */
+#define PANEL (64 * 1024)
+#define PANEL_ROWS 16 /* the fewest: what the kernels of every level take at once */
 
 struct vlm_backend {
     const vlm_allocator *alloc;
@@ -19,6 +24,8 @@ struct vlm_backend {
         float *attention;    /* vlm_attention_scratch(head_dim) */
         const void **blocks; /* 2 * blocks of n_positions */
     } * threads;
+    float *panels; /* n_panel floats for each thread */
+    size_t n_panel;
     size_t bytes;
 };
 
@@ -59,6 +66,7 @@ void vlm_backend_close(struct vlm_backend *b)
     if (!b)
         return;
     free_scratch(b, b->threads);
+    vlm_mem_free(b->alloc, b->panels);
     vlm_mem_free(b->alloc, b);
 }
 
@@ -68,7 +76,7 @@ const struct vlm_kernels *vlm_backend_kernels(const struct vlm_backend *b)
 }
 uint64_t vlm_backend_bytes(const struct vlm_backend *b)
 {
-    return b->bytes;
+    return b->bytes + b->n_panel * (size_t)vlm_pool_size(b->pool) * sizeof(float);
 }
 
 int vlm_backend_reserve(struct vlm_backend *b, size_t head_dim, size_t n_positions, vlm_error *err)
@@ -98,6 +106,27 @@ int vlm_backend_reserve(struct vlm_backend *b, size_t head_dim, size_t n_positio
     b->bytes = bytes;
     b->head_dim = head_dim;
     b->n_positions = n_positions;
+    return VLM_OK;
+}
+
+static size_t panel_rows(size_t n_in)
+{
+    return vlm_max_size(PANEL / vlm_max_size(n_in, 1) / PANEL_ROWS, 1) * PANEL_ROWS;
+}
+
+int vlm_backend_reserve_unpack(struct vlm_backend *b, size_t n_in, vlm_error *err)
+{
+    size_t n = n_in == 0 ? 0 : vlm_max_size(PANEL, PANEL_ROWS * n_in), n_all;
+    if (n <= b->n_panel)
+        return VLM_OK;
+    if (!vlm_mul_size(&n_all, n, (size_t)vlm_pool_size(b->pool)))
+        return vlm_fail_memory(err, SIZE_MAX, "unpacked weights");
+    float *panels = vlm_mem_alloc(b->alloc, n_all, sizeof *panels);
+    if (!panels)
+        return vlm_fail_memory(err, n_all * sizeof *panels, "unpacked weights");
+    vlm_mem_free(b->alloc, b->panels);
+    b->panels = panels;
+    b->n_panel = n;
     return VLM_OK;
 }
 
@@ -200,22 +229,41 @@ struct linear_op {
     const struct vlm_linear *w;
 };
 
-static size_t num_bytes(enum vlm_num t)
+static const uint8_t *weight_row(const struct vlm_linear *w, size_t row)
 {
-    return t == VLM_NUM_F32 ? 4 : 2;
+    return (const uint8_t *)w->data + row * vlm_num_bytes(w->type, w->n_in);
+}
+
+/* Types without a matrix product of their own: panels of rows are unpacked and multiplied as F32.
+ */
+static void unpacked_columns(const struct linear_op *o, size_t begin, size_t end, int thread)
+{
+    const struct vlm_linear *w = o->w;
+    const struct vlm_kernels *k = &o->b->k;
+    float *panel = o->b->panels + (size_t)thread * o->b->n_panel;
+    /* a single row meets each panel once: the smallest stays nearest */
+    size_t step = o->m == 1 ? PANEL_ROWS : panel_rows(w->n_in);
+    assert(step * w->n_in <= o->b->n_panel);
+    for (size_t j = begin; j < end; j += step) {
+        size_t n = vlm_min_size(step, end - j);
+        k->to_f32[w->type](panel, weight_row(w, j), n * w->n_in);
+        k->matmul[VLM_NUM_F32](o->y + j, o->ld_y, o->x, o->ld_x, panel, w->n_in, o->m, n, w->n_in);
+    }
 }
 
 static void linear_columns(const void *arg, size_t begin, size_t end, int thread)
 {
-    (void)thread;
     const struct linear_op *o = arg;
     const struct vlm_linear *w = o->w;
-    const uint8_t *rows = (const uint8_t *)w->data + begin * w->n_in * num_bytes(w->type);
-    o->b->k.matmul[w->type](o->y + begin, o->ld_y, o->x, o->ld_x, rows, w->n_in, o->m, end - begin,
-                            w->n_in);
-    if (w->bias)
-        for (size_t r = 0; r < o->m; r++)
-            o->b->k.add(o->y + r * o->ld_y + begin, w->bias + begin, end - begin);
+    if (w->type < VLM_N_FLOAT)
+        o->b->k.matmul[w->type](o->y + begin, o->ld_y, o->x, o->ld_x, weight_row(w, begin), w->n_in,
+                                o->m, end - begin, w->n_in);
+    else
+        unpacked_columns(o, begin, end, thread);
+    for (size_t r = 0; w->scale && r < o->m; r++)
+        o->b->k.mul(o->y + r * o->ld_y + begin, w->scale + begin, end - begin);
+    for (size_t r = 0; w->bias && r < o->m; r++)
+        o->b->k.add(o->y + r * o->ld_y + begin, w->bias + begin, end - begin);
 }
 
 void vlm_op_linear(struct vlm_backend *b, const struct vlm_tensor *y, const struct vlm_tensor *x,
@@ -355,9 +403,10 @@ void vlm_op_gather(struct vlm_backend *b, const struct vlm_tensor *y,
     assert(y->cols == table->n_in);
     for (size_t r = 0; r < y->rows; r++) {
         assert(ids[r] >= 0 && (size_t)ids[r] < table->n_out);
-        const uint8_t *row =
-            (const uint8_t *)table->data + (size_t)ids[r] * table->n_in * num_bytes(table->type);
-        b->k.to_f32[table->type](vlm_tensor_f32(y, r), row, table->n_in);
+        float *out = vlm_tensor_f32(y, r);
+        b->k.to_f32[table->type](out, weight_row(table, (size_t)ids[r]), table->n_in);
+        for (size_t i = 0; table->scale && i < table->n_in; i++)
+            out[i] *= table->scale[ids[r]];
     }
 }
 
@@ -394,12 +443,12 @@ void vlm_op_pixel_shuffle(struct vlm_backend *b, const struct vlm_tensor *y,
 
 size_t vlm_kv_layer_bytes(enum vlm_num type, size_t n_heads, size_t head_dim)
 {
-    return n_heads * 2 * head_dim * VLM_KV_BLOCK * num_bytes(type);
+    return vlm_num_bytes(type, n_heads * 2 * head_dim * VLM_KV_BLOCK);
 }
 
 static uint8_t *kv_head(const struct vlm_kv_view *v, size_t block, size_t head, bool values)
 {
-    size_t half = v->head_dim * VLM_KV_BLOCK * num_bytes(v->type);
+    size_t half = vlm_num_bytes(v->type, v->head_dim * VLM_KV_BLOCK);
     return v->blocks[block] + v->offset + (2 * head + values) * half;
 }
 
@@ -418,7 +467,7 @@ static void store_heads(const void *arg, size_t begin, size_t end, int thread)
     for (size_t i = begin; i < end; i++) {
         const struct vlm_segment *g = &o->segments[i / o->n_heads];
         const struct vlm_kv_view *kv = &g->kv;
-        size_t head = i % o->n_heads, d = kv->head_dim, size = num_bytes(kv->type);
+        size_t head = i % o->n_heads, d = kv->head_dim, size = vlm_num_bytes(kv->type, 1);
         for (size_t r = 0; r < g->n_rows; r++) {
             size_t pos = g->first_pos + r, at = pos % VLM_KV_BLOCK;
             assert(pos / VLM_KV_BLOCK < kv->n_blocks);

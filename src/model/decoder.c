@@ -51,6 +51,8 @@ int vlm_text_space_open(struct vlm_text_space *s, const struct vlm_model *m, str
     int rc = vlm_buffer_alloc(&s->buffer, b, lay_out(m, max_rows).total, "the decoder", err);
     s->segments = vlm_mem_alloc(m->alloc, max_rows, sizeof *s->segments);
     s->n_keys = vlm_mem_alloc(m->alloc, max_rows, sizeof *s->n_keys);
+    if (rc == VLM_OK)
+        rc = vlm_backend_reserve_unpack(b, vlm_model_widest_packed(m), err);
     if (rc == VLM_OK && (!s->segments || !s->n_keys))
         rc = vlm_fail_memory(err, max_rows * sizeof *s->segments, "the decoder");
     if (rc < 0)

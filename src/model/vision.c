@@ -64,6 +64,8 @@ int vlm_vision_space_open(struct vlm_vision_space *s, const struct vlm_model *m,
         rc = vlm_buffer_alloc(&s->kv, b, blocks * kv_bytes(m), "the vision tower's attention", err);
     if (rc == VLM_OK)
         rc = vlm_backend_reserve(b, c->hidden / c->heads, n, err);
+    if (rc == VLM_OK)
+        rc = vlm_backend_reserve_unpack(b, vlm_model_widest_packed(m), err);
     s->kv_blocks = vlm_mem_alloc(m->alloc, blocks, sizeof *s->kv_blocks);
     s->n_keys = vlm_mem_alloc(m->alloc, n, sizeof *s->n_keys);
     s->frame = vlm_mem_alloc(m->alloc, 3 * side * side, sizeof *s->frame);

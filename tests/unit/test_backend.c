@@ -1,0 +1,197 @@
+/* test_backend.c: matrices of every type through vlm_op_linear and vlm_op_gather: the same bits as
+ * their exact floats give, for any number of threads and rows; row scales and biases. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backend/backend.h"
+#include "base/mem.h"
+#include "base/rng.h"
+
+#define N_OUT 83
+#define N_IN 1024 /* the matrix takes two panels */
+#define MAX_ROWS 40
+
+struct matrix {
+    enum vlm_num type;
+    uint8_t packed[N_OUT * N_IN * 4 + 1]; /* from byte 1 on: no alignment */
+    float exact[N_OUT * N_IN], scale[N_OUT], bias[N_OUT];
+};
+
+/* Random blocks without infinities, so that a product shows every weight. */
+static void fill_matrix(struct matrix *m, const struct vlm_kernels *k, enum vlm_num type)
+{
+    struct vlm_rng r = {.seed = 9, .stream = (uint64_t)type};
+    const struct vlm_num_info *info = vlm_num_info(type);
+    uint8_t *p = m->packed + 1;
+    m->type = type;
+    for (size_t i = 0; i < N_OUT * N_IN; i += info->block_len, p += info->block_bytes) {
+        bool tame = false;
+        while (!tame) {
+            for (size_t j = 0; j < info->block_bytes; j++)
+                p[j] = (uint8_t)vlm_rng_u32(&r);
+            k->to_f32[type](m->exact + i, p, info->block_len);
+            tame = true;
+            for (size_t j = 0; j < info->block_len; j++)
+                tame = tame && fabsf(m->exact[i + j]) < 1e4f;
+        }
+    }
+    for (size_t j = 0; j < N_OUT; j++) {
+        m->scale[j] = (float)(vlm_rng_unit(&r) * 4 - 2);
+        m->bias[j] = (float)(vlm_rng_unit(&r) * 4 - 2);
+    }
+}
+
+static struct vlm_tensor matrix_of(struct vlm_buffer *buf, struct vlm_backend *b, size_t rows,
+                                   size_t cols)
+{
+    vlm_error err;
+    assert_int_equal(vlm_buffer_alloc(buf, b, rows * cols * sizeof(float), "test", &err), VLM_OK);
+    return vlm_tensor_at(buf, 0, rows, cols);
+}
+
+struct machine {
+    struct vlm_pool *pool;
+    struct vlm_backend *b;
+};
+
+static struct machine machine_open(int threads, const char *isa)
+{
+    struct machine m;
+    vlm_error err;
+    assert_int_equal(vlm_pool_open(&m.pool, &vlm_mem_system, threads, &err), VLM_OK);
+    assert_int_equal(vlm_backend_open(&m.b, &vlm_mem_system, m.pool, isa, &err), VLM_OK);
+    return m;
+}
+
+static void machine_close(struct machine *m)
+{
+    vlm_backend_close(m->b);
+    vlm_pool_close(m->pool);
+}
+
+/* y [MAX_ROWS, N_OUT]: x times the matrix in passes of at most `chunk` rows. */
+static void apply(float *y, struct machine *m, const struct vlm_linear *w, size_t chunk)
+{
+    struct vlm_buffer xb, yb;
+    struct vlm_tensor x = matrix_of(&xb, m->b, MAX_ROWS, N_IN),
+                      out = matrix_of(&yb, m->b, MAX_ROWS, N_OUT);
+    struct vlm_rng r = {.seed = 4};
+    for (size_t i = 0; i < MAX_ROWS * N_IN; i++)
+        vlm_tensor_f32(&x, 0)[i] = (float)(vlm_rng_unit(&r) * 2 - 1);
+    for (size_t i = 0; i < MAX_ROWS; i += chunk) {
+        size_t n = i + chunk < MAX_ROWS ? chunk : MAX_ROWS - i;
+        struct vlm_tensor xs = vlm_tensor_rows(&x, i, n), ys = vlm_tensor_rows(&out, i, n);
+        vlm_op_linear(m->b, &ys, &xs, w);
+    }
+    vlm_backend_sync(m->b);
+    memcpy(y, vlm_tensor_f32(&out, 0), MAX_ROWS * N_OUT * sizeof *y);
+    vlm_buffer_free(&xb, m->b);
+    vlm_buffer_free(&yb, m->b);
+}
+
+static struct matrix m;
+
+static void every_type_multiplies_as_its_floats(void **state)
+{
+    (void)state;
+    static float want[MAX_ROWS * N_OUT], got[MAX_ROWS * N_OUT];
+    static const int threads[] = {1, 3};
+    static const size_t chunks[] = {1, 3, MAX_ROWS};
+    const char *isa;
+    vlm_error err;
+    for (size_t l = 0; (isa = vlm_kernels_level(l)); l++)
+        for (int t = 0; t < VLM_N_NUM; t++)
+            for (size_t i = 0; i < 2; i++) {
+                struct machine k = machine_open(threads[i], isa);
+                fill_matrix(&m, vlm_backend_kernels(k.b), (enum vlm_num)t);
+                struct vlm_linear w = {VLM_NUM_F32, N_OUT, N_IN, m.exact, m.bias, m.scale};
+                apply(want, &k, &w, 7);
+                for (size_t j = 0; j < MAX_ROWS * N_OUT; j++)
+                    assert_true(isfinite(want[j]));
+                w.type = m.type;
+                w.data = m.packed + 1;
+                assert_int_equal(vlm_backend_reserve_unpack(k.b, N_IN, &err), VLM_OK);
+                for (size_t c = 0; c < 3; c++) {
+                    apply(got, &k, &w, chunks[c]);
+                    assert_memory_equal(got, want, sizeof want);
+                }
+                machine_close(&k);
+            }
+}
+
+/* scale and bias by their definition: scale after the sum, then the bias. */
+static void scale_then_bias(void **state)
+{
+    (void)state;
+    static float plain[MAX_ROWS * N_OUT], got[MAX_ROWS * N_OUT];
+    vlm_error err;
+    struct machine k = machine_open(2, "auto");
+    fill_matrix(&m, vlm_backend_kernels(k.b), VLM_NUM_I8);
+    assert_int_equal(vlm_backend_reserve_unpack(k.b, N_IN, &err), VLM_OK);
+    struct vlm_linear w = {m.type, N_OUT, N_IN, m.packed + 1, NULL, NULL};
+    apply(plain, &k, &w, 5);
+    w.scale = m.scale;
+    w.bias = m.bias;
+    apply(got, &k, &w, 5);
+    for (size_t i = 0; i < MAX_ROWS * N_OUT; i++) {
+        float scaled = plain[i] * m.scale[i % N_OUT];
+        assert_true(got[i] == scaled + m.bias[i % N_OUT]);
+    }
+    machine_close(&k);
+}
+
+static void gather_takes_rows_of_any_type(void **state)
+{
+    (void)state;
+    static const int32_t ids[] = {0, N_OUT - 1, 17, 17, 2};
+    struct vlm_buffer buf;
+    struct machine k = machine_open(2, "auto");
+    struct vlm_tensor y = matrix_of(&buf, k.b, 5, N_IN);
+    for (int t = 0; t < VLM_N_NUM; t++)
+        for (int scaled = 0; scaled < 2; scaled++) {
+            fill_matrix(&m, vlm_backend_kernels(k.b), (enum vlm_num)t);
+            struct vlm_linear w = {m.type,       N_OUT, N_IN,
+                                   m.packed + 1, NULL,  scaled ? m.scale : NULL};
+            vlm_op_gather(k.b, &y, &w, ids);
+            for (size_t i = 0; i < 5 * N_IN; i++) {
+                size_t row = (size_t)ids[i / N_IN];
+                float want = m.exact[row * N_IN + i % N_IN] * (scaled ? m.scale[row] : 1);
+                assert_true(vlm_tensor_f32(&y, 0)[i] == want);
+            }
+        }
+    vlm_buffer_free(&buf, k.b);
+    machine_close(&k);
+}
+
+static void scratch_grows_and_is_counted(void **state)
+{
+    (void)state;
+    vlm_error err;
+    struct machine k = machine_open(3, "auto");
+    uint64_t none = vlm_backend_bytes(k.b);
+    assert_int_equal(vlm_backend_reserve_unpack(k.b, 0, &err), VLM_OK);
+    assert_int_equal(vlm_backend_bytes(k.b), none);
+    assert_int_equal(vlm_backend_reserve_unpack(k.b, 100000, &err), VLM_OK);
+    uint64_t wide = vlm_backend_bytes(k.b);
+    assert_true(wide >= none + (uint64_t)3 * 16 * 100000 * sizeof(float));
+    assert_int_equal(vlm_backend_reserve_unpack(k.b, 64, &err), VLM_OK);
+    assert_int_equal(vlm_backend_bytes(k.b), wide);
+    machine_close(&k);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_type_multiplies_as_its_floats),
+        cmocka_unit_test(scale_then_bias),
+        cmocka_unit_test(gather_takes_rows_of_any_type),
+        cmocka_unit_test(scratch_grows_and_is_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
