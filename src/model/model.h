@@ -47,9 +47,6 @@ struct vlm_model {
 
 int vlm_model_open(struct vlm_model **out, const vlm_allocator *alloc,
                    const struct vlm_files *files, vlm_error *err);
-/* Takes the files over from g, if only to close them. */
-int vlm_model_open_gguf(struct vlm_model **out, const vlm_allocator *alloc,
-                        struct vlm_gguf_model *g, vlm_error *err);
 void vlm_model_close(struct vlm_model *m); /* NULL allowed */
 /* The longest row of the matrices that a backend has to unpack (vlm_backend_reserve_unpack), or 0.
  */
