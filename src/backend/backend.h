@@ -106,6 +106,11 @@ void vlm_op_silu_mul(struct vlm_backend *b, const struct vlm_tensor *gate,
  * 2]. */
 void vlm_op_rope(struct vlm_backend *b, const struct vlm_tensor *x, const struct vlm_tensor *cos,
                  const struct vlm_tensor *sin, size_t n_heads, size_t head_dim);
+/* Brings each head of x [rows, n_heads * head_dim], in place, from the order of GGUF, in which
+ * values that rotate together lie beside each other, to that of vlm_op_rope: 2i -> i, 2i + 1 -> i +
+ * d/2. */
+void vlm_op_unpair(struct vlm_backend *b, const struct vlm_tensor *x, size_t n_heads,
+                   size_t head_dim);
 /* y[i] = row ids[i] of a table [n_rows, cols] of any weight type, times its scale */
 void vlm_op_gather(struct vlm_backend *b, const struct vlm_tensor *y,
                    const struct vlm_linear *table, const int32_t *ids);

@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 #include "base/checked.h"
+#include "base/limits.h"
 #include "base/mem.h"
 
 /* Work (in multiply-adds or so) below which waking other threads costs more than it gives. */
@@ -395,6 +396,36 @@ void vlm_op_rope(struct vlm_backend *b, const struct vlm_tensor *x, const struct
     assert(x->cols == n_heads * head_dim && cos->cols == head_dim / 2 && cos->rows == x->rows);
     struct rope_op o = {b, x, cos, sin, n_heads, head_dim};
     split_over(b, rope_rows, &o, x->rows, 1, x->rows * x->cols);
+}
+
+struct unpair_op {
+    const struct vlm_tensor *x;
+    size_t n_heads, head_dim;
+};
+
+static void unpair_rows(const void *arg, size_t begin, size_t end, int thread)
+{
+    (void)thread;
+    const struct unpair_op *o = arg;
+    size_t half = o->head_dim / 2;
+    float odd[VLM_LIMIT_HEAD_DIM / 2];
+    for (size_t r = begin; r < end; r++)
+        for (size_t h = 0; h < o->n_heads; h++) {
+            float *x = vlm_tensor_f32(o->x, r) + h * o->head_dim;
+            for (size_t i = 0; i < half; i++) {
+                odd[i] = x[2 * i + 1];
+                x[i] = x[2 * i];
+            }
+            memcpy(x + half, odd, half * sizeof *odd);
+        }
+}
+
+void vlm_op_unpair(struct vlm_backend *b, const struct vlm_tensor *x, size_t n_heads,
+                   size_t head_dim)
+{
+    assert(x->cols == n_heads * head_dim && head_dim % 2 == 0 && head_dim <= VLM_LIMIT_HEAD_DIM);
+    struct unpair_op o = {x, n_heads, head_dim};
+    split_over(b, unpair_rows, &o, x->rows, 1, x->rows * x->cols);
 }
 
 void vlm_op_gather(struct vlm_backend *b, const struct vlm_tensor *y,

@@ -407,6 +407,47 @@ static void read_image_processor(struct vlm_image_config *i, struct section *s)
     }
 }
 
+/* As transformers' SmolVLMVideoProcessor reads them: what video_sampling says counts, but for its
+ * size, which the object's own replaces. */
+static void read_video_processor(struct vlm_video_config *v, struct section *s)
+{
+    struct section sampling = sub(s, "video_sampling", "video_sampling.");
+    bool old = sampling.object != NULL;
+    struct section *rates = old ? &sampling : s;
+    read_double(&v->fps, rates, "fps", 1, 1e-3, 1000);
+    read_u32(&v->max_frames, rates, old ? "max_frames" : "num_frames", 64, 1, 65536);
+    s->rc = s->rc < 0 ? s->rc : rates->rc;
+    if (old && !field(s, "size"))
+        read_edge(&v->longest_edge, &sampling, "video_size", "video_sampling.video_size.", 4 * 364,
+                  VLM_LIMIT_IMAGE_SIDE);
+    else
+        read_edge(&v->longest_edge, s, "size", "size.", 4 * 364, VLM_LIMIT_IMAGE_SIDE);
+    s->rc = s->rc < 0 ? s->rc : sampling.rc;
+}
+
+/* processor_config.json's video_processor, else video_preprocessor_config.json, else the flat
+ * preprocessor_config.json. */
+static int read_video(struct vlm_video_config *v, struct section *p, struct section *flat,
+                      const struct vlm_files *files)
+{
+    static const char name[] = "video_preprocessor_config.json";
+    struct vlm_label label;
+    json_t *root = NULL;
+    struct section own = sub(p, "video_processor", "video_processor."), *from = flat;
+    if (own.object) {
+        from = &own;
+    } else if (own.rc == VLM_OK && vlm_files_has(files, name)) {
+        own.rc = load_file(&root, files, name, p->err);
+        own = (struct section){root, vlm_files_label(&label, files, name), "", p->err, own.rc};
+        from = &own;
+    }
+    from->rc = own.rc < 0 ? own.rc : from->rc;
+    if (from->object)
+        read_video_processor(v, from);
+    json_decref(root);
+    return from->rc;
+}
+
 int vlm_config_read_processor(struct vlm_config *c, const struct vlm_files *files, vlm_error *err)
 {
     json_t *pre = NULL, *proc = NULL;
@@ -427,14 +468,15 @@ int vlm_config_read_processor(struct vlm_config *c, const struct vlm_files *file
         p.rc = image->rc;
         read_u32(&c->image_seq_len, &p, "image_seq_len", c->image_seq_len, 0, VLM_LIMIT_PATCHES);
         rc = p.rc;
+        if (rc == VLM_OK)
+            rc = read_video(&c->video, &p, &old, files);
     }
     json_decref(pre);
     json_decref(proc);
     return rc;
 }
 
-/* What only makes sense once both sides are known. */
-static int check_geometry(struct vlm_config *c, vlm_error *err)
+int vlm_config_check_geometry(struct vlm_config *c, const char *file, vlm_error *err)
 {
     const struct vlm_vision_config *v = &c->vision;
     c->grid = c->image.tile / v->patch;
@@ -442,15 +484,14 @@ static int check_geometry(struct vlm_config *c, vlm_error *err)
     if (c->grid == 0 || c->grid > table)
         return vlm_fail(
             err, VLM_ERR_FORMAT,
-            "config.json: a tile of %u pixels has %u patches of %u along a side, expected 1 to %u",
+            "%s: a tile of %u pixels has %u patches of %u along a side, expected 1 to %u", file,
             c->image.tile, c->grid, v->patch, table);
     if ((uint64_t)c->grid * c->grid > VLM_LIMIT_PATCHES)
-        return vlm_fail(err, VLM_ERR_LIMIT,
-                        "config.json: %u x %u patches a tile, expected at most %u", c->grid,
-                        c->grid, (unsigned)VLM_LIMIT_PATCHES);
+        return vlm_fail(err, VLM_ERR_LIMIT, "%s: %u x %u patches a tile, expected at most %u", file,
+                        c->grid, c->grid, (unsigned)VLM_LIMIT_PATCHES);
     if (c->grid % c->scale != 0)
         return vlm_fail(err, VLM_ERR_FORMAT,
-                        "config.json: %u patches along a side do not divide by scale_factor %u",
+                        "%s: %u patches along a side do not divide by scale_factor %u", file,
                         c->grid, c->scale);
     uint32_t n = c->grid / c->scale * (c->grid / c->scale);
     if (c->image_seq_len != 0 && c->image_seq_len != n)
@@ -483,7 +524,7 @@ int vlm_config_read(struct vlm_config *c, const struct vlm_files *files, vlm_err
     }
     if (rc == VLM_OK)
         rc = vlm_config_read_processor(c, files, err);
-    return rc == VLM_OK ? check_geometry(c, err) : rc;
+    return rc == VLM_OK ? vlm_config_check_geometry(c, "config.json", err) : rc;
 }
 
 bool vlm_config_is_eos(const struct vlm_config *c, int32_t id)
@@ -496,13 +537,13 @@ bool vlm_config_is_eos(const struct vlm_config *c, int32_t id)
 
 /* ---- the template ---- */
 
-static int take(char **source, size_t *n, const struct vlm_files *files, const char *text,
-                size_t n_text, vlm_error *err)
+int vlm_config_take_template(char **source, size_t *n, const vlm_allocator *alloc, const char *text,
+                             size_t n_text, vlm_error *err)
 {
     if (n_text > VLM_LIMIT_TEMPLATE_BYTES)
         return vlm_fail(err, VLM_ERR_LIMIT, "chat template: %zu bytes, expected at most %u", n_text,
                         (unsigned)VLM_LIMIT_TEMPLATE_BYTES);
-    char *copy = vlm_mem_strndup(files->alloc, text, n_text);
+    char *copy = vlm_mem_strndup(alloc, text, n_text);
     if (!copy)
         return vlm_fail_memory(err, n_text, "the chat template");
     *source = copy;
@@ -534,7 +575,7 @@ int vlm_config_template(char **source, size_t *n, char where[64], const struct v
         int rc = vlm_files_open(&map, files, "chat_template.jinja", VLM_LIMIT_TEMPLATE_BYTES, err);
         if (rc < 0)
             return rc;
-        rc = take(source, n, files, (const char *)map.data, map.n, err);
+        rc = vlm_config_take_template(source, n, files->alloc, (const char *)map.data, map.n, err);
         vlm_files_close(&map, files);
         return rc;
     }
@@ -553,7 +594,8 @@ int vlm_config_template(char **source, size_t *n, char where[64], const struct v
                           names[i], type_name(t));
         } else if (t) {
             snprintf(where, 64, "%s", names[i]);
-            rc = take(source, n, files, json_string_value(t), json_string_length(t), err);
+            rc = vlm_config_take_template(source, n, files->alloc, json_string_value(t),
+                                          json_string_length(t), err);
         }
         json_decref(root);
         if (t || rc < 0)

@@ -1,4 +1,5 @@
-/* model.h: a SmolVLM checkpoint as named, checked tensors, and its two forward passes.
+/* model.h: a checkpoint of the SmolVLM family as named, checked tensors, and its two forward
+ * passes.
  *
  * Immutable after open.  A forward pass takes its memory from a workspace that was sized before, so
  * it allocates nothing and cannot fail, only be cancelled. */
@@ -10,6 +11,7 @@
 #include "backend/backend.h"
 #include "format/weights.h"
 #include "model/config.h"
+#include "model/gguf.h"
 
 struct vlm_vision_layer {
     const float *norm1_w, *norm1_b, *norm2_w, *norm2_b; /* [hidden] */
@@ -25,7 +27,9 @@ struct vlm_text_layer {
 struct vlm_model {
     const vlm_allocator *alloc;
     struct vlm_config config;
-    struct vlm_weights weights;
+    struct vlm_weights weights, tower; /* tower: of a GGUF model's mmproj, else empty */
+    uint64_t weights_bytes;            /* of both */
+    bool paired; /* rows of q and k lie in pairs (2i, 2i + 1), not in halves */
     /* vision tower and connector */
     struct vlm_linear patch;    /* [hidden, 3*patch*patch] + bias: the convolution as a matrix */
     struct vlm_linear position; /* [positions, hidden], a table */
@@ -47,6 +51,9 @@ struct vlm_model {
 
 int vlm_model_open(struct vlm_model **out, const vlm_allocator *alloc,
                    const struct vlm_files *files, vlm_error *err);
+/* Takes the files over from g, if only to close them. */
+int vlm_model_open_gguf(struct vlm_model **out, const vlm_allocator *alloc,
+                        struct vlm_gguf_model *g, vlm_error *err);
 void vlm_model_close(struct vlm_model *m); /* NULL allowed */
 /* The longest row of the matrices that a backend has to unpack (vlm_backend_reserve_unpack), or 0.
  */

@@ -49,6 +49,8 @@ static size_t kv_bytes(const struct vlm_model *m)
 uint64_t vlm_vision_space_bytes(const struct vlm_model *m)
 {
     uint64_t side = m->config.image.tile;
+    if (m->config.vision.layers == 0)
+        return 0; /* no tower */
     return lay_out(m).total + kv_blocks(m) * kv_bytes(m) + 3 * side * side * sizeof(float);
 }
 
