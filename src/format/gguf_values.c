@@ -111,18 +111,17 @@ const struct vlm_gguf_pair *vlm_gguf_find(const struct vlm_gguf *g, const char *
 static void describe(char *out, size_t cap, const struct vlm_gguf_pair *p)
 {
     const char *type = value_types[p->type].name;
+    size_t size = value_types[p->type].bytes;
     if (p->is_array)
         snprintf(out, cap, "an array of %llu %s", (unsigned long long)p->n, type);
     else if (p->type == VLM_GGUF_STRING)
         snprintf(out, cap, "a string");
     else if (p->type == VLM_GGUF_BOOL)
         snprintf(out, cap, "%s", p->data[0] ? "true" : "false");
-    else if (p->type == VLM_GGUF_U64)
-        snprintf(out, cap, "%llu", (unsigned long long)bits(p->data, 8));
     else if (is_signed(p->type))
-        snprintf(out, cap, "%lld",
-                 (long long)widen(bits(p->data, value_types[p->type].bytes),
-                                  value_types[p->type].bytes));
+        snprintf(out, cap, "%lld", (long long)widen(bits(p->data, size), size));
+    else if (is_integer(p->type))
+        snprintf(out, cap, "%llu", (unsigned long long)bits(p->data, size));
     else
         snprintf(out, cap, "%.9g", vlm_gguf_number(p, 0));
 }

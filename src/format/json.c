@@ -48,7 +48,10 @@ static enum vlm_json_kind unexpected(struct vlm_json *j)
     return fail(j, j->at == j->end ? cut_short : bad_char);
 }
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 
 static int hex_digit(char c)
 {
@@ -186,12 +189,22 @@ static enum vlm_json_kind pass_value(struct vlm_json *j)
     if (j->at == j->end)
         return unexpected(j);
     switch (*j->at) {
-    case '{': return open_container(j, true);
-    case '[': return open_container(j, false);
-    case '"': kind = pass_string(j, VLM_JSON_STRING); break;
-    case 't': kind = pass_word(j, "true", VLM_JSON_TRUE); break;
-    case 'f': kind = pass_word(j, "false", VLM_JSON_FALSE); break;
-    case 'n': kind = pass_word(j, "null", VLM_JSON_NULL); break;
+    case '{':
+        return open_container(j, true);
+    case '[':
+        return open_container(j, false);
+    case '"':
+        kind = pass_string(j, VLM_JSON_STRING);
+        break;
+    case 't':
+        kind = pass_word(j, "true", VLM_JSON_TRUE);
+        break;
+    case 'f':
+        kind = pass_word(j, "false", VLM_JSON_FALSE);
+        break;
+    case 'n':
+        kind = pass_word(j, "null", VLM_JSON_NULL);
+        break;
     default:
         if (*j->at != '-' && !is_digit(*j->at))
             return unexpected(j);
@@ -386,11 +399,11 @@ int vlm_json_fail(const struct vlm_json *j, const char *file, vlm_error *err)
 {
     unsigned long long at = (unsigned long long)(j->at - j->begin);
     if (j->what == too_deep)
-        return vlm_fail(err, VLM_ERR_LIMIT, "%s: byte %llu: JSON nested over %llu levels", file,
-                        at, (unsigned long long)VLM_LIMIT_JSON_DEPTH);
+        return vlm_fail(err, VLM_ERR_LIMIT, "%s: byte %llu: JSON nested over %llu levels", file, at,
+                        (unsigned long long)VLM_LIMIT_JSON_DEPTH);
     if (j->what == too_long)
-        return vlm_fail(err, VLM_ERR_LIMIT, "%s: byte %llu: JSON string over %llu bytes", file,
-                        at, (unsigned long long)VLM_LIMIT_JSON_STRING_BYTES);
+        return vlm_fail(err, VLM_ERR_LIMIT, "%s: byte %llu: JSON string over %llu bytes", file, at,
+                        (unsigned long long)VLM_LIMIT_JSON_STRING_BYTES);
     struct vlm_quoted q;
     if (j->what == bad_char && j->at < j->end)
         return vlm_fail(err, VLM_ERR_FORMAT, "%s: byte %llu: unexpected character \"%s\" in JSON",
