@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds of fuzz_safetensors and fuzz_config (Python 3, no packages)."""
+"""Writes the seeds of fuzz_safetensors, fuzz_gguf and fuzz_config (Python 3, no packages)."""
 import json, os, struct
 
 here = os.path.dirname(os.path.abspath(__file__))
@@ -35,6 +35,101 @@ put(s, "five_dims", st([("a", "U8", [1, 1, 1, 1, 1], 1)]))
 put(s, "index", json.dumps({"metadata": {"total_size": 8}, "weight_map": {"a": "a.safetensors", "b": "b.safetensors"}},
                            ).encode())
 put(s, "index_bad", b'{"weight_map":{"a":"../a.safetensors","b":"b.safetensors"}}')
+
+# GGUF: whole files, built with counts, lengths and offsets that agree, and some that do not
+U8, I8, U16, I16, U32, I32, F32, BOOL, STR, ARR, U64, I64, F64 = range(13)
+SCALAR = {U8: "<B", I8: "<b", U16: "<H", I16: "<h", U32: "<I", I32: "<i", F32: "<f", BOOL: "<?", U64: "<Q",
+          I64: "<q", F64: "<d"}
+# number: (elements, bytes) of a block
+BLOCKS = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 36),
+          10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292),
+          16: (256, 66), 20: (32, 18), 23: (256, 136), 24: (1, 1), 28: (1, 8), 30: (1, 2), 34: (256, 54),
+          39: (32, 17), 40: (64, 36)}
+
+
+def gguf_value(t, v):
+    if t == STR:
+        v = v.encode() if isinstance(v, str) else v
+        return struct.pack("<Q", len(v)) + v
+    if t == ARR:
+        return struct.pack("<IQ", v[0], len(v[1])) + b"".join(gguf_value(v[0], x) for x in v[1])
+    return struct.pack(SCALAR[t], v)
+
+
+def gguf(pairs=(), tensors=(), version=3, align=32, tail=b"", offsets=None):
+    """pairs: (key, type, value); tensors: (name, innermost first shape, type)"""
+    out = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(pairs))
+    for k, t, v in pairs:
+        out += gguf_value(STR, k) + struct.pack("<I", t) + gguf_value(t, v)
+    at, data = 0, b""
+    for i, (name, shape, t) in enumerate(tensors):
+        n = 1
+        for d in shape:
+            n *= d
+        length, size = BLOCKS[t]
+        n = n // length * size
+        out += gguf_value(STR, name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, t,
+                                                   offsets[i] if offsets else at)
+        data += bytes((7 * k) & 255 for k in range(n)) + bytes(-n % align)
+        at = len(data)
+    return out + bytes(-len(out) % align) + data + tail
+
+
+def llama(n_layers=1, hidden=32, heads=2, vocab=5, t=0):
+    pairs = [("general.architecture", STR, "llama"), ("general.type", STR, "model"), ("general.name", STR, "seed"),
+             ("llama.vocab_size", U32, vocab), ("llama.context_length", U32, 64),
+             ("llama.embedding_length", U32, hidden), ("llama.block_count", U32, n_layers),
+             ("llama.feed_forward_length", U32, hidden), ("llama.attention.head_count", U32, heads),
+             ("llama.attention.head_count_kv", U32, 1), ("llama.attention.layer_norm_rms_epsilon", F32, 1e-5),
+             ("llama.rope.dimension_count", U32, hidden // heads), ("llama.rope.freq_base", F32, 1e5),
+             ("tokenizer.ggml.model", STR, "gpt2"), ("tokenizer.ggml.pre", STR, "smollm"),
+             ("tokenizer.ggml.tokens", ARR, (STR, ["<|im_start|>", "a", "b", "ab", "<image>"][:vocab])),
+             ("tokenizer.ggml.token_type", ARR, (I32, [3, 1, 1, 1, 3][:vocab])),
+             ("tokenizer.ggml.merges", ARR, (STR, ["a b"])), ("tokenizer.ggml.bos_token_id", U32, 0),
+             ("tokenizer.ggml.add_bos_token", BOOL, False), ("tokenizer.chat_template", STR, "{{ messages }}")]
+    tensors = [("token_embd.weight", [hidden, vocab], t), ("output_norm.weight", [hidden], 0)]
+    kv = hidden // heads
+    for i in range(n_layers):
+        tensors += [(f"blk.{i}.{n}.weight", s, t if len(s) > 1 else 0) for n, s in [
+            ("attn_norm", [hidden]), ("attn_q", [hidden, hidden]), ("attn_k", [hidden, kv]), ("attn_v", [hidden, kv]),
+            ("attn_output", [hidden, hidden]), ("ffn_norm", [hidden]), ("ffn_gate", [hidden, hidden]),
+            ("ffn_up", [hidden, hidden]), ("ffn_down", [hidden, hidden])]]
+    return pairs, tensors
+
+
+q = "gguf"
+align8 = [("general.alignment", U32, 8)]
+put(q, "none", gguf())
+put(q, "version2", gguf([("k", U32, 7)], version=2))
+put(q, "values", gguf([("u8", U8, 200), ("i8", I8, -1), ("u16", U16, 60000), ("i16", I16, -2), ("u32", U32, 1 << 31),
+                       ("i32", I32, -3), ("f32", F32, 0.5), ("bool", BOOL, True), ("str", STR, "h\u00e9"),
+                       ("u64", U64, 1 << 63), ("i64", I64, -4), ("f64", F64, float("nan"))]))
+put(q, "arrays", gguf([("a", ARR, (I16, [1, -2])), ("b", ARR, (STR, ["", "x", "\u4e2d"])), ("c", ARR, (U64, [])),
+                       ("d", ARR, (BOOL, [True, False])), ("e", ARR, (F64, [0.1, float("inf")]))]))
+put(q, "types", gguf(align8, [(f"t{t}", [BLOCKS[t][0]], t) for t in BLOCKS], align=8))
+put(q, "shapes", gguf(align8, [("a", [3], 0), ("b", [1, 2], 1), ("c", [32, 1, 3], 2), ("d", [1, 1, 2, 2], 30)], align=8))
+put(q, "padding", gguf([], [("a", [1], 0), ("b", [1], 0)]))
+put(q, "unpadded", gguf(align8, [("a", [3], 24)], align=8)[:-5])
+put(q, "align64k", gguf([("general.alignment", U32, 65536)], [("a", [1], 0)], align=65536)[:65540])
+put(q, "text", gguf(*llama()))
+put(q, "text_q8", gguf(*llama(t=8)))
+put(q, "mmproj", gguf([("general.architecture", STR, "clip"), ("clip.projector_type", STR, "idefics3"),
+                       ("clip.vision.image_size", U32, 64), ("clip.vision.image_mean", ARR, (F32, [0.5] * 3))],
+                      [("v.patch_embd.weight", [4, 4, 3, 8], 1), ("v.patch_embd.bias", [8], 0)]))
+put(q, "overlap", gguf([], [("a", [8], 0), ("b", [8], 0)], offsets=[0, 0]))
+put(q, "hole", gguf([], [("a", [8], 0), ("b", [8], 0)], offsets=[0, 64], tail=bytes(32)))
+put(q, "tail", gguf([], [("a", [8], 0)], tail=bytes(32)))
+put(q, "twice", gguf([("a", U8, 1), ("b", U8, 2), ("a", U8, 3)], [("t", [8], 0), ("t", [8], 0)]))
+put(q, "nested", gguf([("a", ARR, (ARR, [(U8, [1]), (U8, [])]))]))
+put(q, "counts", b"GGUF" + struct.pack("<IQQ", 3, 1 << 63, 65537))
+put(q, "string", b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, (1 << 64) - 1) + bytes(14))
+put(q, "zero_dim", gguf([], [("a", [8, 0], 0)]))
+put(q, "big_endian", b"GGUF" + struct.pack(">IQQ", 3, 0, 1))
+split = [("split.count", U16, 2), ("split.tensors.count", I32, 3)]
+first = gguf([("general.architecture", STR, "llama"), ("split.no", U16, 0)] + split, [("b", [8], 0)])
+second = gguf([("split.no", U16, 1)] + split, [("a", [8], 0), ("c", [2, 4], 1)])
+put(q, "parts", b"S" + struct.pack("<H", len(first)) + first + second)
+put(q, "parts_twice", b"S" + struct.pack("<H", len(first)) + first + first)
 
 c = "config"
 golden = f"{here}/../data/golden"
