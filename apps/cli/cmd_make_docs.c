@@ -97,8 +97,11 @@ int cli_cmd_make_docs(const struct cli_options *o)
     struct vlm_quoted q;
     vlm_error err = {0};
     if (!o->kind || !vlm_docgen_kind_find(&j.kind, o->kind))
-        return cli_usage(o->verb, "--kind: found '%s', expected label, tag or text",
-                         o->kind ? vlm_base_quote(&q, o->kind, strlen(o->kind)) : "nothing");
+        return cli_usage(
+            o->verb,
+            "--kind: found '%s', expected label, tag, text, receipt, invoice, form, card, list, "
+            "table, shipping, ticket, paragraph or blank",
+            o->kind ? vlm_base_quote(&q, o->kind, strlen(o->kind)) : "nothing");
     if (o->count && o->seed > UINT64_MAX - (o->count - 1))
         return cli_usage(o->verb, "--seed: found %llu, expected room for --count more",
                          (unsigned long long)o->seed);

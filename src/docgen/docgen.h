@@ -1,7 +1,8 @@
-/* docgen.h: synthetic documents (pictures of labels and price tags) with their exact truth.
+/* docgen.h: synthetic documents (pictures of labels, receipts, forms ...) with their exact truth.
  *
- * The same (fonts, kind, seed) gives the same picture and the same questions, byte for byte, for
- * one version of FreeType.  Fonts are TrueType, OpenType or Type 1 files; their order matters.
+ * The same (fonts, kind, seed, options) gives the same picture and the same questions, byte for
+ * byte, for one version of FreeType.  Fonts are TrueType, OpenType or Type 1 files; their order
+ * matters.
  *
  *     struct vlm_docgen *gen;
  *     vlm_docgen_open(&gen, NULL, paths, n_paths, &err);        // unreadable paths are an error
@@ -13,7 +14,8 @@
  *     vlm_docgen_doc_free(gen, doc);
  *     vlm_docgen_close(gen);
  *
- * A new kind of document is one function in content.c that fills lines and questions. */
+ * A new kind of document is one function that fills rows, facts and items (content.h); questions
+ * and shape follow from those. */
 #ifndef VLM_DOCGEN_DOCGEN_H
 #define VLM_DOCGEN_DOCGEN_H
 
@@ -28,24 +30,46 @@ enum vlm_docgen_kind {
     VLM_DOCGEN_LABEL, /* "key value" lines */
     VLM_DOCGEN_TAG,   /* a name and a large price */
     VLM_DOCGEN_TEXT,  /* lines of words and numbers */
+    VLM_DOCGEN_RECEIPT,
+    VLM_DOCGEN_INVOICE,
+    VLM_DOCGEN_FORM,      /* keys, and values in boxes or on lines */
+    VLM_DOCGEN_CARD,      /* business card */
+    VLM_DOCGEN_LIST,      /* keys and values: leaders, colons, columns */
+    VLM_DOCGEN_TABLE,     /* a head and rows, with rules or without */
+    VLM_DOCGEN_SHIPPING,  /* parcel label */
+    VLM_DOCGEN_TICKET,    /* trains, flights, events */
+    VLM_DOCGEN_PARAGRAPH, /* sentences, broken into lines */
+    VLM_DOCGEN_BLANK,     /* nothing to read: paper, at most a rule or a shape */
     VLM_DOCGEN_N_KINDS
 };
 
 enum vlm_docgen_family {
-    VLM_DOCGEN_VALUE,   /* what stands beside a key */
-    VLM_DOCGEN_MEANING, /* the same, asked by what it means: "How much does it cost?" */
-    VLM_DOCGEN_LINE,    /* one line by its number */
-    VLM_DOCGEN_READ,    /* everything */
-    VLM_DOCGEN_ABSENT,  /* not on the label */
+    VLM_DOCGEN_VALUE,      /* what stands beside a key */
+    VLM_DOCGEN_MEANING,    /* the same, asked by what it means: "How much does it cost?" */
+    VLM_DOCGEN_LINE,       /* one line by its number */
+    VLM_DOCGEN_READ,       /* everything */
+    VLM_DOCGEN_ABSENT,     /* not on the page */
+    VLM_DOCGEN_ITEM_PRICE, /* of an item: its price */
+    VLM_DOCGEN_ITEM_COUNT, /* of an item: how many */
+    VLM_DOCGEN_WHICH_ITEM, /* the item of a price */
+    VLM_DOCGEN_RIGHT_OF,   /* text to the right of a text */
+    VLM_DOCGEN_BELOW,      /* text below a text */
+    VLM_DOCGEN_HOW_MANY,   /* items or rows; the answer need not be on the page */
+    VLM_DOCGEN_EXTREME,    /* highest or lowest price, and whose it is */
+    VLM_DOCGEN_CONTAINS,   /* yes or no: is a word on the page? */
+    VLM_DOCGEN_COMPARE,    /* which of two is more */
+    VLM_DOCGEN_CELL,       /* of a table: row and column */
     VLM_DOCGEN_N_FAMILIES
 };
 
-#define VLM_DOCGEN_MAX_LINES 12
-#define VLM_DOCGEN_MAX_GLYPHS 400
-#define VLM_DOCGEN_MAX_FIELDS 8
-#define VLM_DOCGEN_MAX_QUESTIONS 24
-#define VLM_DOCGEN_MAX_TEXT 400 /* bytes of UTF-8, whole document, with the 0 */
-#define VLM_DOCGEN_NOT_THERE "not on the label"
+#define VLM_DOCGEN_MAX_LINES 24
+#define VLM_DOCGEN_USUAL_LINES 22 /* what fits a tile of 384 pixels */
+#define VLM_DOCGEN_MAX_GLYPHS 1600
+#define VLM_DOCGEN_MAX_FIELDS 32
+#define VLM_DOCGEN_MAX_QUESTIONS 48
+#define VLM_DOCGEN_MAX_TEXT 1200 /* bytes of UTF-8, whole document, with the 0 */
+#define VLM_DOCGEN_MAX_ANSWER 24 /* characters, in all families but READ */
+#define VLM_DOCGEN_NOT_THERE "not on the page"
 
 /* Boxes are in pixels of the picture, y downwards; x1 and y1 are exclusive. */
 struct vlm_docgen_glyph {
@@ -56,7 +80,7 @@ struct vlm_docgen_glyph {
 };
 
 struct vlm_docgen_line {
-    char text[164]; /* UTF-8; runs of a line are joined by one space */
+    char text[164]; /* UTF-8; parts of a line are joined by one space */
     float x0, y0, x1, y1;
 };
 
@@ -69,6 +93,13 @@ struct vlm_docgen_question {
     bool unseen; /* a paraphrase kept out of training */
     char text[96];
     char answer[VLM_DOCGEN_MAX_TEXT];
+    uint32_t paraphrase; /* which wording: the same number is the same pattern */
+};
+
+/* In hundredths; -1: not on the page. */
+struct vlm_docgen_sums {
+    int64_t items, subtotal, tax, discount, total, paid, change;
+    bool tax_included; /* in the subtotal */
 };
 
 struct vlm_docgen_doc {
@@ -83,6 +114,22 @@ struct vlm_docgen_doc {
     struct vlm_docgen_field fields[VLM_DOCGEN_MAX_FIELDS];
     struct vlm_docgen_question questions[VLM_DOCGEN_MAX_QUESTIONS];
     char text[VLM_DOCGEN_MAX_TEXT]; /* the lines, joined by '\n' */
+    uint32_t layout;                /* which of its kind's layouts */
+    bool layout_held;               /* one of those kept for evaluation */
+    bool inconsistent;              /* its sums are wrong on purpose */
+    bool random_strings;            /* nothing but invented strings where words would stand */
+    struct vlm_docgen_sums sums;    /* of receipts and invoices, as printed */
+};
+
+enum vlm_docgen_layouts { VLM_DOCGEN_SEEN, VLM_DOCGEN_HELD, VLM_DOCGEN_ANY };
+
+struct vlm_docgen_options {
+    uint32_t size;        /* sizeof, set by the init function */
+    int32_t max_lines;    /* the most lines it may have (curricula), 0: no limit */
+    int32_t layouts;      /* enum vlm_docgen_layouts; from which the seed chooses */
+    float strength;       /* of wear and photography, 0 (clean print) to 1 */
+    float inconsistent;   /* share of receipts and invoices with wrong sums */
+    float random_strings; /* share of documents with invented strings only */
 };
 
 struct vlm_docgen;
@@ -97,15 +144,20 @@ int vlm_docgen_open(struct vlm_docgen **out, const vlm_allocator *alloc, const c
                     size_t n_paths, vlm_error *err);
 void vlm_docgen_close(struct vlm_docgen *gen); /* NULL allowed */
 
-/* A new document, to be freed with vlm_docgen_doc_free.  One thread at a time per gen.
- * max_lines: the most lines it may have (curricula; it is part of what a seed means), 0: no limit.
- */
+void vlm_docgen_options_init(
+    struct vlm_docgen_options *o); /* clean print, layouts seen in training */
+/* A new document, to be freed with vlm_docgen_doc_free.  One thread at a time per gen.  Options
+ * are part of what a seed means; strength alone changes neither text nor questions. */
+int vlm_docgen_draw(struct vlm_docgen_doc **out, struct vlm_docgen *gen, enum vlm_docgen_kind kind,
+                    uint64_t seed, const struct vlm_docgen_options *o, vlm_error *err);
+/* The same with max_lines alone. */
 int vlm_docgen_make(struct vlm_docgen_doc **out, struct vlm_docgen *gen, enum vlm_docgen_kind kind,
                     uint64_t seed, int max_lines, vlm_error *err);
 void vlm_docgen_doc_free(struct vlm_docgen *gen, struct vlm_docgen_doc *doc); /* NULL allowed */
 
 /* Appends one JSON object a line for each question, in the form `vlm batch` reads, plus the truth:
- * {"id":"label-7/0","images":["label-7.png"],"prompt":"...","answer":"...","family":"value"} */
+ * {"id":"label-7/0","images":["label-7.png"],"prompt":"...","answer":"...","family":"value",
+ *  "paraphrase":3} and "unseen":true for a held-out paraphrase */
 bool vlm_docgen_truth(struct vlm_buf *out, const struct vlm_docgen_doc *doc, const char *image);
 /* Appends the whole truth as one JSON object on one line: text, lines with boxes, fields,
  * questions. */

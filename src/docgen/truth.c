@@ -52,6 +52,9 @@ bool vlm_docgen_truth(struct vlm_buf *out, const struct vlm_docgen_doc *doc, con
         put_member(out, "prompt", q->text);
         put_member(out, "answer", q->answer);
         put_member(out, "family", vlm_docgen_family_name(q->family));
+        snprintf(n, sizeof n, "%u", (unsigned)q->paraphrase);
+        vlm_buf_puts(out, ",\"paraphrase\":");
+        vlm_buf_puts(out, n);
         vlm_buf_puts(out, q->unseen ? ",\"unseen\":true}\n" : "}\n");
     }
     return out->ok;

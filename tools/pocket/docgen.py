@@ -1,12 +1,16 @@
 """The document generator (src/docgen) from Python, and the reference processor's way to a square tile."""
 import ctypes as C
+import io
 import os
+import random
 import numpy as np
 from PIL import Image
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KINDS = ("label", "tag", "text")
-FAMILIES = ("value", "meaning", "line", "read", "absent")
+KINDS = ("label", "tag", "text", "receipt", "invoice", "form", "card", "list", "table", "shipping", "ticket", "paragraph", "blank")
+FAMILIES = ("value", "meaning", "line", "read", "absent", "item_price", "item_count", "which_item", "right", "below", "how_many",
+            "extreme", "contains", "compare", "cell")
+LAYOUTS = dict(seen=0, held=1, any=2)
 
 
 class Glyph(C.Structure):
@@ -22,14 +26,26 @@ class Field(C.Structure):
 
 
 class Question(C.Structure):
-    _fields_ = [("family", C.c_int), ("unseen", C.c_bool), ("text", C.c_char * 96), ("answer", C.c_char * 400)]
+    _fields_ = [("family", C.c_int), ("unseen", C.c_bool), ("text", C.c_char * 96), ("answer", C.c_char * 1200),
+                ("paraphrase", C.c_uint32)]
+
+
+class Sums(C.Structure):
+    _fields_ = [(n, C.c_int64) for n in ("items", "subtotal", "tax", "discount", "total", "paid", "change")] + [
+        ("tax_included", C.c_bool)]
 
 
 class Doc(C.Structure):
     _fields_ = [("kind", C.c_int), ("seed", C.c_uint64), ("width", C.c_uint32), ("height", C.c_uint32),
                 ("rgb", C.POINTER(C.c_uint8)), ("font", C.c_uint32), ("n_lines", C.c_uint32), ("n_glyphs", C.c_uint32),
-                ("n_fields", C.c_uint32), ("n_questions", C.c_uint32), ("lines", Line * 12), ("glyphs", Glyph * 400),
-                ("fields", Field * 8), ("questions", Question * 24), ("text", C.c_char * 400)]
+                ("n_fields", C.c_uint32), ("n_questions", C.c_uint32), ("lines", Line * 24), ("glyphs", Glyph * 1600),
+                ("fields", Field * 32), ("questions", Question * 48), ("text", C.c_char * 1200), ("layout", C.c_uint32),
+                ("layout_held", C.c_bool), ("inconsistent", C.c_bool), ("random_strings", C.c_bool), ("sums", Sums)]
+
+
+class Options(C.Structure):
+    _fields_ = [("size", C.c_uint32), ("max_lines", C.c_int32), ("layouts", C.c_int32), ("strength", C.c_float),
+                ("inconsistent", C.c_float), ("random_strings", C.c_float)]
 
 
 class Error(C.Structure):
@@ -40,6 +56,7 @@ GLYPH = np.dtype([("code", "u4"), ("line", "u4"), ("x0", "f4"), ("y0", "f4"), ("
 
 
 def fonts(split):
+    """paths of one split ("train", "held-out"), in the order of fonts.txt"""
     with open(os.path.join(HERE, "fonts.txt")) as f:
         rows = [l.rstrip("\n").split("\t") for l in f if not l.startswith("#")]
     return [r[3] for r in rows if r[0] == split]
@@ -52,23 +69,41 @@ class Generator:
         array = (C.c_char_p * len(paths))(*[p.encode() for p in paths])
         if self.lib.vlm_docgen_open(C.byref(self.gen), None, array, C.c_size_t(len(paths)), C.byref(err)):
             raise RuntimeError(repr(err.raw))
-        self.lib.vlm_docgen_make.argtypes = [C.c_void_p, C.c_void_p, C.c_int, C.c_uint64, C.c_int, C.c_void_p]
+        self.lib.vlm_docgen_draw.argtypes = [C.c_void_p, C.c_void_p, C.c_int, C.c_uint64, C.c_void_p, C.c_void_p]
         self.lib.vlm_docgen_doc_free.argtypes = [C.c_void_p, C.c_void_p]
 
-    def make(self, kind, seed, max_lines=0):
-        """-> dict with image (PIL, RGB), glyphs (numpy records in source pixels), text, questions, font"""
-        p, err = C.POINTER(Doc)(), Error()
-        if self.lib.vlm_docgen_make(C.byref(p), self.gen, kind, seed, max_lines, C.byref(err)):
+    def make(self, kind, seed, max_lines=0, layouts="seen", strength=0.0, inconsistent=0.0, random_strings=0.0):
+        """-> dict with image (PIL, RGB), glyphs (numpy records in source pixels), text, questions (family, unseen, text,
+        answer, paraphrase), font and what else is true.  kind: a number or a name of KINDS; inconsistent and
+        random_strings are shares of documents.  JPEG is not in here: see jpeg()."""
+        p, err, o = C.POINTER(Doc)(), Error(), Options()
+        self.lib.vlm_docgen_options_init(C.byref(o))
+        o.max_lines, o.layouts, o.strength = max_lines, LAYOUTS[layouts], strength
+        o.inconsistent, o.random_strings = inconsistent, random_strings
+        kind = KINDS.index(kind) if isinstance(kind, str) else kind
+        if self.lib.vlm_docgen_draw(C.byref(p), self.gen, kind, seed, C.byref(o), C.byref(err)):
             raise RuntimeError(repr(err.raw))
         d = p.contents
         size = (d.width, d.height)
         image = Image.frombytes("RGB", size, C.string_at(d.rgb, d.width * d.height * 3))
         glyphs = np.frombuffer(C.string_at(d.glyphs, C.sizeof(Glyph) * d.n_glyphs), dtype=GLYPH)
-        q = [(FAMILIES[x.family], bool(x.unseen), x.text.decode(), x.answer.decode()) for x in d.questions[: d.n_questions]]
-        out = dict(image=image, glyphs=glyphs, text=d.text.decode(), questions=q, font=d.font, n_lines=d.n_lines,
-                   fields=[(x.key.decode(), x.value.decode()) for x in d.fields[: d.n_fields]])
+        q = [(FAMILIES[x.family], bool(x.unseen), x.text.decode(), x.answer.decode(), x.paraphrase)
+             for x in d.questions[: d.n_questions]]
+        out = dict(image=image, glyphs=glyphs, text=d.text.decode(), questions=q, font=d.font, n_lines=d.n_lines, kind=KINDS[kind],
+                   fields=[(x.key.decode(), x.value.decode()) for x in d.fields[: d.n_fields]], layout=d.layout,
+                   layout_held=bool(d.layout_held), inconsistent=bool(d.inconsistent), random_strings=bool(d.random_strings))
         self.lib.vlm_docgen_doc_free(self.gen, p)
         return out
+
+
+def jpeg(image, seed, strength):
+    """The picture after a camera's or a scanner's JPEG file, seeded; for every third picture none at strength 1."""
+    rng = random.Random(seed * 1000003 + 7)
+    if rng.random() > 0.67 * strength:
+        return image
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=int(95 - rng.random() * 60 * strength), subsampling=rng.choice((0, 2)))
+    return Image.open(buffer).convert("RGB")
 
 
 def to_tile(image, side):
