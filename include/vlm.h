@@ -121,6 +121,9 @@ typedef struct vlm_engine_options {
                             limit */
     vlm_allocator allocator; /* resize NULL: malloc */
     vlm_log log;             /* write NULL: silent */
+    /* GGUF: the file with the vision tower (open_files: its name among them); NULL: the one mmproj*
+     * file beside the model that fits it; "": none, text only */
+    const char *mmproj;
 } vlm_engine_options;
 
 /* One file of a model that lies in memory (embedded in a program, an asset of an app). */
@@ -131,10 +134,11 @@ typedef struct vlm_file {
 } vlm_file;
 
 VLM_API void vlm_engine_options_init(vlm_engine_options *o);
-/* path: a model directory in Hugging Face layout.  The path is not kept. */
+/* path: a model directory in Hugging Face layout, or a GGUF file.  The path is not kept. */
 VLM_API int vlm_engine_open(vlm_engine **out, const char *path, const vlm_engine_options *o,
                             vlm_error *err);
-/* The same from memory; the bytes are borrowed until close, names are not. */
+/* The same from memory; the bytes are borrowed until close, names are not.  Without config.json, the
+ * model is the file whose name ends in ".gguf" and does not begin with "mmproj". */
 VLM_API int vlm_engine_open_files(vlm_engine **out, const vlm_file *files, size_t n_files,
                                   const vlm_engine_options *o, vlm_error *err);
 /* All sessions must be closed before; NULL is allowed. */

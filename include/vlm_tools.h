@@ -20,8 +20,8 @@ VLM_API int vlm_limit_get(size_t i, const char **name, uint64_t *value, const ch
 /* ---- inspect ------------------------------------------------------------------------------- */
 
 typedef struct vlm_model_info {
-    const char *format;        /* "safetensors" */
-    const char *family;        /* "smolvlm" */
+    const char *format;        /* "safetensors", "gguf" */
+    const char *family;        /* "smolvlm", "idefics3"; "llama": a GGUF file without tower */
     const char *architecture;  /* "SmolVLMForConditionalGeneration" */
     const char *chat_template; /* source, or NULL */
     uint64_t parameters, parameters_vision, parameters_connector, parameters_text;
@@ -34,12 +34,12 @@ typedef struct vlm_model_info {
     int32_t image_token_id;
     const int32_t *eos_ids;
     size_t n_eos;
-    uint8_t config_hash[32], tokenizer_hash[32]; /* SHA-256 of the files */
+    uint8_t config_hash[32], tokenizer_hash[32]; /* SHA-256 of the files, or of GGUF's keys */
 } vlm_model_info;
 
 typedef struct vlm_tensor_info {
     const char *name;
-    const char *type; /* "F32", "F16", "BF16" */
+    const char *type; /* "F32", "BF16", "Q4_K", ... as the file says */
     const char *file;
     size_t n_dims;
     uint64_t shape[4];

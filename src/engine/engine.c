@@ -1,5 +1,5 @@
-/* engine.c: opens a model and what is needed to run it: account, files, tokenizer, template,
- * weights, pool and backend, in this order; closes in reverse. */
+/* engine.c: opens a model and what is needed to run it: account, files, weights, tokenizer, pool
+ * and backend, template, in this order; closes in reverse. */
 #include "engine/engine.h"
 
 #include <stdio.h>
@@ -93,9 +93,13 @@ static int read_options(vlm_engine_options *out, const vlm_engine_options *o, vl
 
 /* ---- open ---- */
 
-static int open_tokenizer(vlm_engine *e, vlm_error *err)
+/* Throughout, g is NULL for a model directory. */
+
+static int open_tokenizer(vlm_engine *e, const struct vlm_gguf_model *g, vlm_error *err)
 {
     struct vlm_map map;
+    if (g)
+        return vlm_tokenizer_open_gguf(&e->tok, &e->alloc, &g->text.meta, err);
     int rc = vlm_files_open(&map, &e->files, "tokenizer.json", VLM_LIMIT_TOKENIZER_BYTES, err);
     if (rc < 0)
         return rc;
@@ -107,11 +111,12 @@ static int open_tokenizer(vlm_engine *e, vlm_error *err)
     return rc;
 }
 
-static int open_template(vlm_engine *e, vlm_error *err)
+static int open_template(vlm_engine *e, const struct vlm_gguf_model *g, vlm_error *err)
 {
-    char where[64];
+    char where[64] = "tokenizer.chat_template";
     size_t n;
-    int rc = vlm_config_template(&e->template_source, &n, where, &e->files, err);
+    int rc = g ? vlm_config_template_gguf(&e->template_source, &n, &e->alloc, g, err)
+               : vlm_config_template(&e->template_source, &n, where, &e->files, err);
     if (rc < 0 || !e->template_source)
         return rc;
     return vlm_template_open(&e->tmpl, &e->alloc, e->template_source, n, where, err);
@@ -128,19 +133,19 @@ static int hash_config(vlm_engine *e, vlm_error *err)
     return VLM_OK;
 }
 
-/* The tokenizer and the model must speak of the same ids. */
-static int check_ids(const vlm_engine *e, vlm_error *err)
+/* The tokenizer and the model must speak of the same ids.  Added tokens may lie beyond the table:
+ * releases have some that no prompt uses (vlm_engine_prompt_build looks). */
+static int check_ids(const vlm_engine *e, const struct vlm_gguf_model *g, vlm_error *err)
 {
     const struct vlm_config *c = &e->config;
     int32_t image = vlm_token_find(e->tok, "<image>");
-    if (vlm_token_count(e->tok) > c->text.vocab)
-        return vlm_fail(err, VLM_ERR_FORMAT,
-                        "tokenizer.json: ids up to %zu, expected less than vocab_size %u",
-                        vlm_token_count(e->tok) - 1, c->text.vocab);
+    const char *file = g ? g->text.meta.file : "tokenizer.json";
+    if (vlm_token_plain(e->tok) > c->text.vocab)
+        return vlm_fail(err, VLM_ERR_FORMAT, "%s: ids up to %zu, expected less than vocab_size %u",
+                        file, vlm_token_plain(e->tok) - 1, c->text.vocab);
     if (image >= 0 && image != c->image_token_id)
-        return vlm_fail(err, VLM_ERR_FORMAT,
-                        "tokenizer.json: <image> is %d, expected %d as config.json says", image,
-                        c->image_token_id);
+        return vlm_fail(err, VLM_ERR_FORMAT, "%s: <image> is %d, expected %d as config.json says",
+                        file, image, c->image_token_id);
     return VLM_OK;
 }
 
@@ -149,17 +154,19 @@ static int default_threads(void)
     return (int)vlm_min_size((size_t)vlm_os_n_cores(), VLM_LIMIT_THREADS);
 }
 
-static int open_weights(vlm_engine *e, const vlm_engine_options *o, vlm_error *err)
+static int open_weights(vlm_engine *e, struct vlm_gguf_model *g, const vlm_engine_options *o,
+                        vlm_error *err)
 {
-    int rc = vlm_model_open(&e->model, &e->alloc, &e->files, err);
+    int rc = g ? vlm_model_open_gguf(&e->model, &e->alloc, g, err)
+               : vlm_model_open(&e->model, &e->alloc, &e->files, err);
     if (rc < 0)
         return rc;
     e->config = e->model->config;
-    rc = hash_config(e, err);
+    rc = g ? VLM_OK : hash_config(e, err);
     if (rc == VLM_OK)
-        rc = open_tokenizer(e, err);
+        rc = open_tokenizer(e, g, err);
     if (rc == VLM_OK)
-        rc = check_ids(e, err);
+        rc = check_ids(e, g, err);
     if (rc == VLM_OK)
         rc = vlm_pool_open(&e->pool, &e->alloc, o->n_threads ? o->n_threads : default_threads(),
                            err);
@@ -169,10 +176,12 @@ static int open_weights(vlm_engine *e, const vlm_engine_options *o, vlm_error *e
 }
 
 /* Without weights: what config.json would say is taken from the tokenizer where it matters. */
-static int open_vocabulary(vlm_engine *e, vlm_error *err)
+static int open_vocabulary(vlm_engine *e, const struct vlm_gguf_model *g, vlm_error *err)
 {
-    int rc = open_tokenizer(e, err);
-    if (rc == VLM_OK && vlm_files_has(&e->files, "config.json"))
+    int rc = open_tokenizer(e, g, err);
+    if (rc == VLM_OK && g)
+        rc = vlm_config_read_gguf(&e->config, g, err);
+    else if (rc == VLM_OK && vlm_files_has(&e->files, "config.json"))
         rc = vlm_config_read(&e->config, &e->files, err);
     else if (rc == VLM_OK)
         rc = vlm_config_read_processor(&e->config, &e->files, err);
@@ -183,8 +192,30 @@ static int open_vocabulary(vlm_engine *e, vlm_error *err)
     return rc;
 }
 
+static int open_parts(vlm_engine *e, const char *gguf, const vlm_engine_options *o, vlm_error *err)
+{
+    struct vlm_gguf_model files = {.text.weights.source = NULL}, *g = gguf ? &files : NULL;
+    int rc = VLM_OK;
+    if (g)
+        rc = vlm_engine_open_gguf(e, g, gguf, o, err);
+    else if (o->mmproj && *o->mmproj)
+        rc = vlm_fail(
+            err, VLM_ERR_ARGUMENT,
+            "an mmproj file was named, but the model is a directory, expected a GGUF file");
+    if (rc == VLM_OK && g)
+        vlm_engine_hash_gguf(e, g);
+    if (rc == VLM_OK)
+        rc = o->vocab_only ? open_vocabulary(e, g, err) : open_weights(e, g, o, err);
+    if (rc == VLM_OK)
+        rc = open_template(e, g, err);
+    e->gguf = g != NULL;
+    vlm_gguf_model_close(&files);
+    return rc;
+}
+
+/* gguf: the name of the model among these files, or NULL: they are a model directory's. */
 static int open_engine(vlm_engine **out, const char *dir, const vlm_file *files, size_t n_files,
-                       const vlm_engine_options *options, vlm_error *err)
+                       const char *gguf, const vlm_engine_options *options, vlm_error *err)
 {
     vlm_engine_options o;
     struct vlm_quoted q;
@@ -203,9 +234,7 @@ static int open_engine(vlm_engine **out, const char *dir, const vlm_file *files,
     pthread_cond_init(&e->turn.changed, NULL);
     rc = vlm_files_init(&e->files, &e->alloc, dir, files, n_files, o.no_mmap, err);
     if (rc == VLM_OK)
-        rc = o.vocab_only ? open_vocabulary(e, err) : open_weights(e, &o, err);
-    if (rc == VLM_OK)
-        rc = open_template(e, err);
+        rc = open_parts(e, gguf, &o, err);
     if (rc < 0) {
         vlm_engine_explain(e, rc, err);
         vlm_engine_close(e);
@@ -224,11 +253,20 @@ int vlm_engine_open(vlm_engine **out, const char *path, const vlm_engine_options
     struct vlm_quoted q;
     if (!out || !path)
         return vlm_fail(err, VLM_ERR_ARGUMENT, "vlm_engine_open: out or path is NULL");
-    if (!vlm_os_is_directory(path))
-        return vlm_fail(err, VLM_ERR_FORMAT, "%s: %s, expected a model directory with config.json",
+    if (vlm_os_is_directory(path))
+        return open_engine(out, path, NULL, 0, NULL, o, err);
+    if (!vlm_os_exists(NULL, path) || !vlm_engine_is_gguf(path))
+        return vlm_fail(err, VLM_ERR_FORMAT,
+                        "%s: %s, expected a model directory with config.json or a GGUF file",
                         vlm_base_quote(&q, path, strlen(path)),
                         vlm_os_exists(NULL, path) ? "is no directory" : "not found");
-    return open_engine(out, path, NULL, 0, o, err);
+    char *dir;
+    const char *name;
+    int rc = vlm_engine_split_path(&dir, &name, &vlm_mem_system, path, err);
+    if (rc == VLM_OK)
+        rc = open_engine(out, dir, NULL, 0, name, o, err);
+    vlm_mem_free(&vlm_mem_system, dir);
+    return rc;
 }
 
 int vlm_engine_open_files(vlm_engine **out, const vlm_file *files, size_t n_files,
@@ -236,7 +274,7 @@ int vlm_engine_open_files(vlm_engine **out, const vlm_file *files, size_t n_file
 {
     if (!out || !files)
         return vlm_fail(err, VLM_ERR_ARGUMENT, "vlm_engine_open_files: out or files is NULL");
-    return open_engine(out, NULL, files, n_files, o, err);
+    return open_engine(out, NULL, files, n_files, vlm_engine_gguf_among(files, n_files), o, err);
 }
 
 void vlm_engine_close(vlm_engine *e)
@@ -256,6 +294,7 @@ void vlm_engine_close(vlm_engine *e)
     vlm_mem_free(&e->alloc, e->template_source);
     vlm_tokenizer_close(e->tok);
     vlm_files_free(&e->files);
+    vlm_files_free(&e->mmproj_files);
     pthread_cond_destroy(&e->turn.changed);
     pthread_mutex_destroy(&e->turn.lock);
     vlm_allocator hook = e->account.hook;

@@ -23,8 +23,10 @@ struct vlm_engine {
     vlm_allocator alloc; /* charges the account */
     vlm_log log;
     struct vlm_files files;
+    struct vlm_files mmproj_files; /* where a GGUF model's tower lies when it was named */
     struct vlm_config config;
     struct vlm_model *model; /* NULL: vocabulary only */
+    bool gguf;
     vlm_tokenizer *tok;
     vlm_template *tmpl; /* NULL: none in the files */
     char *template_source;
@@ -94,6 +96,19 @@ int vlm_engine_reserve_vision(vlm_engine *e, vlm_error *err);
  */
 int vlm_engine_session_options(vlm_session_options *out, const vlm_session_options *o,
                                vlm_error *err);
+/* ---- open_gguf.c ---- */
+
+bool vlm_engine_is_gguf(const char *path); /* by its name, or its first bytes */
+/* The GGUF model among files in memory, or NULL: they are a model directory's. */
+const char *vlm_engine_gguf_among(const vlm_file *files, size_t n);
+/* DIR and NAME of a path; free dir. */
+int vlm_engine_split_path(char **dir, const char **name, const vlm_allocator *alloc,
+                          const char *path, vlm_error *err);
+/* Opens the model NAME of e->files and its tower. */
+int vlm_engine_open_gguf(vlm_engine *e, struct vlm_gguf_model *g, const char *name,
+                         const vlm_engine_options *o, vlm_error *err);
+void vlm_engine_hash_gguf(vlm_engine *e, const struct vlm_gguf_model *g);
+
 /* Passes rc on; when memory was refused by the budget, the message says so. */
 int vlm_engine_explain(const vlm_engine *e, int rc, vlm_error *err);
 /* The model, or an error for an engine opened for its vocabulary. */

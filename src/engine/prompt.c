@@ -103,8 +103,13 @@ static int expand(struct vlm_prompt *p, const vlm_engine *e, vlm_error *err)
     if (rc < 0)
         return rc;
     size_t n = 0;
-    for (size_t i = 0; i < p->ids.n; i++)
+    for (size_t i = 0; i < p->ids.n; i++) {
         n += p->ids.data[i] == e->config.image_token_id;
+        if ((uint32_t)p->ids.data[i] >= e->config.text.vocab)
+            return vlm_fail(err, VLM_ERR_FORMAT,
+                            "the prompt has token %d, expected less than vocab_size %u",
+                            (int)p->ids.data[i], e->config.text.vocab);
+    }
     if (n != p->n_image_tokens)
         return vlm_fail(err, VLM_ERR_FORMAT, "the prompt has %zu image tokens, expected %zu", n,
                         p->n_image_tokens);
@@ -121,8 +126,13 @@ int vlm_engine_prompt_build(struct vlm_prompt *p, const vlm_engine *e, const vlm
         return rc;
     if (!e->tmpl)
         return vlm_fail(err, VLM_ERR_FORMAT,
-                        "the model has no chat template, expected chat_template.json or "
-                        "chat_template.jinja");
+                        "the model has no chat template, expected %s",
+                        e->gguf ? "tokenizer.chat_template"
+                                : "chat_template.json or chat_template.jinja");
+    if (n_images > 0 && e->config.image_seq_len == 0 && e->gguf)
+        return vlm_fail(err, VLM_ERR_UNSUPPORTED,
+                        "the model has no vision tower: expected an mmproj file beside it, or named "
+                        "with --mmproj");
     if (n_images > 0 && e->config.image_seq_len == 0)
         return vlm_fail(
             err, VLM_ERR_FORMAT,

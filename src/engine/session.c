@@ -239,7 +239,7 @@ int vlm_session_estimate(const vlm_engine *e, const vlm_session_options *options
     size_t blocks = (context + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK;
     size_t frame = (size_t)c->image.tile * c->image.tile * 3 +
                    (size_t)c->image_seq_len * c->text.hidden * sizeof(float);
-    vlm_estimate x = {.weights_bytes = e->model->weights.bytes};
+    vlm_estimate x = {.weights_bytes = e->model->weights_bytes};
     x.kv_bytes = blocks * vlm_kv_block_bytes(e->model, (enum vlm_num)o.kv_type);
     /* one picture of 17 frames, the most that the released processors make of a square one */
     x.vision_bytes = vlm_vision_space_bytes(e->model) + 17 * frame;

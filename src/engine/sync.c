@@ -242,7 +242,7 @@ int vlm_session_sync(vlm_session *s, const vlm_message *messages, size_t n_messa
     struct vlm_timeline t = {.n = 0};
     int32_t *prompt = NULL;
     size_t limit = 0, n_cached = 0;
-    vlm_stats stats = {.weights_bytes = e->model->weights.bytes};
+    vlm_stats stats = {.weights_bytes = e->model->weights_bytes};
     double start = vlm_os_now_ms();
 
     atomic_store(&s->cancel, false);

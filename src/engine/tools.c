@@ -36,7 +36,9 @@ void vlm_inspect(const vlm_engine *e, vlm_model_info *out)
 {
     const struct vlm_config *c = &e->config;
     *out = (vlm_model_info){
-        .format = e->model ? "safetensors" : "vocabulary",
+        .format = e->gguf    ? "gguf"
+                  : e->model ? "safetensors"
+                             : "vocabulary",
         .family = c->family,
         .architecture = c->architecture,
         .chat_template = e->template_source,
@@ -70,20 +72,30 @@ void vlm_inspect(const vlm_engine *e, vlm_model_info *out)
     out->parameters_vision = e->model->parameters_vision;
     out->parameters_connector = e->model->parameters_connector;
     out->parameters_text = e->model->parameters_text;
-    out->weights_bytes = e->model->weights.bytes;
-    out->n_tensors = e->model->weights.n_tensors;
-    for (size_t i = 0; i < e->model->weights.n_files; i++)
-        out->file_bytes += e->model->weights.files[i].map.n;
+    out->weights_bytes = e->model->weights_bytes;
+    const struct vlm_weights *both[2] = {&e->model->weights, &e->model->tower};
+    for (size_t k = 0; k < 2; k++) {
+        out->n_tensors += both[k]->n_tensors;
+        for (size_t i = 0; i < both[k]->n_files; i++)
+            out->file_bytes += both[k]->files[i].map.n;
+    }
 }
 
 int vlm_inspect_tensor(const vlm_engine *e, size_t i, vlm_tensor_info *out)
 {
-    if (!e->model || i >= e->model->weights.n_tensors)
+    if (!e->model)
         return 0;
-    const struct vlm_weight *t = &e->model->weights.tensors[i];
+    const struct vlm_weights *w = &e->model->weights;
+    if (i >= w->n_tensors) { /* behind them a GGUF model's tower */
+        i -= w->n_tensors;
+        w = &e->model->tower;
+    }
+    if (i >= w->n_tensors)
+        return 0;
+    const struct vlm_weight *t = &w->tensors[i];
     *out = (vlm_tensor_info){.name = t->name,
                              .type = t->type,
-                             .file = e->model->weights.files[t->file].name,
+                             .file = w->files[t->file].name,
                              .n_dims = t->n_dims,
                              .bytes = t->bytes};
     memcpy(out->shape, t->shape, sizeof out->shape);

@@ -7,9 +7,7 @@ static int open_part(struct vlm_gguf_part *p, const struct vlm_files *files, con
                      vlm_error *err)
 {
     int rc = vlm_weights_open_gguf(&p->weights, &p->meta, files, name, err);
-    if (rc == VLM_OK)
-        p->meta.file = vlm_files_label(&p->label, files, name);
-    else
+    if (rc < 0)
         p->weights.source = NULL;
     return rc;
 }
@@ -92,7 +90,6 @@ static bool try_candidate(void *ctx, const char *name)
         return true;
     if (s->n_fit++ == 0) {
         s->g->vision = found;
-        s->g->vision.meta.file = s->g->vision.label.text;
         return true;
     }
     s->rc = vlm_fail(s->err, VLM_ERR_ARGUMENT,

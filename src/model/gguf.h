@@ -10,7 +10,6 @@
 struct vlm_gguf_part {
     struct vlm_weights weights; /* source NULL: there is no such file */
     struct vlm_gguf meta;
-    struct vlm_label label; /* of the file, for errors */
 };
 struct vlm_gguf_model {
     struct vlm_gguf_part text, vision;
