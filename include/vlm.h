@@ -121,6 +121,9 @@ typedef struct vlm_engine_options {
                             limit */
     vlm_allocator allocator; /* resize NULL: malloc */
     vlm_log log;             /* write NULL: silent */
+    /* bytes of encoded pictures kept for later questions about them, beside those of prompts that
+     * are being read; the least recently used go first; default 64 MiB, 0 keeps none */
+    uint64_t max_features;
     /* GGUF: the file with the vision tower (open_files: its name among them); NULL: the one mmproj*
      * file beside the model that fits it; "": none, text only */
     const char *mmproj;

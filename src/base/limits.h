@@ -44,8 +44,6 @@
 #define VLM_LIMIT_PARTS UINT64_C(4096)
 #define VLM_LIMIT_IMAGES UINT64_C(16)
 #define VLM_LIMIT_PICTURES UINT64_C(4096)
-#define VLM_LIMIT_VIDEO_FRAMES UINT64_C(64)
-#define VLM_LIMIT_VIDEO_SECONDS UINT64_C(600)
 #define VLM_LIMIT_IMAGE_FILE_BYTES UINT64_C(33554432)
 #define VLM_LIMIT_IMAGE_SIDE UINT64_C(16384)
 #define VLM_LIMIT_IMAGE_PIXELS UINT64_C(67108864)
@@ -110,8 +108,6 @@
     X(PARTS, "parts of one message")                                                               \
     X(IMAGES, "pictures and videos of a request, pages of PDF files not counted")                  \
     X(PICTURES, "pictures of a conversation, pages and frames of videos counted")                  \
-    X(VIDEO_FRAMES, "frames of a video that the model sees")                                       \
-    X(VIDEO_SECONDS, "length of a video")                                                          \
     X(IMAGE_FILE_BYTES, "picture file")                                                            \
     X(IMAGE_SIDE, "side of a picture in pixels")                                                   \
     X(IMAGE_PIXELS, "pixels of a picture")                                                         \

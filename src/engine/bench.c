@@ -141,7 +141,7 @@ static void run_test(struct bench *b, int test)
         vlm_pool_run(e->pool, read_task, b, n_threads);
         break;
     case TOWER_FRAME:
-        vlm_vision_forward(e->model, &run, &e->vision, b->features, b->frame, 0);
+        vlm_vision_forward(e->model, &run, &e->vision, b->features, b->frame, false, 0);
         break;
     case PREFILL:
         decoder_rows(b, PROMPT_ROWS, 0);

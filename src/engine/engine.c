@@ -73,7 +73,7 @@ void vlm_engine_leave(vlm_engine *e)
 
 void vlm_engine_options_init(vlm_engine_options *o)
 {
-    *o = (vlm_engine_options){.size = sizeof *o};
+    *o = (vlm_engine_options){.size = sizeof *o, .max_features = (uint64_t)64 << 20};
 }
 
 static int read_options(vlm_engine_options *out, const vlm_engine_options *o, vlm_error *err)
@@ -119,7 +119,8 @@ static int open_template(vlm_engine *e, const struct vlm_gguf_model *g, vlm_erro
                : vlm_config_template(&e->template_source, &n, where, &e->files, err);
     if (rc < 0 || !e->template_source)
         return rc;
-    return vlm_template_open(&e->tmpl, &e->alloc, e->template_source, n, where, err);
+    rc = vlm_template_open(&e->tmpl, &e->alloc, e->template_source, n, where, err);
+    return rc < 0 ? rc : vlm_prompt_video_template(&e->video_tmpl, &e->alloc, e->tok, err);
 }
 
 static int hash_config(vlm_engine *e, vlm_error *err)
@@ -232,6 +233,8 @@ static int open_engine(vlm_engine **out, const char *dir, const vlm_file *files,
     e->log = o.log;
     pthread_mutex_init(&e->turn.lock, NULL);
     pthread_cond_init(&e->turn.changed, NULL);
+    pthread_mutex_init(&e->features.lock, NULL);
+    e->features.budget = o.max_features;
     rc = vlm_files_init(&e->files, &e->alloc, dir, files, n_files, o.no_mmap, err);
     if (rc == VLM_OK)
         rc = open_parts(e, gguf, &o, err);
@@ -281,6 +284,7 @@ void vlm_engine_close(vlm_engine *e)
 {
     if (!e)
         return;
+    vlm_engine_features_drop_idle(e);
     if (e->backend) {
         vlm_text_space_close(&e->text, e->backend);
         vlm_vision_space_close(&e->vision, e->backend);
@@ -291,10 +295,12 @@ void vlm_engine_close(vlm_engine *e)
     vlm_pool_close(e->pool);
     vlm_model_close(e->model);
     vlm_template_close(e->tmpl);
+    vlm_template_close(e->video_tmpl);
     vlm_mem_free(&e->alloc, e->template_source);
     vlm_tokenizer_close(e->tok);
     vlm_files_free(&e->files);
     vlm_files_free(&e->mmproj_files);
+    pthread_mutex_destroy(&e->features.lock);
     pthread_cond_destroy(&e->turn.changed);
     pthread_mutex_destroy(&e->turn.lock);
     vlm_allocator hook = e->account.hook;

@@ -18,6 +18,35 @@ struct vlm_account {
     atomic_bool refused; /* it was max that said no, not the system */
 };
 
+/* ---- features.c: what the tower made of pictures, kept by content ---- */
+
+struct vlm_picture_key { /* equal keys: equal features */
+    uint8_t hash[32];
+    struct vlm_tile_plan plan;
+};
+struct vlm_feature {
+    struct vlm_feature *newer, *older; /* by use */
+    struct vlm_picture_key key;
+    size_t bytes;
+    unsigned users; /* timelines that hold it; 0: idle */
+    float *data;    /* [tokens][hidden] */
+};
+struct vlm_features {
+    pthread_mutex_t lock;
+    struct vlm_feature *newest, *oldest;
+    uint64_t idle_bytes, budget;
+};
+bool vlm_engine_same_picture(const struct vlm_picture_key *a, const struct vlm_picture_key *b);
+/* Find, make and add give a reference, which release takes back.  What make gives is the caller's
+ * alone: it is filled, then added (which may give an equal one instead) or discarded. */
+struct vlm_feature *vlm_engine_feature_find(vlm_engine *e, const struct vlm_picture_key *key);
+struct vlm_feature *vlm_engine_feature_make(vlm_engine *e, const struct vlm_picture_key *key,
+                                            size_t bytes, vlm_error *err); /* NULL: no memory */
+struct vlm_feature *vlm_engine_feature_add(vlm_engine *e, struct vlm_feature *f);
+void vlm_engine_feature_discard(vlm_engine *e, struct vlm_feature *f);
+void vlm_engine_feature_release(vlm_engine *e, struct vlm_feature *f); /* NULL allowed */
+bool vlm_engine_features_drop_idle(vlm_engine *e);                     /* were there any? */
+
 struct vlm_engine {
     struct vlm_account account;
     vlm_allocator alloc; /* charges the account */
@@ -28,7 +57,8 @@ struct vlm_engine {
     struct vlm_model *model; /* NULL: vocabulary only */
     bool gguf;
     vlm_tokenizer *tok;
-    vlm_template *tmpl; /* NULL: none in the files */
+    vlm_template *tmpl;       /* NULL: none in the files */
+    vlm_template *video_tmpl; /* for conversations with a video; NULL: tmpl */
     char *template_source;
     uint8_t config_hash[32], tokenizer_hash[32];
     struct vlm_pool *pool;
@@ -42,6 +72,7 @@ struct vlm_engine {
         uint64_t next, now; /* tickets: the next to hand out, the one that computes */
         fenv_t fenv;        /* the computing caller's floating-point mode */
     } turn;
+    struct vlm_features features;
     struct vlm_text_space text;
     struct vlm_vision_space vision; /* opened with the first picture */
     float *logits;                  /* [max_wanted][vocab] */
@@ -49,11 +80,31 @@ struct vlm_engine {
     size_t max_wanted, n_sessions;
 };
 
+/* ---- a video: frames at the model's size ---- */
+
+struct vlm_video_frame {
+    uint8_t *rgb; /* [side][side][3] */
+    uint8_t hash[32];
+    double seconds;
+    uint32_t width, height; /* of the source */
+};
+struct vlm_video {
+    const vlm_engine *engine;
+    struct vlm_video_frame *frames;
+    size_t n, cap;
+    uint32_t side;
+    bool ended;
+    double duration;
+    uint8_t hash[32];
+};
+
 /* ---- a prompt: ids and the frames that stand behind its image tokens ---- */
 
+/* A run of image tokens: of an image with its tiles, or of one frame of a video. */
 struct vlm_prompt_picture {
-    const struct vlm_image *image;
-    struct vlm_tile_plan plan;
+    const struct vlm_image *image; /* or NULL: a video's frame, with these pixels */
+    const uint8_t *frame;
+    struct vlm_picture_key key;
     size_t n_tokens;    /* of all its frames */
     size_t first_token; /* index among the prompt's image tokens */
 };
@@ -61,7 +112,10 @@ struct vlm_prompt {
     struct vlm_prompt_text text;
     struct vlm_ids ids;
     struct vlm_prompt_picture *pictures;
-    size_t n_pictures, n_image_tokens, n_frames;
+    struct vlm_prompt_image *slots; /* what the template's slots stand for */
+    struct vlm_prompt_video *videos;
+    double *seconds; /* of all videos' frames */
+    size_t n_pictures, n_slots, n_videos, n_image_tokens, n_frames;
 };
 void vlm_engine_prompt_init(struct vlm_prompt *p, const vlm_engine *e);
 void vlm_engine_prompt_free(struct vlm_prompt *p, const vlm_engine *e);

@@ -18,7 +18,13 @@ void vlm_engine_prompt_free(struct vlm_prompt *p, const vlm_engine *e)
     vlm_prompt_text_free(&p->text);
     vlm_ids_free(&p->ids);
     vlm_mem_free(&e->alloc, p->pictures);
+    vlm_mem_free(&e->alloc, p->slots);
+    vlm_mem_free(&e->alloc, p->videos);
+    vlm_mem_free(&e->alloc, p->seconds);
     p->pictures = NULL;
+    p->slots = NULL;
+    p->videos = NULL;
+    p->seconds = NULL;
 }
 
 struct vlm_image_config vlm_engine_image_config(const vlm_engine *e, const vlm_session_options *o)
@@ -30,10 +36,59 @@ struct vlm_image_config vlm_engine_image_config(const vlm_engine *e, const vlm_s
     return c;
 }
 
-static int check_messages(const vlm_message *messages, size_t n_messages, size_t *n_images,
-                          vlm_error *err)
+/* What a conversation has, before memory is taken for it. */
+struct counts {
+    size_t slots, videos, video_frames;
+};
+
+static int check_video(const vlm_engine *e, const vlm_video *v, size_t message, size_t part,
+                       vlm_error *err)
 {
-    *n_images = 0;
+    if (!v || !v->ended)
+        return vlm_fail(err, VLM_ERR_ARGUMENT, "message %zu, part %zu: %s", message, part,
+                        v ? "the video has not ended (vlm_video_end)" : "no video");
+    if (v->side != e->config.image.tile)
+        return vlm_fail(err, VLM_ERR_ARGUMENT,
+                        "message %zu, part %zu: a video for frames of %u pixels, expected %u",
+                        message, part, v->side, e->config.image.tile);
+    return VLM_OK;
+}
+
+static int check_part(struct counts *n, const vlm_engine *e, const vlm_part *part, size_t message,
+                      size_t k, vlm_error *err)
+{
+    int rc = VLM_OK;
+    switch (part->kind) {
+    case VLM_PART_TEXT:
+        if (!part->text && part->n_text)
+            rc = vlm_fail(err, VLM_ERR_ARGUMENT, "message %zu, part %zu: no text", message, k);
+        break;
+    case VLM_PART_IMAGE:
+        if (!part->image)
+            rc = vlm_fail(err, VLM_ERR_ARGUMENT, "message %zu, part %zu: no image", message, k);
+        n->slots++;
+        break;
+    case VLM_PART_VIDEO:
+        rc = check_video(e, part->video, message, k, err);
+        n->slots++;
+        n->videos++;
+        n->video_frames += rc == VLM_OK ? part->video->n : 0;
+        break;
+    default:
+        rc = vlm_fail(err, VLM_ERR_ARGUMENT, "message %zu, part %zu: kind %d is unknown", message,
+                      k, part->kind);
+    }
+    size_t pictures = n->slots - n->videos + n->video_frames;
+    if (rc == VLM_OK && pictures > VLM_LIMIT_PICTURES)
+        rc = vlm_fail(err, VLM_ERR_LIMIT, "more than %u pictures, expected at most that many",
+                      (unsigned)VLM_LIMIT_PICTURES);
+    return rc;
+}
+
+static int check_messages(struct counts *n, const vlm_engine *e, const vlm_message *messages,
+                          size_t n_messages, vlm_error *err)
+{
+    int rc = VLM_OK;
     if (!messages)
         return vlm_fail(err, VLM_ERR_ARGUMENT, "messages is NULL");
     if (n_messages == 0 || n_messages > VLM_LIMIT_MESSAGES)
@@ -51,55 +106,89 @@ static int check_messages(const vlm_message *messages, size_t n_messages, size_t
         if (m->n_parts > VLM_LIMIT_PARTS)
             return vlm_fail(err, VLM_ERR_LIMIT, "message %zu has %zu parts, expected at most %u", i,
                             m->n_parts, (unsigned)VLM_LIMIT_PARTS);
-        for (size_t k = 0; k < m->n_parts; k++) {
-            const vlm_part *part = &m->parts[k];
-            if (part->kind != VLM_PART_IMAGE && part->kind != VLM_PART_TEXT)
-                return vlm_fail(err, VLM_ERR_ARGUMENT, "message %zu, part %zu: kind %d is unknown",
-                                i, k, part->kind);
-            if (part->kind == VLM_PART_IMAGE && !part->image)
-                return vlm_fail(err, VLM_ERR_ARGUMENT, "message %zu, part %zu: no image", i, k);
-            if (part->kind == VLM_PART_TEXT && !part->text && part->n_text)
-                return vlm_fail(err, VLM_ERR_ARGUMENT, "message %zu, part %zu: no text", i, k);
-            *n_images += part->kind == VLM_PART_IMAGE;
-        }
+        for (size_t k = 0; k < m->n_parts && rc == VLM_OK; k++)
+            rc = check_part(n, e, &m->parts[k], i, k, err);
+        if (rc < 0)
+            return rc;
     }
-    if (*n_images > VLM_LIMIT_IMAGES)
-        return vlm_fail(err, VLM_ERR_LIMIT, "%zu images, expected at most %u", *n_images,
-                        (unsigned)VLM_LIMIT_IMAGES);
     return VLM_OK;
+}
+
+static void add_picture(struct vlm_prompt *p, const vlm_engine *e, struct vlm_prompt_picture pic)
+{
+    pic.n_tokens = (size_t)pic.key.plan.n_frames * e->config.image_seq_len;
+    pic.first_token = p->n_image_tokens;
+    p->n_image_tokens += pic.n_tokens;
+    p->n_frames += pic.key.plan.n_frames;
+    p->pictures[p->n_pictures++] = pic;
+}
+
+static int add_image(struct vlm_prompt *p, const vlm_engine *e, const vlm_image *image,
+                     const struct vlm_image_config *c, vlm_error *err)
+{
+    struct vlm_prompt_picture pic = {.image = image};
+    int rc = vlm_image_plan(&pic.key.plan, image->width, image->height, c, err);
+    if (rc < 0)
+        return rc;
+    memcpy(pic.key.hash, image->hash, sizeof pic.key.hash);
+    p->slots[p->n_slots++] = (struct vlm_prompt_image){pic.key.plan.rows, pic.key.plan.cols, NULL};
+    add_picture(p, e, pic);
+    return VLM_OK;
+}
+
+/* Each frame is a picture of its own: what two clips share is encoded once. */
+static void add_video(struct vlm_prompt *p, const vlm_engine *e, const vlm_video *video,
+                      double *seconds)
+{
+    struct vlm_prompt_video *v = &p->videos[p->n_videos++];
+    *v = (struct vlm_prompt_video){seconds, video->n, video->duration};
+    for (size_t i = 0; i < video->n; i++) {
+        struct vlm_prompt_picture pic = {.frame = video->frames[i].rgb};
+        memcpy(pic.key.hash, video->frames[i].hash, sizeof pic.key.hash);
+        pic.key.plan.tile = video->side;
+        pic.key.plan.n_frames = 1;
+        seconds[i] = video->frames[i].seconds;
+        add_picture(p, e, pic);
+    }
+    p->slots[p->n_slots++] = (struct vlm_prompt_image){0, 0, v};
 }
 
 static int plan_pictures(struct vlm_prompt *p, const vlm_engine *e, const vlm_message *messages,
                          size_t n_messages, const vlm_session_options *o, vlm_error *err)
 {
     const struct vlm_image_config c = vlm_engine_image_config(e, o);
-    for (size_t i = 0; i < n_messages; i++) {
-        for (size_t k = 0; k < messages[i].n_parts; k++) {
+    double *seconds = p->seconds;
+    int rc = VLM_OK;
+    for (size_t i = 0; i < n_messages; i++)
+        for (size_t k = 0; k < messages[i].n_parts && rc == VLM_OK; k++) {
             const vlm_part *part = &messages[i].parts[k];
-            if (part->kind != VLM_PART_IMAGE)
-                continue;
-            struct vlm_prompt_picture *pic = &p->pictures[p->n_pictures];
-            pic->image = part->image;
-            int rc = vlm_image_plan(&pic->plan, pic->image->width, pic->image->height, &c, err);
-            if (rc < 0)
-                return rc;
-            pic->n_tokens = (size_t)pic->plan.n_frames * e->config.image_seq_len;
-            pic->first_token = p->n_image_tokens;
-            p->n_image_tokens += pic->n_tokens;
-            p->n_frames += pic->plan.n_frames;
-            p->n_pictures++;
+            if (part->kind == VLM_PART_IMAGE) {
+                rc = add_image(p, e, part->image, &c, err);
+            } else if (part->kind == VLM_PART_VIDEO) {
+                add_video(p, e, part->video, seconds);
+                seconds += part->video->n;
+            }
         }
-    }
+    return rc;
+}
+
+static int reserve_lists(struct vlm_prompt *p, const vlm_engine *e, const struct counts *n,
+                         vlm_error *err)
+{
+    size_t pictures = n->slots - n->videos + n->video_frames;
+    p->pictures = vlm_mem_zalloc(&e->alloc, pictures, sizeof *p->pictures);
+    p->slots = vlm_mem_zalloc(&e->alloc, n->slots, sizeof *p->slots);
+    p->videos = vlm_mem_zalloc(&e->alloc, n->videos, sizeof *p->videos);
+    p->seconds = vlm_mem_zalloc(&e->alloc, n->video_frames, sizeof *p->seconds);
+    if (!p->pictures || !p->slots || !p->videos || !p->seconds)
+        return vlm_fail_memory(err, pictures * sizeof *p->pictures, "the prompt's pictures");
     return VLM_OK;
 }
 
 static int expand(struct vlm_prompt *p, const vlm_engine *e, vlm_error *err)
 {
-    struct vlm_prompt_image images[VLM_LIMIT_IMAGES];
     const struct vlm_prompt_format format = {e->config.image_seq_len, e->config.image_token_id};
-    for (size_t i = 0; i < p->n_pictures; i++)
-        images[i] = (struct vlm_prompt_image){p->pictures[i].plan.rows, p->pictures[i].plan.cols};
-    int rc = vlm_prompt_ids(&p->ids, &p->text, e->tok, &format, images, p->n_pictures, err);
+    int rc = vlm_prompt_ids(&p->ids, &p->text, e->tok, &format, p->slots, p->n_slots, err);
     if (rc < 0)
         return rc;
     size_t n = 0;
@@ -120,30 +209,30 @@ int vlm_engine_prompt_build(struct vlm_prompt *p, const vlm_engine *e, const vlm
                             size_t n_messages, bool add_generation_prompt,
                             const vlm_session_options *o, vlm_error *err)
 {
-    size_t n_images;
-    int rc = check_messages(messages, n_messages, &n_images, err);
+    struct counts n = {0};
+    int rc = check_messages(&n, e, messages, n_messages, err);
     if (rc < 0)
         return rc;
     if (!e->tmpl)
-        return vlm_fail(err, VLM_ERR_FORMAT,
-                        "the model has no chat template, expected %s",
+        return vlm_fail(err, VLM_ERR_FORMAT, "the model has no chat template, expected %s",
                         e->gguf ? "tokenizer.chat_template"
                                 : "chat_template.json or chat_template.jinja");
-    if (n_images > 0 && e->config.image_seq_len == 0 && e->gguf)
-        return vlm_fail(err, VLM_ERR_UNSUPPORTED,
-                        "the model has no vision tower: expected an mmproj file beside it, or named "
-                        "with --mmproj");
-    if (n_images > 0 && e->config.image_seq_len == 0)
+    if (n.slots > 0 && e->config.image_seq_len == 0 && e->gguf)
+        return vlm_fail(
+            err, VLM_ERR_UNSUPPORTED,
+            "the model has no vision tower: expected an mmproj file beside it, or named "
+            "with --mmproj");
+    if (n.slots > 0 && e->config.image_seq_len == 0)
         return vlm_fail(
             err, VLM_ERR_FORMAT,
             "how many tokens a picture takes is unknown, expected processor_config.json or "
             "config.json beside tokenizer.json");
-    p->pictures = vlm_mem_zalloc(&e->alloc, n_images, sizeof *p->pictures);
-    if (!p->pictures)
-        return vlm_fail_memory(err, n_images * sizeof *p->pictures, "the prompt's pictures");
-    rc = plan_pictures(p, e, messages, n_messages, o, err);
+    rc = reserve_lists(p, e, &n, err);
     if (rc == VLM_OK)
-        rc = vlm_prompt_render(&p->text, e->tmpl, messages, n_messages, add_generation_prompt, err);
+        rc = plan_pictures(p, e, messages, n_messages, o, err);
+    const vlm_template *tmpl = n.videos && e->video_tmpl ? e->video_tmpl : e->tmpl;
+    if (rc == VLM_OK)
+        rc = vlm_prompt_render(&p->text, tmpl, messages, n_messages, add_generation_prompt, err);
     return rc == VLM_OK ? expand(p, e, err) : rc;
 }
 
@@ -153,10 +242,11 @@ int vlm_engine_reserve_vision(vlm_engine *e, vlm_error *err)
 }
 
 static int encode_frames(vlm_engine *e, struct vlm_encoding *c, float *features,
-                         const uint8_t *frames, size_t n, size_t frame_bytes)
+                         const uint8_t *frames, size_t n, bool of_video)
 {
     const struct vlm_run run = {e->backend, c->tap, c->cancel};
     size_t n_features = (size_t)e->config.image_seq_len * e->config.text.hidden;
+    size_t frame_bytes = (size_t)e->config.image.tile * e->config.image.tile * 3;
     int rc = VLM_OK;
     for (size_t i = 0; rc == VLM_OK && i < n; i++) {
         if (c->report && c->report(c->ctx, c->n_done))
@@ -164,7 +254,7 @@ static int encode_frames(vlm_engine *e, struct vlm_encoding *c, float *features,
         vlm_engine_enter(e);
         double start = vlm_os_now_ms();
         rc = vlm_vision_forward(e->model, &run, &e->vision, features + i * n_features,
-                                frames + i * frame_bytes, c->n_done);
+                                frames + i * frame_bytes, of_video, c->n_done);
         c->vision_ms += vlm_os_now_ms() - start;
         vlm_engine_leave(e);
         c->n_done++;
@@ -172,20 +262,28 @@ static int encode_frames(vlm_engine *e, struct vlm_encoding *c, float *features,
     return rc;
 }
 
+static int encode_image(vlm_engine *e, struct vlm_encoding *c, float *features,
+                        const struct vlm_prompt_picture *p, vlm_error *err)
+{
+    const struct vlm_image_config config = vlm_engine_image_config(e, c->options);
+    size_t frame_bytes = (size_t)config.tile * config.tile * 3, n = p->key.plan.n_frames;
+    uint8_t *frames = vlm_mem_alloc(&e->alloc, n, frame_bytes);
+    if (!frames)
+        return vlm_fail_memory(err, n * frame_bytes, "a picture's tiles");
+    double start = vlm_os_now_ms();
+    int rc = vlm_image_tiles(frames, &p->key.plan, p->image, &config, &e->alloc, err);
+    c->resize_ms += vlm_os_now_ms() - start;
+    if (rc == VLM_OK)
+        rc = encode_frames(e, c, features, frames, n, false);
+    vlm_mem_free(&e->alloc, frames);
+    return rc;
+}
+
 int vlm_engine_encode(vlm_engine *e, struct vlm_encoding *c, float *features,
                       const struct vlm_prompt_picture *p, vlm_error *err)
 {
-    const struct vlm_image_config config = vlm_engine_image_config(e, c->options);
-    size_t frame_bytes = (size_t)config.tile * config.tile * 3;
-    uint8_t *frames = vlm_mem_alloc(&e->alloc, p->plan.n_frames, frame_bytes);
-    if (!frames)
-        return vlm_fail_memory(err, p->plan.n_frames * frame_bytes, "a picture's tiles");
-    double start = vlm_os_now_ms();
-    int rc = vlm_image_tiles(frames, &p->plan, p->image, &config, &e->alloc, err);
-    c->resize_ms += vlm_os_now_ms() - start;
-    if (rc == VLM_OK)
-        rc = encode_frames(e, c, features, frames, p->plan.n_frames, frame_bytes);
-    vlm_mem_free(&e->alloc, frames);
+    int rc = p->image ? encode_image(e, c, features, p, err)
+                      : encode_frames(e, c, features, p->frame, 1, true);
     return rc == VLM_ERR_CANCELLED ? vlm_fail(err, rc, "cancelled") : rc;
 }
 

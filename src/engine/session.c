@@ -184,12 +184,19 @@ int vlm_session_open(vlm_session **out, vlm_engine *e, const vlm_session_options
     return VLM_OK;
 }
 
-void vlm_engine_timeline_free(struct vlm_timeline *t, const vlm_allocator *a)
+void vlm_engine_timeline_forget(struct vlm_timeline *t, vlm_engine *e)
 {
-    for (size_t i = 0; i < t->n_pictures; i++)
-        vlm_mem_free(a, t->pictures[i].features);
-    vlm_mem_free(a, t->pictures);
-    vlm_mem_free(a, t->positions);
+    for (size_t i = 0; i < t->n_pictures; i++) {
+        vlm_engine_feature_release(e, t->pictures[i].features);
+        t->pictures[i].features = NULL;
+    }
+}
+
+void vlm_engine_timeline_free(struct vlm_timeline *t, vlm_engine *e)
+{
+    vlm_engine_timeline_forget(t, e);
+    vlm_mem_free(&e->alloc, t->pictures);
+    vlm_mem_free(&e->alloc, t->positions);
     *t = (struct vlm_timeline){.n = 0};
 }
 
@@ -207,7 +214,7 @@ void vlm_session_close(vlm_session *s)
     vlm_mem_free(a, (void *)(uintptr_t)s->options.stop);
     vlm_mem_free(a, s->stop_lengths);
     vlm_kv_free(&s->kv, e->model, e->backend);
-    vlm_engine_timeline_free(&s->time, a);
+    vlm_engine_timeline_free(&s->time, e);
     vlm_mem_free(a, s->prompt);
     vlm_mem_free(a, s->seen);
     vlm_mem_free(a, s->candidates);

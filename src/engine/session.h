@@ -13,11 +13,10 @@ struct vlm_position {
     uint32_t token;   /* index among the picture's tokens */
 };
 struct vlm_session_picture {
-    uint8_t hash[32];
-    struct vlm_tile_plan plan;
+    struct vlm_picture_key key;
     size_t n_tokens;
-    float *features;   /* [n_tokens][hidden], or NULL when the cache held all its positions */
-    size_t taken_from; /* 1 + index in the timeline before, whose features these were; 0: its own */
+    struct vlm_feature
+        *features; /* until the prompt is read, unless the cache holds all its rows */
 };
 struct vlm_timeline {
     struct vlm_position *positions;
@@ -50,7 +49,9 @@ struct vlm_session {
     vlm_stats stats;
 };
 
-void vlm_engine_timeline_free(struct vlm_timeline *t, const vlm_allocator *a);
+void vlm_engine_timeline_free(struct vlm_timeline *t, vlm_engine *e);
+/* Gives back the features of its pictures. */
+void vlm_engine_timeline_forget(struct vlm_timeline *t, vlm_engine *e);
 
 /* ---- text.c: bytes of tokens -> whole characters, stop strings held back ---- */
 

@@ -47,13 +47,13 @@ static size_t add_rows(vlm_session *s, struct vlm_row *rows, size_t room)
     size_t n = vlm_min_size(vlm_min_size(s->time.n - s->n_done, s->options.chunk), room);
     for (size_t i = 0; i < n; i++) {
         const struct vlm_position *p = &s->time.positions[s->n_done + i];
-        const float *features = p->picture ? s->time.pictures[p->picture - 1].features : NULL;
-        rows[i] = (struct vlm_row){
-            .kv = &s->kv,
-            .position = (uint32_t)(s->n_done + i),
-            .id = p->id,
-            .feature = features ? features + (size_t)p->token * e->config.text.hidden : NULL,
-            .logits = s->n_done + i + 1 == s->time.n};
+        const struct vlm_feature *f = p->picture ? s->time.pictures[p->picture - 1].features : NULL;
+        rows[i] = (struct vlm_row){.kv = &s->kv,
+                                   .position = (uint32_t)(s->n_done + i),
+                                   .id = p->id,
+                                   .feature = f ? f->data + (size_t)p->token * e->config.text.hidden
+                                                : NULL,
+                                   .logits = s->n_done + i + 1 == s->time.n};
     }
     return n;
 }
@@ -116,6 +116,8 @@ static void advance(vlm_session *s, size_t n_rows, const float *logits, double m
     bool prompt = s->n_done < s->n_prompt;
     s->n_done += n_rows;
     *(prompt ? &s->stats.prefill_ms : &s->stats.decode_ms) += ms;
+    if (prompt && s->n_done >= s->n_prompt)
+        vlm_engine_timeline_forget(&s->time, s->engine); /* read: its pictures are in the cache */
     if (logits)
         take_token(s, logits);
     else

@@ -18,9 +18,8 @@ static int make_timeline(struct vlm_timeline *t, const vlm_engine *e, const stru
     t->n = n;
     t->n_pictures = p->n_pictures;
     for (size_t i = 0; i < p->n_pictures; i++) {
-        t->pictures[i].plan = p->pictures[i].plan;
+        t->pictures[i].key = p->pictures[i].key;
         t->pictures[i].n_tokens = p->pictures[i].n_tokens;
-        memcpy(t->pictures[i].hash, p->pictures[i].image->hash, sizeof t->pictures[i].hash);
     }
     uint32_t picture = 0, token = 0; /* the next image token's */
     for (size_t i = 0; i < n; i++) {
@@ -37,20 +36,13 @@ static int make_timeline(struct vlm_timeline *t, const vlm_engine *e, const stru
     return VLM_OK;
 }
 
-static bool same_picture(const struct vlm_session_picture *a, const struct vlm_session_picture *b)
-{
-    return memcmp(a->hash, b->hash, sizeof a->hash) == 0 && a->plan.rows == b->plan.rows &&
-           a->plan.cols == b->plan.cols && a->plan.width == b->plan.width &&
-           a->plan.height == b->plan.height && a->plan.step1_width == b->plan.step1_width &&
-           a->plan.step1_height == b->plan.step1_height;
-}
-
 static bool same_position(const struct vlm_timeline *a, const struct vlm_timeline *b, size_t i)
 {
     struct vlm_position p = a->positions[i], q = b->positions[i];
     if (p.id != q.id || (p.picture == 0) != (q.picture == 0) || p.token != q.token)
         return false;
-    return p.picture == 0 || same_picture(&a->pictures[p.picture - 1], &b->pictures[q.picture - 1]);
+    return p.picture == 0 || vlm_engine_same_picture(&a->pictures[p.picture - 1].key,
+                                                     &b->pictures[q.picture - 1].key);
 }
 
 /* Positions of the new timeline that the cache already holds.  At least the last one is computed
@@ -75,78 +67,60 @@ static int report_vision(void *ctx, size_t done)
     return o->progress && o->progress(o->progress_ctx, VLM_PHASE_VISION, done, r->total);
 }
 
-/* Moves features of pictures that both timelines have to the new one, or (back) to the old one. */
-static void take_features(vlm_session *s, struct vlm_timeline *t)
-{
-    for (size_t i = 0; i < t->n_pictures; i++)
-        for (size_t k = 0; !t->pictures[i].features && k < s->time.n_pictures; k++)
-            if (s->time.pictures[k].features &&
-                same_picture(&t->pictures[i], &s->time.pictures[k])) {
-                t->pictures[i].features = s->time.pictures[k].features;
-                t->pictures[i].taken_from = k + 1;
-                s->time.pictures[k].features = NULL;
-            }
-}
-
-static void give_features_back(vlm_session *s, struct vlm_timeline *t)
-{
-    for (size_t i = 0; i < t->n_pictures; i++)
-        if (t->pictures[i].taken_from) {
-            s->time.pictures[t->pictures[i].taken_from - 1].features = t->pictures[i].features;
-            t->pictures[i].features = NULL;
-        }
-}
-
-/* The picture's features from an equal one that this request has already encoded. */
-static bool copy_features(struct vlm_timeline *t, size_t i, size_t bytes)
-{
-    for (size_t k = 0; k < i; k++)
-        if (t->pictures[k].features && same_picture(&t->pictures[i], &t->pictures[k])) {
-            memcpy(t->pictures[i].features, t->pictures[k].features, bytes);
-            return true;
-        }
-    return false;
-}
-
-/* Frames still to be encoded: need[i] says whether picture i is.  A second copy of one counts once.
+/* Takes what is kept of the features that positions from n_cached on need; need[i] says whether
+ * picture i must be encoded.  Returns how many frames that are; a second copy of one counts once.
  */
-static size_t count_frames(const struct vlm_timeline *t, size_t n_cached, bool need[])
+static size_t take_features(vlm_engine *e, struct vlm_timeline *t, size_t n_cached, bool need[])
 {
     size_t total = 0;
     for (size_t i = n_cached; i < t->n; i++)
-        if (t->positions[i].picture && !t->pictures[t->positions[i].picture - 1].features)
+        if (t->positions[i].picture)
             need[t->positions[i].picture - 1] = true;
     for (size_t i = 0; i < t->n_pictures; i++) {
+        struct vlm_session_picture *p = &t->pictures[i];
         bool again = false;
-        for (size_t k = 0; k < i; k++)
-            again |= (need[k] || t->pictures[k].features) &&
-                     same_picture(&t->pictures[i], &t->pictures[k]);
-        total += need[i] && !again ? t->pictures[i].plan.n_frames : 0;
+        if (!need[i])
+            continue;
+        p->features = vlm_engine_feature_find(e, &p->key);
+        need[i] = !p->features;
+        for (size_t k = 0; need[i] && !again && k < i; k++)
+            again = need[k] && vlm_engine_same_picture(&p->key, &t->pictures[k].key);
+        total += need[i] && !again ? p->key.plan.n_frames : 0;
     }
     return total;
 }
 
-/* Encodes the pictures that positions from n_cached on need and that have no features yet. */
+static int encode_picture(vlm_engine *e, struct vlm_encoding *c, struct vlm_session_picture *to,
+                          const struct vlm_prompt_picture *from, vlm_error *err)
+{
+    to->features = vlm_engine_feature_find(e, &to->key); /* the same picture stood further up */
+    if (to->features)
+        return VLM_OK;
+    struct vlm_feature *f = vlm_engine_feature_make(
+        e, &to->key, to->n_tokens * e->config.text.hidden * sizeof(float), err);
+    if (!f)
+        return VLM_ERR_MEMORY;
+    int rc = vlm_engine_encode(e, c, f->data, from, err);
+    if (rc < 0)
+        vlm_engine_feature_discard(e, f);
+    else
+        to->features = vlm_engine_feature_add(e, f);
+    return rc;
+}
+
+/* Encodes the pictures that positions from n_cached on need and that are not kept. */
 static int encode_pictures(vlm_session *s, struct vlm_timeline *t, const struct vlm_prompt *p,
                            size_t n_cached, vlm_stats *stats, vlm_error *err)
 {
     vlm_engine *e = s->engine;
-    bool need[VLM_LIMIT_IMAGES] = {false};
-    struct vision_report report = {s, count_frames(t, n_cached, need)};
+    bool need[VLM_LIMIT_PICTURES] = {false};
+    struct vision_report report = {s, take_features(e, t, n_cached, need)};
     struct vlm_encoding c = {
         .options = &s->options, .cancel = &s->cancel, .report = report_vision, .ctx = &report};
     int rc = VLM_OK;
-    for (size_t i = 0; rc == VLM_OK && i < t->n_pictures; i++) {
-        if (!need[i])
-            continue;
-        size_t bytes = t->pictures[i].n_tokens * e->config.text.hidden * sizeof(float);
-        float *features = vlm_mem_alloc(&e->alloc, bytes, 1);
-        if (!features)
-            return vlm_fail_memory(err, bytes, "image features");
-        t->pictures[i].features = features;
-        if (!copy_features(t, i, bytes))
-            rc = vlm_engine_encode(e, &c, features, &p->pictures[i], err);
-    }
+    for (size_t i = 0; rc == VLM_OK && i < t->n_pictures; i++)
+        if (need[i])
+            rc = encode_picture(e, &c, &t->pictures[i], &p->pictures[i], err);
     if (rc == VLM_OK && report.total && report_vision(&report, report.total))
         rc = vlm_fail(err, VLM_ERR_CANCELLED, "cancelled");
     stats->n_tiles = report.total;
@@ -203,23 +177,15 @@ static int prepare(vlm_session *s, struct vlm_timeline *t, const struct vlm_prom
         return rc;
     *n_cached = common_beginning(s, t);
     rc = reserve(s, n + room, p->n_pictures > 0, stats, err);
-    if (rc == VLM_OK) {
-        take_features(s, t);
-        rc = encode_pictures(s, t, p, *n_cached, stats, err);
-        if (rc < 0)
-            give_features_back(s, t);
-    }
-    return rc;
+    return rc == VLM_OK ? encode_pictures(s, t, p, *n_cached, stats, err) : rc;
 }
 
 static void commit(vlm_session *s, struct vlm_timeline *t, int32_t *prompt, size_t limit,
                    size_t n_cached, const vlm_stats *stats)
 {
     vlm_engine *e = s->engine;
-    vlm_engine_timeline_free(&s->time, &e->alloc);
+    vlm_engine_timeline_free(&s->time, e);
     vlm_mem_free(&e->alloc, s->prompt);
-    for (size_t i = 0; i < t->n_pictures; i++)
-        t->pictures[i].taken_from = 0;
     s->time = *t;
     s->prompt = prompt;
     s->n_prompt = t->n;
@@ -235,7 +201,7 @@ static void commit(vlm_session *s, struct vlm_timeline *t, int32_t *prompt, size
         s->seen[prompt[i] / 8] |= (uint8_t)(1 << prompt[i] % 8);
 }
 
-int vlm_session_sync(vlm_session *s, const vlm_message *messages, size_t n_messages, vlm_error *err)
+static int sync(vlm_session *s, const vlm_message *messages, size_t n_messages, vlm_error *err)
 {
     vlm_engine *e = s->engine;
     struct vlm_prompt p;
@@ -245,7 +211,6 @@ int vlm_session_sync(vlm_session *s, const vlm_message *messages, size_t n_messa
     vlm_stats stats = {.weights_bytes = e->model->weights_bytes};
     double start = vlm_os_now_ms();
 
-    atomic_store(&s->cancel, false);
     vlm_engine_prompt_init(&p, e);
     int rc = vlm_engine_prompt_build(&p, e, messages, n_messages, true, &s->options, err);
     stats.preprocess_ms = vlm_os_now_ms() - start;
@@ -259,11 +224,21 @@ int vlm_session_sync(vlm_session *s, const vlm_message *messages, size_t n_messa
         stats.kv_bytes = s->kv.n_blocks * vlm_kv_block_bytes(e->model, s->kv.type);
         commit(s, &t, prompt, limit, n_cached, &stats);
     } else {
-        vlm_engine_timeline_free(&t, &e->alloc);
+        vlm_engine_timeline_free(&t, e);
         vlm_mem_free(&e->alloc, prompt);
     }
     vlm_engine_prompt_free(&p, e);
-    return vlm_engine_explain(e, rc, err);
+    return rc;
+}
+
+int vlm_session_sync(vlm_session *s, const vlm_message *messages, size_t n_messages, vlm_error *err)
+{
+    atomic_store(&s->cancel, false);
+    int rc = sync(s, messages, n_messages, err);
+    /* features of other pictures are worth less than an answer */
+    if (rc == VLM_ERR_MEMORY && vlm_engine_features_drop_idle(s->engine))
+        rc = sync(s, messages, n_messages, err);
+    return vlm_engine_explain(s->engine, rc, err);
 }
 
 const int32_t *vlm_session_prompt(const vlm_session *s, size_t *n)

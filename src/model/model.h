@@ -98,11 +98,11 @@ uint64_t vlm_vision_space_bytes(const struct vlm_model *m);
 int vlm_vision_space_open(struct vlm_vision_space *s, const struct vlm_model *m,
                           struct vlm_backend *b, vlm_error *err);
 void vlm_vision_space_close(struct vlm_vision_space *s, struct vlm_backend *b);
-/* One frame [tile][tile][3] -> features [image_seq_len][text hidden].  index: of the frame, for the
- * tap.  VLM_OK or VLM_ERR_CANCELLED. */
+/* One frame [tile][tile][3] -> features [image_seq_len][text hidden].  of_video: normalised as the
+ * reference does those.  index: of the frame, for the tap.  VLM_OK or VLM_ERR_CANCELLED. */
 int vlm_vision_forward(const struct vlm_model *m, const struct vlm_run *run,
                        struct vlm_vision_space *s, float *features, const uint8_t *frame,
-                       size_t index);
+                       bool of_video, size_t index);
 
 /* ---- key/value cache of one sequence ---- */
 

@@ -151,7 +151,7 @@ static void mlp_block(const struct vlm_model *m, const struct vlm_run *run,
 
 int vlm_vision_forward(const struct vlm_model *m, const struct vlm_run *run,
                        struct vlm_vision_space *s, float *features, const uint8_t *frame,
-                       size_t index)
+                       bool of_video, size_t index)
 {
     const struct vlm_config *c = &m->config;
     const struct layout l = lay_out(m);
@@ -163,7 +163,10 @@ int vlm_vision_forward(const struct vlm_model *m, const struct vlm_run *run,
     struct vlm_tensor h = vlm_tensor_at(&s->buffer, l.h, n, hidden); /* [N, V] */
     struct vlm_tensor shuffled = vlm_tensor_at(&s->buffer, l.shuffled, tokens, m->connector.n_in);
 
-    vlm_image_normalise(s->frame, frame, c->image.tile, &c->image);
+    if (of_video)
+        vlm_image_normalise_video(s->frame, frame, c->image.tile, &c->image);
+    else
+        vlm_image_normalise(s->frame, frame, c->image.tile, &c->image);
     if (run->tap)
         run->tap->fn(run->tap->ctx, "pixels", -1, s->frame, index, 1,
                      (size_t)3 * c->image.tile * c->image.tile);

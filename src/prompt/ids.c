@@ -1,6 +1,6 @@
-/* ids.c: a rendered prompt to ids.  An image slot is <image> written by the template itself; each
- * is replaced by the string the reference processor puts there (docs/MODEL-smolvlm2.md), and the
- * whole is tokenised once.  What users wrote is carried along as plain runs and never becomes a
+/* ids.c: a rendered prompt to ids.  A slot is <image> or <video> written by the template itself;
+ * each is replaced by the string the reference processor puts there (docs/MODEL-smolvlm2.md), and
+ * the whole is tokenised once.  What users wrote is carried along as plain runs and never becomes a
  * slot. */
 #include <stdio.h>
 #include <string.h>
@@ -9,14 +9,20 @@
 #include "base/limits.h"
 #include "prompt/prompt.h"
 #include "prompt/run.h"
+#include "prompt/video.h"
 
-static const char slot_text[] = "<image>", frame_begin[] = "<fake_token_around_image>",
-                  overview[] = "<global-img>";
+/* Both kinds of slots are of one length. */
+static const char slot_text[] = "<image>", video_text[] = "<video>",
+                  frame_begin[] = "<fake_token_around_image>", overview[] = "<global-img>";
+_Static_assert(sizeof slot_text == sizeof video_text, "slots");
+enum { SLOT = sizeof slot_text - 1 };
 
-/* Image tokens of one picture. */
+/* Image tokens of one picture or video. */
 static bool image_tokens(size_t *out, const struct vlm_prompt_format *f,
                          const struct vlm_prompt_image *image)
 {
+    if (image->video)
+        return vlm_mul_size(out, image->video->n_frames, f->image_seq_len);
     return vlm_mul_size(out, image->rows, image->cols) && vlm_add_size(out, *out, 1) &&
            vlm_mul_size(out, *out, f->image_seq_len);
 }
@@ -26,7 +32,7 @@ static bool put_frame(struct vlm_buf *b, const char *name, size_t seq_len)
     bool ok = vlm_buf_puts(b, frame_begin) && vlm_buf_puts(b, name);
 
     for (size_t i = 0; ok && i < seq_len; i++)
-        ok = vlm_buf_append(b, slot_text, sizeof slot_text - 1);
+        ok = vlm_buf_append(b, slot_text, SLOT);
     return ok;
 }
 
@@ -49,6 +55,18 @@ static bool put_image(struct vlm_buf *b, const struct vlm_prompt_format *f,
            vlm_buf_puts(b, frame_begin);
 }
 
+/* The processor's text for a video: each frame as one picture, with its time. */
+static bool put_video(struct vlm_buf *b, const struct vlm_prompt_format *f,
+                      const struct vlm_prompt_video *video)
+{
+    bool ok = vlm_prompt_put_video_intro(b, video);
+
+    for (size_t i = 0; ok && i < video->n_frames; i++)
+        ok = vlm_prompt_put_frame_time(b, video->seconds[i]) &&
+             put_frame(b, overview, f->image_seq_len) && vlm_buf_puts(b, frame_begin);
+    return ok && vlm_buf_puts(b, "\n\n");
+}
+
 static bool put_plain(struct vlm_prompt_text *out, size_t begin, size_t end)
 {
     struct vlm_span *last = out->n_plain ? &out->plain[out->n_plain - 1] : NULL;
@@ -64,22 +82,31 @@ static bool put_plain(struct vlm_prompt_text *out, size_t begin, size_t end)
     return true;
 }
 
-/* The next slot at or after from, or SIZE_MAX.  *span is the first plain run that ends behind from.
- */
-static size_t find_slot(const struct vlm_prompt_text *p, size_t from, size_t *span)
+struct slots {   /* where the search is */
+    size_t at;   /* behind the last slot */
+    size_t span; /* the first plain run that may end behind at */
+    bool videos; /* <video> is one, too */
+};
+
+/* The next slot, or SIZE_MAX; s->at moves behind it. */
+static size_t find_slot(struct slots *s, const struct vlm_prompt_text *p, bool *is_video)
 {
-    const size_t n = sizeof slot_text - 1;
+    const size_t n = SLOT;
+    size_t from = s->at;
 
     while (from <= p->text.n && p->text.n - from >= n) {
         const char *hit = memchr(p->text.data + from, '<', p->text.n - from - n + 1);
         if (!hit)
             break;
         from = (size_t)(hit - p->text.data);
-        if (memcmp(hit, slot_text, n) == 0) {
-            while (*span < p->n_plain && p->plain[*span].end <= from)
-                (*span)++;
-            if (*span == p->n_plain || p->plain[*span].begin >= from + n)
+        *is_video = s->videos && memcmp(hit, video_text, n) == 0;
+        if (*is_video || memcmp(hit, slot_text, n) == 0) {
+            while (s->span < p->n_plain && p->plain[s->span].end <= from)
+                s->span++;
+            if (s->span == p->n_plain || p->plain[s->span].begin >= from + n) {
+                s->at = from + n;
                 return from;
+            }
         }
         from++;
     }
@@ -102,29 +129,60 @@ static bool copy_part(struct vlm_prompt_text *out, const struct vlm_prompt_text 
     return vlm_buf_append(&out->text, p->text.data + from, to - from);
 }
 
-static int check_counts(const struct vlm_prompt_text *p, const struct vlm_prompt_format *f,
-                        const struct vlm_prompt_image *images, size_t n_images, vlm_error *err)
+static bool any_video(const struct vlm_prompt_image *images, size_t n_images)
 {
-    size_t slots = 0, span = 0, bytes = p->text.n, tokens;
+    for (size_t i = 0; i < n_images; i++)
+        if (images[i].video)
+            return true;
+    return false;
+}
 
-    for (size_t at = 0; (at = find_slot(p, at, &span)) != SIZE_MAX; at += sizeof slot_text - 1)
-        slots++;
-    if (slots != n_images)
+/* The slots that the template wrote must be those that are wanted. */
+static int check_slots(const struct vlm_prompt_text *p, const struct vlm_prompt_image *images,
+                       size_t n_images, vlm_error *err)
+{
+    struct slots s = {.videos = any_video(images, n_images)};
+    size_t n = 0;
+    bool is_video;
+
+    for (; find_slot(&s, p, &is_video) != SIZE_MAX; n++)
+        if (n < n_images && is_video != (images[n].video != NULL))
+            return vlm_fail(
+                err, VLM_ERR_FORMAT, "the chat template writes %s as slot %zu, expected %s",
+                is_video ? video_text : slot_text, n, is_video ? slot_text : video_text);
+    if (n != n_images)
         return vlm_fail(err, VLM_ERR_FORMAT,
-                        "the chat template writes %zu image slots, expected %zu", slots, n_images);
+                        "the chat template writes %zu image slots, expected %zu", n, n_images);
+    return VLM_OK;
+}
+
+/* Pieces of a slot beside its image tokens; each has marks and words of less than 64 bytes. */
+static int count_pieces(size_t *n, const struct vlm_prompt_image *image, vlm_error *err)
+{
+    if (image->video) {
+        *n = image->video->n_frames + 4;
+        return VLM_OK;
+    }
+    if (image->rows > VLM_LIMIT_TILES || image->cols > VLM_LIMIT_TILES ||
+        image->rows * image->cols > VLM_LIMIT_TILES)
+        return vlm_fail(err, VLM_ERR_LIMIT, "a picture of %zu x %zu tiles, expected at most %llu",
+                        image->rows, image->cols, (unsigned long long)VLM_LIMIT_TILES);
+    *n = image->rows * image->cols + image->rows + 1;
+    return VLM_OK;
+}
+
+static int check_size(const struct vlm_prompt_text *p, const struct vlm_prompt_format *f,
+                      const struct vlm_prompt_image *images, size_t n_images, vlm_error *err)
+{
+    size_t bytes = p->text.n, tokens, pieces = 0;
+
     for (size_t i = 0; i < n_images; i++) {
-        /* a frame's marks take less than 64 bytes */
-        size_t frames = 0;
-        if (images[i].rows > VLM_LIMIT_TILES || images[i].cols > VLM_LIMIT_TILES ||
-            images[i].rows * images[i].cols > VLM_LIMIT_TILES)
-            return vlm_fail(err, VLM_ERR_LIMIT,
-                            "a picture of %zu x %zu tiles, expected at most %llu", images[i].rows,
-                            images[i].cols, (unsigned long long)VLM_LIMIT_TILES);
-        frames = images[i].rows * images[i].cols + images[i].rows + 1;
-        if (!image_tokens(&tokens, f, &images[i]) ||
-            !vlm_mul_size(&tokens, tokens, sizeof slot_text - 1) ||
-            !vlm_add_size(&bytes, bytes, tokens) || !vlm_add_size(&bytes, bytes, 64 * frames) ||
-            bytes > VLM_LIMIT_TEXT_BYTES)
+        int status = count_pieces(&pieces, &images[i], err);
+        if (status != VLM_OK)
+            return status;
+        if (!image_tokens(&tokens, f, &images[i]) || !vlm_mul_size(&tokens, tokens, SLOT) ||
+            !vlm_add_size(&bytes, bytes, tokens) || !vlm_mul_size(&pieces, pieces, 96) ||
+            !vlm_add_size(&bytes, bytes, pieces) || bytes > VLM_LIMIT_TEXT_BYTES)
             return vlm_fail(err, VLM_ERR_LIMIT,
                             "the prompt with its pictures has more than %llu bytes",
                             (unsigned long long)VLM_LIMIT_TEXT_BYTES);
@@ -136,19 +194,24 @@ int vlm_prompt_expand(struct vlm_prompt_text *out, const struct vlm_prompt_text 
                       const struct vlm_prompt_format *format, const struct vlm_prompt_image *images,
                       size_t n_images, vlm_error *err)
 {
-    size_t at = 0, span = 0, copied = 0, slot;
-    int status = check_counts(p, format, images, n_images, err);
-    bool ok = true;
+    struct slots s = {.videos = any_video(images, n_images)};
+    size_t from = 0, copied = 0;
+    int status = check_slots(p, images, n_images, err);
+    bool ok = true, is_video;
 
+    if (status == VLM_OK)
+        status = check_size(p, format, images, n_images, err);
     if (status != VLM_OK)
         return status;
     out->text.limit = vlm_max_size(out->text.limit, VLM_LIMIT_TEXT_BYTES);
     for (size_t i = 0; ok && i < n_images; i++) {
-        slot = find_slot(p, at, &span);
-        ok = copy_part(out, p, at, slot, &copied) && put_image(&out->text, format, &images[i]);
-        at = slot + sizeof slot_text - 1;
+        size_t slot = find_slot(&s, p, &is_video);
+        ok = copy_part(out, p, from, slot, &copied) &&
+             (is_video ? put_video(&out->text, format, images[i].video)
+                       : put_image(&out->text, format, &images[i]));
+        from = s.at;
     }
-    if (!ok || !copy_part(out, p, at, p->text.n, &copied))
+    if (!ok || !copy_part(out, p, from, p->text.n, &copied))
         return vlm_fail_memory(err, out->text.n, "a prompt");
     return VLM_OK;
 }

@@ -149,9 +149,9 @@ static bool make_part(struct vlm_run *r, const vlm_part *part, const char *tag, 
 {
     struct vlm_value kind, text;
     bool is_text = part->kind == VLM_PART_TEXT;
+    const char *type = is_text ? "text" : part->kind == VLM_PART_VIDEO ? "video" : "image";
 
-    if (!vlm_v_dict(r, out, VLM_V_DICT, 2) ||
-        !vlm_v_string(r, &kind, is_text ? "text" : "image", is_text ? 4 : 5, false) ||
+    if (!vlm_v_dict(r, out, VLM_V_DICT, 2) || !vlm_v_string(r, &kind, type, strlen(type), false) ||
         !vlm_v_puts(r, out, "type", kind))
         return false;
     if (!is_text)

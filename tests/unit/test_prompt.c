@@ -269,8 +269,9 @@ static void test_expansion(void **state)
 {
     vlm_part parts[] = {image(), text("a"), image()};
     vlm_message m = {"user", parts, 3, 0};
-    struct vlm_prompt_image one[] = {{0, 0}, {0, 0}}, tiles[] = {{2, 3}, {0, 0}},
-                            small[] = {{0, 0}, {1, 1}};
+    struct vlm_prompt_image one[] = {{0, 0, NULL}, {0, 0, NULL}},
+                            tiles[] = {{2, 3, NULL}, {0, 0, NULL}},
+                            small[] = {{0, 0, NULL}, {1, 1, NULL}};
     struct vlm_prompt_text p;
 
     (void)state;
@@ -301,8 +302,8 @@ static void test_slots(void **state)
 {
     vlm_part parts[] = {image(), text("a")};
     vlm_message m = {"user", parts, 2, 0};
-    struct vlm_prompt_image images[2] = {{0, 0}, {0, 0}}, wide = {1, VLM_LIMIT_TILES + 1},
-                            huge = {4, 4};
+    struct vlm_prompt_image images[2] = {{0, 0, NULL}, {0, 0, NULL}},
+                            wide = {1, VLM_LIMIT_TILES + 1, NULL}, huge = {4, 4, NULL};
     struct vlm_prompt_format f = {64, IMAGE_TOKEN}, much = {VLM_LIMIT_TEXT_BYTES, IMAGE_TOKEN},
                              most = {SIZE_MAX / 8, IMAGE_TOKEN}, wrong = {64, 5};
     struct vlm_prompt_text p;
@@ -342,7 +343,7 @@ static void test_ids(void **state)
                                    451,   30,    49279, 198,   9519,  9531,  42};
     vlm_part parts[] = {image(), text("Describe this.")};
     vlm_message m = {"user", parts, 2, 0};
-    struct vlm_prompt_image tiles = {1, 2}, beyond = {7, 1};
+    struct vlm_prompt_image tiles = {1, 2, NULL}, beyond = {7, 1, NULL};
     struct vlm_prompt_format f = {2, IMAGE_TOKEN};
     struct vlm_prompt_text p;
     struct vlm_ids ids;
@@ -379,7 +380,7 @@ static void test_look_alikes(void **state)
         "<IMAGE>",
         "</s>",
     };
-    struct vlm_prompt_image images[] = {{0, 0}};
+    struct vlm_prompt_image images[] = {{0, 0, NULL}};
     struct vlm_prompt_format f = {5, IMAGE_TOKEN};
     vlm_part clean[] = {text("x"), image(), text("y")};
     vlm_message base = {"user", clean, 3, 0};
@@ -417,7 +418,7 @@ static void test_half_slots(void **state)
         open_template("{{ '<ima' ~ messages[0].content[0].text ~ '>' }}|<image>|{{ '<image>' }}");
     vlm_part parts[] = {text("ge")};
     vlm_message m = {"user", parts, 1, 0};
-    struct vlm_prompt_image images[] = {{0, 0}, {0, 0}};
+    struct vlm_prompt_image images[] = {{0, 0, NULL}, {0, 0, NULL}};
     struct vlm_prompt_text p;
 
     (void)state;
@@ -511,7 +512,7 @@ static int whole(const vlm_allocator *a, struct vlm_ids *ids)
 {
     vlm_part parts[] = {text("a \xff"), image(), text("<image>")};
     vlm_message m[] = {{"user", parts, 3, 0}, {"assistant", parts, 1, 1}};
-    struct vlm_prompt_image images = {2, 2};
+    struct vlm_prompt_image images = {2, 2, NULL};
     struct vlm_prompt_format f = {4, IMAGE_TOKEN};
     struct vlm_prompt_text p;
     vlm_template *t = NULL;

@@ -1,0 +1,133 @@
+/* features.c: what the tower made of pictures, by the picture's content.
+ *
+ * The rule.  A session holds the features of its pictures from sync until its prompt is read; then
+ * nobody needs them but a later question.  Features that no session holds are idle: they stay while
+ * all idle ones together take no more than engine option max_features, the least recently used go
+ * first, and all go before a sync fails for lack of memory.  So an engine's features never take
+ * more than the prompts being read need, and that. */
+#include <string.h>
+
+#include "engine/engine.h"
+
+static void unlink_feature(struct vlm_features *c, struct vlm_feature *f)
+{
+    *(f->newer ? &f->newer->older : &c->newest) = f->older;
+    *(f->older ? &f->older->newer : &c->oldest) = f->newer;
+    f->newer = f->older = NULL;
+}
+
+static void link_newest(struct vlm_features *c, struct vlm_feature *f)
+{
+    f->older = c->newest;
+    f->newer = NULL;
+    *(c->newest ? &c->newest->newer : &c->oldest) = f;
+    c->newest = f;
+}
+
+static void drop(vlm_engine *e, struct vlm_feature *f)
+{
+    unlink_feature(&e->features, f);
+    e->features.idle_bytes -= f->bytes;
+    vlm_mem_free(&e->alloc, f->data);
+    vlm_mem_free(&e->alloc, f);
+}
+
+/* Idle ones beyond the budget go, from the oldest on. */
+static void shrink(vlm_engine *e, uint64_t budget)
+{
+    struct vlm_feature *next;
+    for (struct vlm_feature *f = e->features.oldest; f && e->features.idle_bytes > budget;
+         f = next) {
+        next = f->newer;
+        if (f->users == 0)
+            drop(e, f);
+    }
+}
+
+static struct vlm_feature *find(struct vlm_features *c, const struct vlm_picture_key *key)
+{
+    struct vlm_feature *f = c->newest;
+    while (f && !vlm_engine_same_picture(&f->key, key))
+        f = f->older;
+    if (!f)
+        return NULL;
+    if (f->users++ == 0)
+        c->idle_bytes -= f->bytes;
+    unlink_feature(c, f);
+    link_newest(c, f);
+    return f;
+}
+
+bool vlm_engine_same_picture(const struct vlm_picture_key *a, const struct vlm_picture_key *b)
+{
+    return memcmp(a->hash, b->hash, sizeof a->hash) == 0 && a->plan.rows == b->plan.rows &&
+           a->plan.cols == b->plan.cols && a->plan.width == b->plan.width &&
+           a->plan.height == b->plan.height && a->plan.step1_width == b->plan.step1_width &&
+           a->plan.step1_height == b->plan.step1_height;
+}
+
+struct vlm_feature *vlm_engine_feature_find(vlm_engine *e, const struct vlm_picture_key *key)
+{
+    pthread_mutex_lock(&e->features.lock);
+    struct vlm_feature *f = find(&e->features, key);
+    pthread_mutex_unlock(&e->features.lock);
+    return f;
+}
+
+struct vlm_feature *vlm_engine_feature_make(vlm_engine *e, const struct vlm_picture_key *key,
+                                            size_t bytes, vlm_error *err)
+{
+    struct vlm_feature *f = vlm_mem_zalloc(&e->alloc, 1, sizeof *f);
+    float *data = f ? vlm_mem_alloc(&e->alloc, bytes, 1) : NULL;
+    if (!data) {
+        vlm_mem_free(&e->alloc, f);
+        vlm_fail_memory(err, bytes, "image features");
+        return NULL;
+    }
+    f->key = *key;
+    f->bytes = bytes;
+    f->users = 1;
+    f->data = data;
+    return f;
+}
+
+/* Another session may have encoded the same picture meanwhile: one of the two stays. */
+struct vlm_feature *vlm_engine_feature_add(vlm_engine *e, struct vlm_feature *f)
+{
+    pthread_mutex_lock(&e->features.lock);
+    struct vlm_feature *other = find(&e->features, &f->key);
+    if (!other)
+        link_newest(&e->features, f);
+    pthread_mutex_unlock(&e->features.lock);
+    if (!other)
+        return f;
+    vlm_engine_feature_discard(e, f);
+    return other;
+}
+
+void vlm_engine_feature_discard(vlm_engine *e, struct vlm_feature *f)
+{
+    vlm_mem_free(&e->alloc, f->data);
+    vlm_mem_free(&e->alloc, f);
+}
+
+void vlm_engine_feature_release(vlm_engine *e, struct vlm_feature *f)
+{
+    if (!f)
+        return;
+    pthread_mutex_lock(&e->features.lock);
+    if (--f->users == 0) {
+        e->features.idle_bytes += f->bytes;
+        shrink(e, e->features.budget);
+    }
+    pthread_mutex_unlock(&e->features.lock);
+}
+
+bool vlm_engine_features_drop_idle(vlm_engine *e)
+{
+    pthread_mutex_lock(&e->features.lock);
+    bool any = e->features.idle_bytes > 0;
+    shrink(e, 0);
+    pthread_mutex_unlock(&e->features.lock);
+    return any;
+}
