@@ -6,6 +6,7 @@
 #   make asan       the same tests under AddressSanitizer and UBSan, in build-asan/
 #   make soak       fuzzing, full-size checkpoints, long determinism runs (SECONDS=600 per target)
 #   make bench      kernels against the roofs of this machine, then the command
+#   make pocket-report  every figure of the pocket model (PYTHON with numpy and Pillow; N=2000 documents)
 #   make install    PREFIX=/usr/local, DESTDIR=
 #   make format     clang-format over all C files
 #   make clean
@@ -16,6 +17,8 @@ PREFIX ?= /usr/local
 SECONDS ?= 600
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 CMAKE_ARGS ?=
+PYTHON ?= python3
+N ?= 2000
 MAKEFLAGS += --no-print-directory
 
 all: setup
@@ -42,6 +45,11 @@ soak: all
 bench: all
 	@scripts/bench $(BUILD)
 
+pocket-report: all
+	@tools/pocket/build_docgen.sh $(BUILD)/libdocgen.so
+	@$(PYTHON) tools/pocket/report.py --vlm $(BUILD)/vlm --library $(BUILD)/libdocgen.so --n $(N) \
+	  --out $(BUILD)/pocket-report
+
 install: all
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD)
 
@@ -51,4 +59,4 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: all setup demo test asan soak bench install format clean
+.PHONY: all setup demo test asan soak bench pocket-report install format clean
