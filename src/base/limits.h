@@ -12,6 +12,7 @@
 #define VLM_LIMIT_TENSOR_NAME_BYTES UINT64_C(1024)
 #define VLM_LIMIT_SAFETENSORS_HEADER_BYTES UINT64_C(100000000)
 #define VLM_LIMIT_SHARDS UINT64_C(1024)
+#define VLM_LIMIT_GGUF_HEADER_BYTES UINT64_C(100000000)
 #define VLM_LIMIT_GGUF_PAIRS UINT64_C(65536)
 #define VLM_LIMIT_GGUF_KEY_BYTES UINT64_C(65535)
 #define VLM_LIMIT_GGUF_NAME_BYTES UINT64_C(64)
@@ -58,6 +59,8 @@
 #define VLM_LIMIT_CHILD_CPU_SECONDS UINT64_C(20)
 #define VLM_LIMIT_CHILD_SECONDS UINT64_C(60)
 #define VLM_LIMIT_VIDEO_CHILD_SECONDS UINT64_C(600)
+#define VLM_LIMIT_GIF_FRAMES UINT64_C(65536)
+#define VLM_LIMIT_GIF_PIXELS UINT64_C(2147483648)
 #define VLM_LIMIT_TILE_SIDE UINT64_C(4096)
 #define VLM_LIMIT_TILES UINT64_C(1024)
 #define VLM_LIMIT_PATCHES UINT64_C(65536)
@@ -76,6 +79,7 @@
     X(TENSOR_NAME_BYTES, "name of a tensor")                                                       \
     X(SAFETENSORS_HEADER_BYTES, "header of a safetensors file")                                    \
     X(SHARDS, "files of one sharded model")                                                        \
+    X(GGUF_HEADER_BYTES, "pairs and table of tensors of a GGUF file")                              \
     X(GGUF_PAIRS, "key-value pairs of a GGUF file")                                                \
     X(GGUF_KEY_BYTES, "key of a GGUF file")                                                        \
     X(GGUF_NAME_BYTES, "name of a tensor of a GGUF file")                                          \
@@ -122,6 +126,8 @@
     X(CHILD_CPU_SECONDS, "processor time of a child that decodes a picture or a page")             \
     X(CHILD_SECONDS, "time until such a child must have ended")                                    \
     X(VIDEO_CHILD_SECONDS, "processor time, and time, of a child that decodes a clip")             \
+    X(GIF_FRAMES, "frames of an animated GIF")                                                     \
+    X(GIF_PIXELS, "pixels of all frames of a GIF")                                                 \
     X(TILE_SIDE, "side of a tile in pixels")                                                       \
     X(TILES, "tiles of one picture")                                                               \
     X(PATCHES, "patches of a tile")                                                                \

@@ -141,6 +141,12 @@ static bool has_control(const char *s, size_t n)
     return false;
 }
 
+static int too_long(const struct reader *r)
+{
+    return bad(r, VLM_ERR_LIMIT, "header of more than %llu bytes",
+               (unsigned long long)VLM_LIMIT_GGUF_HEADER_BYTES);
+}
+
 /* Length and bytes: UTF-8 without zero bytes. */
 static int string(struct reader *r, const char **out, size_t *n_out, uint64_t limit)
 {
@@ -155,6 +161,8 @@ static int string(struct reader *r, const char **out, size_t *n_out, uint64_t li
         return bad(r, VLM_ERR_FORMAT, "string of %llu bytes, but only %zu follow",
                    (unsigned long long)n, left(r));
     const char *s = (const char *)take(r, (size_t)n);
+    if (r->at > VLM_LIMIT_GGUF_HEADER_BYTES)
+        return too_long(r);
     if (memchr(s, 0, (size_t)n))
         return bad(r, VLM_ERR_FORMAT, "zero byte in a string, expected UTF-8 text");
     if (!vlm_utf8_valid(s, (size_t)n))
@@ -439,6 +447,8 @@ static int read_tensors(struct reader *r, const struct vlm_gguf *g, struct vlm_w
                        (unsigned long long)t.offset, (unsigned long long)g->alignment);
     }
     r->kind = NULL;
+    if (r->at > VLM_LIMIT_GGUF_HEADER_BYTES)
+        return too_long(r);
     if (n == 0)
         return VLM_OK;
     if (!vlm_align_size(&data, r->at, (size_t)g->alignment) || data > r->n)

@@ -118,6 +118,18 @@ static void limits(void **state)
                  n - 1, 8 * (n - 1), 1 + over, 8 * (1 + over));
         expect_limit(p, gguf_from_text(p, text), over, "2 strings, the limit of all is 8388608");
         free(p);
+        /* pairs and table together: an array of zeros fills them up */
+        p = calloc(1, VLM_LIMIT_GGUF_HEADER_BYTES + 2);
+        assert_non_null(p);
+        n = VLM_LIMIT_GGUF_HEADER_BYTES + over;
+        snprintf(text, sizeof text, HEAD(0, 1) "s:a 4:9 4:0 8:%zu", n - 24 - 9 - 16);
+        gguf_from_text(p, text);
+        expect_limit(p, n, over, "header of more than 100000000 bytes");
+        snprintf(text, sizeof text, HEAD(0, 2) "s:a 4:9 4:0 8:%zu", n - 24 - 9 - 16 - 14);
+        gguf_from_text(p, text);
+        gguf_from_text(p + n - 14, "s:b 4:0 1:7");
+        expect_limit(p, n, over, "header of more than 100000000 bytes");
+        free(p);
         /* alignment: the limit is a power of two, the next one lies above */
         snprintf(text, sizeof text, HEAD(0, 1) "s:general.alignment 4:4 4:%llu",
                  (unsigned long long)VLM_LIMIT_GGUF_ALIGNMENT << over);
