@@ -24,12 +24,23 @@ static inline float half_at(const uint8_t *p)
     return vlm_f16_to_f32((uint16_t)(p[0] | p[1] << 8));
 }
 
-/* q[0 .. n) = lo, q[n .. 2n) = hi */
-static inline void nibbles(int8_t *q, const uint8_t *qs, size_t n)
+/* Sixteen bytes at once in plain C: the compilers unroll a loop of sixteen before they see a vector. */
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+static inline bytes16 load_bytes16(const void *p)
 {
-    for (size_t j = 0; j < n; j++) {
-        q[j] = (int8_t)(qs[j] & 15);
-        q[n + j] = (int8_t)(qs[j] >> 4);
+    bytes16 x;
+    memcpy(&x, p, 16);
+    return x;
+}
+static inline void store_bytes16(int8_t *p, bytes16 x) { memcpy(p, &x, 16); }
+
+/* q[0 .. n) = lo - zero, q[n .. 2n) = hi - zero; n a multiple of 16 */
+static inline void nibbles(int8_t *q, const uint8_t *qs, size_t n, uint8_t zero)
+{
+    for (size_t j = 0; j < n; j += 16) {
+        bytes16 x = load_bytes16(qs + j);
+        store_bytes16(q + j, (x & 15) - zero);
+        store_bytes16(q + n + j, (x >> 4) - zero);
     }
 }
 
@@ -60,30 +71,37 @@ static inline void scaled_plus(float *out, float d, float m, const int8_t *q, si
 
 /* Sign, 4 bits of exponent (bias 7), 3 of mantissa; subnormal at exponent 0; no infinity, all ones
  * is NaN.  Moved to the places of an F32 the value is 2^-120 too small, and the product is exact. */
+static inline float f8_e4m3(uint8_t b)
+{
+    uint32_t sign = (uint32_t)(b & 0x80) << 24, rest = b & 0x7f;
+    return vlm_bits_to_f32(sign | (rest == 0x7f ? 0x7fc00000u : rest << 20)) * 0x1p120f;
+}
+
 static void unpack_f8_e4m3(float *out, const void *x, size_t n)
 {
     const uint8_t *p = x;
-    for (size_t i = 0; i < n; i += 32) {
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
         uint8_t b[32];
-        size_t len = n - i < 32 ? n - i : 32;
-        memcpy(b, p + i, len);
-        for (size_t j = 0; j < len; j++) {
-            uint32_t sign = (uint32_t)(b[j] & 0x80) << 24, rest = b[j] & 0x7f;
-            out[i + j] = vlm_bits_to_f32(sign | (rest == 0x7f ? 0x7fc00000u : rest << 20)) * 0x1p120f;
-        }
+        memcpy(b, p + i, 32);
+        for (size_t j = 0; j < 32; j++)
+            out[i + j] = f8_e4m3(b[j]);
     }
+    for (; i < n; i++)
+        out[i] = f8_e4m3(p[i]);
 }
 
 static void unpack_i8(float *out, const void *x, size_t n)
 {
     const uint8_t *p = x;
-    for (size_t i = 0; i < n; i += 32) {
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
         int8_t q[32];
-        size_t len = n - i < 32 ? n - i : 32;
-        memcpy(q, p + i, len);
-        for (size_t j = 0; j < len; j++)
-            out[i + j] = (float)q[j];
+        memcpy(q, p + i, 32);
+        scaled(out + i, 1, q, 32);
     }
+    for (; i < n; i++)
+        out[i] = (float)(int8_t)p[i];
 }
 
 /* ---- 32 elements ---- */
@@ -92,9 +110,7 @@ static void unpack_i8(float *out, const void *x, size_t n)
 static inline void q4_0_block(float *out, const uint8_t *p)
 {
     int8_t q[32];
-    nibbles(q, p + 2, 16);
-    for (size_t j = 0; j < 32; j++)
-        q[j] = (int8_t)(q[j] - 8);
+    nibbles(q, p + 2, 16, 8);
     scaled(out, half_at(p), q, 32);
 }
 
@@ -102,27 +118,33 @@ static inline void q4_0_block(float *out, const uint8_t *p)
 static inline void q4_1_block(float *out, const uint8_t *p)
 {
     int8_t q[32];
-    nibbles(q, p + 4, 16);
+    nibbles(q, p + 4, 16, 0);
     scaled_plus(out, half_at(p), half_at(p + 2), q, 32);
 }
 
-/* Bit j of qh is worth 16 in element j. */
-static inline void fifth_bits(int8_t *q, const uint8_t *qh)
+static inline bytes16 eight_of_each(const uint8_t *p) /* p[0] eight times, p[1] eight times */
 {
-    uint32_t bits = (uint32_t)qh[0] | (uint32_t)qh[1] << 8 | (uint32_t)qh[2] << 16 |
-                    (uint32_t)qh[3] << 24;
-    for (uint32_t j = 0; j < 32; j++)
-        q[j] = (int8_t)(q[j] | (bits >> j & 1) << 4);
+    typedef uint64_t words2 __attribute__((vector_size(16)));
+    const uint64_t ones = 0x0101010101010101;
+    return (bytes16)(words2){ p[0] * ones, p[1] * ones };
+}
+
+/* q = nibbles, bit j of qh being worth 16 in element j, less zero */
+static inline void five_bits(int8_t *q, const uint8_t *qs, const uint8_t *qh, uint8_t zero)
+{
+    static const uint8_t bit[16] = { 1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128 };
+    bytes16 x = load_bytes16(qs), b = load_bytes16(bit),
+            low = (bytes16)((eight_of_each(qh) & b) == b) & 16,
+            high = (bytes16)((eight_of_each(qh + 2) & b) == b) & 16;
+    store_bytes16(q, ((x & 15) | low) - zero);
+    store_bytes16(q + 16, ((x >> 4) | high) - zero);
 }
 
 /* d, qh[4], qs[16]: d (5 bits - 16) */
 static inline void q5_0_block(float *out, const uint8_t *p)
 {
     int8_t q[32];
-    nibbles(q, p + 6, 16);
-    fifth_bits(q, p + 2);
-    for (size_t j = 0; j < 32; j++)
-        q[j] = (int8_t)(q[j] - 16);
+    five_bits(q, p + 6, p + 2, 16);
     scaled(out, half_at(p), q, 32);
 }
 
@@ -130,8 +152,7 @@ static inline void q5_0_block(float *out, const uint8_t *p)
 static inline void q5_1_block(float *out, const uint8_t *p)
 {
     int8_t q[32];
-    nibbles(q, p + 8, 16);
-    fifth_bits(q, p + 4);
+    five_bits(q, p + 8, p + 4, 0);
     scaled_plus(out, half_at(p), half_at(p + 2), q, 32);
 }
 
@@ -156,7 +177,7 @@ static const int8_t iq4_values[16] = { -127, -104, -83, -65, -49, -35, -22, -10,
 static inline void iq4_nl_block(float *out, const uint8_t *p)
 {
     int8_t q[32];
-    nibbles(q, p + 2, 16);
+    nibbles(q, p + 2, 16, 0);
     look_up(q, iq4_values, 32);
     scaled(out, half_at(p), q, 32);
 }
@@ -168,7 +189,7 @@ static inline void mxfp4_block(float *out, const uint8_t *p)
     static const int8_t e2m1_twice[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
     int8_t q[32];
     uint32_t e = p[0];
-    nibbles(q, p + 1, 16);
+    nibbles(q, p + 1, 16, 0);
     look_up(q, e2m1_twice, 32);
     scaled(out, vlm_bits_to_f32(e < 2 ? 0x00200000u << e : (e - 1) << 23), q, 32);
 }
@@ -235,7 +256,7 @@ static inline void q4_k_block(float *out, const uint8_t *p)
 {
     int8_t q[256];
     for (size_t c = 0; c < 4; c++)
-        nibbles(q + 64 * c, p + 16 + 32 * c, 32);
+        nibbles(q + 64 * c, p + 16 + 32 * c, 32, 0);
     k_groups(out, p, q);
 }
 
@@ -244,7 +265,7 @@ static inline void q5_k_block(float *out, const uint8_t *p)
 {
     int8_t q[256];
     for (size_t c = 0; c < 4; c++)
-        nibbles(q + 64 * c, p + 48 + 32 * c, 32);
+        nibbles(q + 64 * c, p + 48 + 32 * c, 32, 0);
     for (int g = 0; g < 8; g++)
         for (size_t i = 0; i < 32; i++)
             q[32 * g + i] = (int8_t)(q[32 * g + i] | (p[16 + i] >> g & 1) << 4);
@@ -259,7 +280,7 @@ static inline void q6_k_block(float *out, const uint8_t *p)
     float d = half_at(p + 208);
     for (size_t h = 0; h < 2; h++) {
         int8_t *at = q + 128 * h;
-        nibbles(at, p + 64 * h, 64);
+        nibbles(at, p + 64 * h, 64, 0);
         for (int j = 0; j < 4; j++)
             for (size_t i = 0; i < 32; i++) {
                 int high = p[128 + 32 * h + i] >> 2 * j & 3;
@@ -278,7 +299,7 @@ static inline void iq4_xs_block(float *out, const uint8_t *p)
     float d = half_at(p);
     int scales_h = p[2] | p[3] << 8;
     for (size_t g = 0; g < 8; g++)
-        nibbles(q + 32 * g, p + 8 + 16 * g, 16);
+        nibbles(q + 32 * g, p + 8 + 16 * g, 16, 0);
     look_up(q, iq4_values, 256);
     for (size_t g = 0; g < 8; g++) {
         int s = (p[4 + g / 2] >> 4 * (g % 2) & 15) | (scales_h >> 2 * g & 3) << 4;
