@@ -1,14 +1,15 @@
 /* unpack.h: what the 8-bit and quantised weights mean: their blocks as floats, exactly.
  *
- * One text for every level: scalar.c compiles it as plain C for any machine and is the reference, the
- * vector levels compile the same lines for their instructions (only the two loops that write the
- * floats are in the words of vector.h there).  Every product and sum is rounded once, in
- * the order of the public definition (no FMA: the build forbids contraction), so all levels give
- * the same bits; only the payload of a NaN is open.  Any bytes are a valid block.
+ * One text for every level: scalar.c compiles it as plain C for any machine and is the reference,
+ * the vector levels compile the same lines for their instructions (only the two loops that write
+ * the floats are in the words of vector.h there).  Every product and sum is rounded once, in the
+ * order of the public definition (no FMA: the build forbids contraction), so all levels give the
+ * same bits; only the payload of a NaN is open.  Any bytes are a valid block.
  *
  * A block's integers go to a small array first, its floats are written from there: bytes may alias
- * the output, and the loops would not become vectors otherwise.  lo and hi are the halves of a byte,
- * d, m and dmin F16 numbers, little end first; elements are numbered in the order of the row. */
+ * the output, and the loops would not become vectors otherwise.  lo and hi are the halves of a
+ * byte, d, m and dmin F16 numbers, little end first; elements are numbered in the order of the row.
+ */
 #ifndef VLM_KERNEL_UNPACK_H
 #define VLM_KERNEL_UNPACK_H
 
@@ -24,7 +25,8 @@ static inline float half_at(const uint8_t *p)
     return vlm_f16_to_f32((uint16_t)(p[0] | p[1] << 8));
 }
 
-/* Sixteen bytes at once in plain C: the compilers unroll a loop of sixteen before they see a vector. */
+/* Sixteen bytes at once in plain C: the compilers unroll a loop of sixteen before they see a
+ * vector. */
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 static inline bytes16 load_bytes16(const void *p)
 {
@@ -32,7 +34,10 @@ static inline bytes16 load_bytes16(const void *p)
     memcpy(&x, p, 16);
     return x;
 }
-static inline void store_bytes16(int8_t *p, bytes16 x) { memcpy(p, &x, 16); }
+static inline void store_bytes16(int8_t *p, bytes16 x)
+{
+    memcpy(p, &x, 16);
+}
 
 /* q[0 .. n) = lo - zero, q[n .. 2n) = hi - zero; n a multiple of 16 */
 static inline void nibbles(int8_t *q, const uint8_t *qs, size_t n, uint8_t zero)
@@ -70,7 +75,8 @@ static inline void scaled_plus(float *out, float d, float m, const int8_t *q, si
 /* ---- 8 bits, no block ---- */
 
 /* Sign, 4 bits of exponent (bias 7), 3 of mantissa; subnormal at exponent 0; no infinity, all ones
- * is NaN.  Moved to the places of an F32 the value is 2^-120 too small, and the product is exact. */
+ * is NaN.  Moved to the places of an F32 the value is 2^-120 too small, and the product is exact.
+ */
 static inline float f8_e4m3(uint8_t b)
 {
     uint32_t sign = (uint32_t)(b & 0x80) << 24, rest = b & 0x7f;
@@ -186,7 +192,9 @@ static inline void iq4_nl_block(float *out, const uint8_t *p)
  * E8M0's.  The scales of e < 2 are subnormal floats. */
 static inline void mxfp4_block(float *out, const uint8_t *p)
 {
-    static const int8_t e2m1_twice[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
+    static const int8_t e2m1_twice[16] = {
+        0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12
+    };
     int8_t q[32];
     uint32_t e = p[0];
     nibbles(q, p + 1, 16, 0);
@@ -205,7 +213,8 @@ static inline void pairs_of_bits(int8_t *q, const uint8_t *qs)
                 q[128 * n + 32 * (size_t)j + i] = (int8_t)(qs[32 * n + i] >> 2 * j & 3);
 }
 
-/* scales[16], qs[64], d, dmin: sixteen groups of 16, (d lo) q - (dmin hi) of the group's scale byte */
+/* scales[16], qs[64], d, dmin: sixteen groups of 16, (d lo) q - (dmin hi) of the group's scale byte
+ */
 static inline void q2_k_block(float *out, const uint8_t *p)
 {
     int8_t q[256];
@@ -216,10 +225,10 @@ static inline void q2_k_block(float *out, const uint8_t *p)
                     16);
 }
 
-/* hmask[32], qs[64], scales[12], d: sixteen groups of 16, (d s) (q - 4), the third bit of q in hmask:
- * bit 4 n + j of byte i for element 128 n + 32 j + i.  The scales have 6 bits less 32: the low four
- * in the lower (groups 0 .. 7) and upper halves of the first eight bytes, the high two in the last
- * four bytes, two bits further for each four groups. */
+/* hmask[32], qs[64], scales[12], d: sixteen groups of 16, (d s) (q - 4), the third bit of q in
+ * hmask: bit 4 n + j of byte i for element 128 n + 32 j + i.  The scales have 6 bits less 32: the
+ * low four in the lower (groups 0 .. 7) and upper halves of the first eight bytes, the high two in
+ * the last four bytes, two bits further for each four groups. */
 static inline void q3_k_block(float *out, const uint8_t *p)
 {
     const uint8_t *s = p + 96;
@@ -237,9 +246,9 @@ static inline void q3_k_block(float *out, const uint8_t *p)
     }
 }
 
-/* Eight groups of 32, (d sc) q - (dmin mn).  The twelve bytes s hold 6 bits of sc and of mn for each
- * group: for g < 4 in s[g] and s[g + 4]; for the others four bits in the halves of s[g + 4] and two
- * more on top of s[g - 4] and s[g]. */
+/* Eight groups of 32, (d sc) q - (dmin mn).  The twelve bytes s hold 6 bits of sc and of mn for
+ * each group: for g < 4 in s[g] and s[g + 4]; for the others four bits in the halves of s[g + 4]
+ * and two more on top of s[g - 4] and s[g]. */
 static inline void k_groups(float *out, const uint8_t *p, const int8_t *q)
 {
     const uint8_t *s = p + 4;
@@ -260,7 +269,8 @@ static inline void q4_k_block(float *out, const uint8_t *p)
     k_groups(out, p, q);
 }
 
-/* d, dmin, scales[12], qh[32], qs[128]: as Q4_K, and bit g of qh[i] is worth 16 in element 32 g + i */
+/* d, dmin, scales[12], qh[32], qs[128]: as Q4_K, and bit g of qh[i] is worth 16 in element 32 g + i
+ */
 static inline void q5_k_block(float *out, const uint8_t *p)
 {
     int8_t q[256];
@@ -291,8 +301,9 @@ static inline void q6_k_block(float *out, const uint8_t *p)
         scaled(out + 16 * g, d * (float)(int8_t)p[192 + g], q + 16 * g, 16);
 }
 
-/* d, scales_h[2], scales_l[4], qs[128]: eight groups of 32 as IQ4_NL, each with 16 bytes and a scale
- * d (s - 32) of 6 bits: four in a half of scales_l[g / 2], lo first, two in bits 2 g of scales_h */
+/* d, scales_h[2], scales_l[4], qs[128]: eight groups of 32 as IQ4_NL, each with 16 bytes and a
+ * scale d (s - 32) of 6 bits: four in a half of scales_l[g / 2], lo first, two in bits 2 g of
+ * scales_h */
 static inline void iq4_xs_block(float *out, const uint8_t *p)
 {
     int8_t q[256];

@@ -1,6 +1,6 @@
 /* blocks.h: the 8-bit and quantised types: every level against the public definitions' values
- * (tests/data/blocks, by tools/golden/make_block_golden.py) and, on random bytes, bit for bit against
- * scalar.  Where the reference is a NaN (a scale may be one), any NaN will do. */
+ * (tests/data/blocks, by tools/golden/make_block_golden.py) and, on random bytes, bit for bit
+ * against scalar.  Where the reference is a NaN (a scale may be one), any NaN will do. */
 #ifndef KERNELCHECK_BLOCKS_H
 #define KERNELCHECK_BLOCKS_H
 
