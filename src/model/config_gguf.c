@@ -256,6 +256,14 @@ int vlm_config_check_pair(const struct vlm_gguf *text, const struct vlm_gguf *vi
     return k.rc < 0 ? k.rc : t.rc;
 }
 
+int vlm_config_check_text(const struct vlm_gguf *text, vlm_error *err)
+{
+    struct keys k = {text, err, VLM_OK};
+    expect_word(&k, "general.architecture", "llama", false);
+    expect_word(&k, "general.type", "model", true);
+    return k.rc;
+}
+
 int vlm_config_read_gguf(struct vlm_config *c, const struct vlm_gguf_model *g, vlm_error *err)
 {
     struct keys text = {&g->text.meta, err, VLM_OK}, vision = {&g->vision.meta, err, VLM_OK};
@@ -263,8 +271,6 @@ int vlm_config_read_gguf(struct vlm_config *c, const struct vlm_gguf_model *g, v
     *c = (struct vlm_config){.scale = 1};
     strcpy(c->family, sees ? "smolvlm" : "llama");
     strcpy(c->architecture, sees ? "llama with idefics3" : "llama");
-    expect_word(&text, "general.architecture", "llama", false);
-    expect_word(&text, "general.type", "model", true);
     read_text(&c->text, &text);
     read_vocabulary(c, &text);
     if (text.rc < 0 || !sees)

@@ -25,7 +25,8 @@ int vlm_gguf_model_open(struct vlm_gguf_model *g, const struct vlm_files *files,
                         vlm_error *err)
 {
     g->vision.weights.source = NULL;
-    return open_part(&g->text, files, name, err);
+    int rc = open_part(&g->text, files, name, err);
+    return rc < 0 ? rc : vlm_config_check_text(&g->text.meta, err);
 }
 
 void vlm_gguf_model_forget(struct vlm_gguf_model *g)

@@ -30,6 +30,8 @@ int vlm_config_read_gguf(struct vlm_config *c, const struct vlm_gguf_model *g, v
 /* *source is taken from alloc; NULL when there is none. */
 int vlm_config_template_gguf(char **source, size_t *n, const vlm_allocator *alloc,
                              const struct vlm_gguf_model *g, vlm_error *err);
+/* Is it a text model of a kind that this engine computes?  Else an error. */
+int vlm_config_check_text(const struct vlm_gguf *text, vlm_error *err);
 /* May this mmproj file be the tower of that text model?  Else an error that says why not. */
 int vlm_config_check_pair(const struct vlm_gguf *text, const struct vlm_gguf *vision,
                           vlm_error *err);
