@@ -19,14 +19,12 @@ static bool two_prices(const struct vlm_docgen_item *it)
     return it->unit[0] && it->amount[0] && strcmp(it->unit, it->amount) != 0;
 }
 
-static void ask_item(struct vlm_docgen_writer *w, const struct vlm_docgen_item *it, bool table)
+static void ask_item(struct vlm_docgen_writer *w, const struct vlm_docgen_item *it)
 {
     char name[40];
     if (vlm_docgen_times(w, it->name) != 1)
         return;
     vlm_docgen_spell(w, name, sizeof name, it->name);
-    if (table)
-        return;
     if (two_prices(it)) {
         put(w, VLM_DOCGEN_ITEM_PRICE, &vlm_docgen_ask_item_amount, name, "", it->amount);
         put(w, VLM_DOCGEN_ITEM_PRICE, &vlm_docgen_ask_item_unit, name, "", it->unit);
@@ -157,14 +155,13 @@ void vlm_docgen_ask_items(struct vlm_docgen_writer *w)
     int n = c->n_items, from = n ? pick(w->r, n) : 0;
     char count[16];
     for (int i = 0; i < n && i < 4; i++)
-        ask_item(w, &c->items[(from + i) % n], table);
+        ask_item(w, &c->items[(from + i) % n]);
     ask_amounts(w);
     if (c->table)
         ask_cells(w, 12, table ? 5 : 2);
     if (n == 0)
         return;
-    if (!table)
-        ask_order(w);
+    ask_order(w);
     snprintf(count, sizeof count, "%d", n);
     put(w, VLM_DOCGEN_HOW_MANY, table ? &vlm_docgen_ask_rows : &vlm_docgen_ask_how_many, "", "",
         count);

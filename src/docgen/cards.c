@@ -175,8 +175,8 @@ static void parcel_rows(struct vlm_docgen_writer *w, int n, bool columns)
         char key[24], value[40], both[80];
         snprintf(key, sizeof key, "%s", keys[at].key);
         vlm_docgen_case(key, w->key_case == 1);
-        vlm_docgen_value(w, value, sizeof value, keys[at].cls);
-        vlm_docgen_cut(value, grid ? w->room / 3 - 1 : w->room - 9);
+        vlm_docgen_value_in(w, value, sizeof value, keys[at].cls,
+                            grid ? w->room / 3 - 1 : w->room - 9);
         vlm_docgen_fact(w, keys[at].cls, key, value, true)->beside = !grid;
         if (grid) {
             snprintf(heads->cell[i].text, sizeof heads->cell[i].text, "%s", key);
@@ -290,8 +290,8 @@ static void ticket_keys(struct vlm_docgen_writer *w, int n, int columns, enum vl
         char key[24], value[40], both[80];
         snprintf(key, sizeof key, "%s", keys[at].key);
         vlm_docgen_case(key, w->key_case);
-        vlm_docgen_value(w, value, sizeof value, keys[at].cls);
-        vlm_docgen_cut(value, grid ? w->room / columns - 1 : w->room - 10);
+        vlm_docgen_value_in(w, value, sizeof value, keys[at].cls,
+                            grid ? w->room / columns - 1 : w->room - 10);
         if (grid && column == 0) {
             if (n < 2 || vlm_docgen_left(w) < 2)
                 return;

@@ -32,10 +32,10 @@ struct vlm_docgen_row *vlm_docgen_row(struct vlm_docgen_writer *w, enum vlm_docg
                                       const char *a, const char *b)
 {
     struct vlm_docgen_row *row = new_row(w, ROW_TEXT);
-    snprintf(row->cell[0].text, sizeof row->cell[0].text, "%s", a);
+    vlm_docgen_copy(row->cell[0].text, sizeof row->cell[0].text, a);
     row->n = 1;
     if (b != NULL) {
-        snprintf(row->cell[1].text, sizeof row->cell[1].text, "%s", b);
+        vlm_docgen_copy(row->cell[1].text, sizeof row->cell[1].text, b);
         row->n = 2;
     }
     row->align = align;
@@ -336,13 +336,15 @@ static void join_text(struct vlm_docgen_writer *w)
             if (row->cell[j].text[0] && n < sizeof line->text)
                 n += (size_t)snprintf(line->text + n, sizeof line->text - n, "%s%s", n ? " " : "",
                                       row->cell[j].text);
+        if (vlm_docgen_chars(line->text) > VLM_DOCGEN_WIDEST_LINE)
+            at = sizeof doc->text;
         if (at < sizeof doc->text)
             at += (size_t)snprintf(doc->text + at, sizeof doc->text - at, "%s%s",
                                    doc->n_lines ? "\n" : "", line->text);
         doc->n_lines++;
     }
     if (at >= sizeof doc->text)
-        doc->n_lines = UINT32_MAX; /* too much: draw again */
+        doc->n_lines = UINT32_MAX; /* too much for the tile: draw again */
 }
 
 static void choose_hand(struct vlm_docgen_writer *w)

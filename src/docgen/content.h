@@ -161,6 +161,9 @@ void vlm_docgen_town(const struct vlm_docgen_writer *w, char *out, size_t cap);
 void vlm_docgen_phone(const struct vlm_docgen_writer *w, char *out, size_t cap);
 void vlm_docgen_value(const struct vlm_docgen_writer *w, char *out, size_t cap,
                       enum vlm_docgen_class cls);
+/* the same in at most room characters; may change the hand's way of writing dates */
+void vlm_docgen_value_in(struct vlm_docgen_writer *w, char *out, size_t cap,
+                         enum vlm_docgen_class cls, int room);
 enum vlm_docgen_class vlm_docgen_key(const struct vlm_docgen_writer *w, char *key, size_t cap);
 
 /* ---- one function a kind ---- */

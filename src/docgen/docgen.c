@@ -193,6 +193,8 @@ static int draw(struct vlm_docgen_page *p, double strength, vlm_error *err)
         return vlm_fail_memory(err, bytes, "a picture");
     vlm_docgen_forget(p->gen);
     vlm_docgen_lay_out(p);
+    struct vlm_rng wear = {.seed = p->r->seed, .stream = p->r->stream + 1000};
+    p->r = &wear;
     bool done = vlm_docgen_wear(p, strength) && take_picture(p);
     vlm_mem_free(alloc, p->px);
     return done ? VLM_OK : vlm_fail_memory(err, bytes, "a picture");

@@ -63,7 +63,8 @@ enum vlm_docgen_family {
 };
 
 #define VLM_DOCGEN_MAX_LINES 24
-#define VLM_DOCGEN_USUAL_LINES 22 /* what fits a tile of 384 pixels */
+#define VLM_DOCGEN_USUAL_LINES 22 /* what fits a tile of 384 pixels, */
+#define VLM_DOCGEN_WIDEST_LINE 34 /* and characters of a line */
 #define VLM_DOCGEN_MAX_GLYPHS 1600
 #define VLM_DOCGEN_MAX_FIELDS 32
 #define VLM_DOCGEN_MAX_QUESTIONS 48

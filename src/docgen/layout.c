@@ -124,7 +124,7 @@ bool vlm_docgen_choose_sizes(struct vlm_docgen_page *p)
     static const double least_height = 1.0 / 29;  /* of the page's height */
     struct vlm_rng *r = p->r;
     const struct vlm_docgen_content *c = p->c;
-    double width, height, longest = between(r, 260, 800),
+    double width, height, longest = between(r, 240, 720),
                           strip = c->strip < 0 ? -c->strip : c->strip;
     measure(p, &width, &height);
     double mx = between(r, 0.02, 0.07), my = between(r, 0.02, 0.07);

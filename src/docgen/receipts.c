@@ -524,8 +524,7 @@ static void invoice_head(struct vlm_docgen_writer *w, int n)
         if (i == 0)
             vlm_docgen_digits(r, text, chance(r, 0.5) ? "@@-####" : "######");
         else
-            vlm_docgen_value(w, text, sizeof text, classes[i]);
-        vlm_docgen_cut(text, w->room - 10);
+            vlm_docgen_value_in(w, text, sizeof text, classes[i], w->room - 10);
         if (!grid) {
             info_row(w, ALIGN_LEFT, classes[i], terms[i], text, true);
         } else {

@@ -60,6 +60,8 @@ static bool row_name(struct vlm_docgen_writer *w, const struct table *t, char *o
             vlm_docgen_product(w, out, cap);
         if (w->upper)
             vlm_docgen_case(out, 1);
+        if (tries < 10 && (int)vlm_docgen_chars(out) > t->width[0])
+            continue;
         vlm_docgen_cut(out, t->width[0]);
         bool twice = vlm_docgen_chars(out) < 2 || !vlm_docgen_key_is_free(w, out);
         for (int i = 0; i < w->c->n_items; i++)
@@ -89,12 +91,13 @@ static void table_row(struct vlm_docgen_writer *w, const struct table *t)
         else if (cls == CLASS_COUNT)
             snprintf(text, sizeof text, "%d", pick(w->r, chance(w->r, 0.7) ? 100 : 3000));
         else if (cls == CLASS_CODE)
-            vlm_docgen_string(w->r, text, t->width[i] < 4 ? 4 : t->width[i]);
+            vlm_docgen_string(w->r, text, t->width[i]);
         else
-            vlm_docgen_value(w, text, sizeof text, cls);
-        vlm_docgen_cut(text, t->width[i] < 7 ? 7 : t->width[i]);
+            vlm_docgen_value_in(w, text, sizeof text, cls, t->width[i] < 7 ? 7 : t->width[i]);
         vlm_docgen_set(row, i, text,
                        cls == CLASS_PRICE || cls == CLASS_COUNT ? ALIGN_RIGHT : ALIGN_LEFT);
+        if (t->people)
+            continue;
         if (cls == CLASS_PRICE) {
             vlm_docgen_copy(it->amount, sizeof it->amount, text);
             it->cents = cents;

@@ -498,6 +498,20 @@ void vlm_docgen_value(const struct vlm_docgen_writer *w, char *out, size_t cap,
     }
 }
 
+void vlm_docgen_value_in(struct vlm_docgen_writer *w, char *out, size_t cap,
+                         enum vlm_docgen_class cls, int room)
+{
+    for (int tries = 0; tries < 8; tries++) {
+        vlm_docgen_value(w, out, cap, cls);
+        if ((int)vlm_docgen_chars(out) <= room)
+            return;
+        if (w->date == 3 || w->date == 4) /* the long ways of writing dates */
+            w->date = pick(w->r, 3);
+    }
+    vlm_docgen_string(w->r, out, room < 4 ? 4 : room);
+    vlm_docgen_cut(out, room);
+}
+
 enum vlm_docgen_class vlm_docgen_key(const struct vlm_docgen_writer *w, char *key, size_t cap)
 {
     if (w->o->random_strings >= 1 || chance(w->r, w->invent)) {

@@ -1,4 +1,4 @@
-/* words.h: the word lists of the docgen room (words.c, wordings.c). */
+/* words.h: the word lists of the docgen room (words.c, wordings.c, meanings.c). */
 #ifndef VLM_DOCGEN_WORDS_H
 #define VLM_DOCGEN_WORDS_H
 
