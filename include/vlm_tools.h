@@ -81,6 +81,9 @@ typedef struct vlm_tile {
 typedef struct vlm_tiles vlm_tiles;
 VLM_API int vlm_tiles_make(vlm_tiles **out, const vlm_engine *engine, const vlm_image *image,
                            const vlm_session_options *o, vlm_error *err);
+/* The frames of a video, each a tile of its own. */
+VLM_API int vlm_tiles_make_video(vlm_tiles **out, const vlm_engine *engine, const vlm_video *video,
+                                 vlm_error *err);
 VLM_API size_t vlm_tiles_count(const vlm_tiles *tiles);
 VLM_API void vlm_tiles_get(const vlm_tiles *tiles, size_t i, vlm_tile *out); /* i < count */
 VLM_API void vlm_tiles_free(vlm_tiles *tiles);
@@ -91,6 +94,18 @@ VLM_API int vlm_png_encode(uint8_t **out, size_t *n, const vlm_engine *engine,
 VLM_API void vlm_bytes_free(const vlm_engine *engine, void *bytes);
 /* What is taken from it counts in the engine's max_memory; lives as long as the engine. */
 VLM_API const vlm_allocator *vlm_engine_allocator(const vlm_engine *engine);
+
+/* ---- plan ---------------------------------------------------------------------------------- */
+
+typedef struct vlm_image_estimate {
+    uint32_t width, height; /* in: of the picture */
+    uint32_t rows, cols;    /* of its tiles; 0, 0: one frame */
+    size_t n_tiles, n_tokens;
+} vlm_image_estimate;
+/* vlm_session_estimate for one conversation with these pictures, instead of one square page. */
+VLM_API int vlm_session_estimate_images(const vlm_engine *engine, const vlm_session_options *o,
+                                        vlm_image_estimate *images, size_t n_images,
+                                        vlm_estimate *out, vlm_error *err);
 
 /* ---- trace --------------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* ask.c: what is a bare argument?
  *   a directory, or NAME.gguf               the MODEL
- *   a file that begins like a picture,
- *   or a name that ends like one            a picture, in the order given
+ *   a file that begins like a picture, a
+ *   clip or a PDF, or a name that ends so   such a file, in the order given
  *   another text                            the prompt; with -p, --messages or --ids, or before
  * another such text, the MODEL (opening it says what is wrong) */
 #include "ask.h"
@@ -9,56 +9,41 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "base/limits.h"
 #include "base/os.h"
 #include "base/status.h"
+#include "media.h"
 
-static bool ends_with(const char *s, const char *end)
+static bool is_gguf(const char *s)
 {
-    size_t n = strlen(s), k = strlen(end);
-    return n > k && strcasecmp(s + n - k, end) == 0;
+    size_t n = strlen(s);
+    return n > 5 && strcasecmp(s + n - 5, ".gguf") == 0;
 }
 
-static bool is_regular(const char *path)
+/* Files with an option and bare ones stand in the order of the command line. */
+static int add_file(struct cli_ask *a, const struct cli_options *o, enum cli_media_kind kind,
+                    const char *path, int at)
 {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    size_t i = a->media.n;
+    if (i == VLM_LIMIT_IMAGES)
+        return cli_usage(o->verb, "found more than %d files, expected at most that many",
+                         (int)VLM_LIMIT_IMAGES);
+    for (; i > 0 && a->media.v[i - 1].at > at; i--)
+        a->media.v[i] = a->media.v[i - 1];
+    a->media.v[i] = (struct cli_media){.kind = kind, .path = path, .at = at};
+    a->media.n++;
+    return CLI_OK;
 }
 
-static bool has_picture_name(const char *s)
+static int sort_one(struct cli_ask *a, const struct cli_options *o, size_t i, const char **text)
 {
-    static const char *const ends[] = {".png", ".jpg", ".jpeg", ".webp", ".gif",
-                                       ".bmp", ".tif", ".tiff", ".svg"};
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (ends_with(s, ends[i]))
-            return strpbrk(s, " \n\t") == NULL || is_regular(s);
-    return false;
-}
-
-static bool begins_like_picture(const char *path)
-{
-    unsigned char head[4] = {0};
-    FILE *f = is_regular(path) ? fopen(path, "rb") : NULL;
-    size_t n = f ? fread(head, 1, sizeof head, f) : 0;
-    if (f)
-        fclose(f);
-    return n == 4 && (memcmp(head, "\x89PNG", 4) == 0 || memcmp(head, "\xff\xd8\xff", 3) == 0);
-}
-
-static int sort_one(struct cli_ask *a, const struct cli_options *o, const char *arg,
-                    const char **text)
-{
+    const char *arg = o->args.v[i];
     struct vlm_quoted q;
-    if (strcmp(arg, "-") == 0 || begins_like_picture(arg) || has_picture_name(arg)) {
-        if (a->images.n == VLM_LIMIT_IMAGES)
-            return cli_usage(o->verb, "found more than %d pictures, expected at most that many",
-                             (int)VLM_LIMIT_IMAGES);
-        a->images.v[a->images.n++] = arg;
-        return CLI_OK;
-    }
-    if (vlm_os_is_directory(arg) || ends_with(arg, ".gguf")) {
+    enum cli_media_kind kind = CLI_IMAGE;
+    if (strcmp(arg, "-") == 0 || cli_media_kind(&kind, arg))
+        return add_file(a, o, kind, arg, o->args_at[i]);
+    if (vlm_os_is_directory(arg) || is_gguf(arg)) {
         if (a->model)
             return cli_usage(o->verb, "found a second MODEL '%s', expected one",
                              vlm_base_quote(&q, arg, strlen(arg)));
@@ -78,14 +63,14 @@ static int check(const struct cli_ask *a, const struct cli_options *o)
 {
     size_t n_stdin = (size_t)(a->prompt && strcmp(a->prompt, "-") == 0);
     int n_questions = (a->prompt != NULL) + (o->messages != NULL) + (o->ids != NULL);
-    for (size_t i = 0; i < a->images.n; i++)
-        n_stdin += strcmp(a->images.v[i], "-") == 0;
+    for (size_t i = 0; i < a->media.n; i++)
+        n_stdin += strcmp(a->media.v[i].path, "-") == 0;
     if (n_questions != 1)
         return cli_usage(o->verb, "%s: found %s, expected one of: a prompt, --messages%s",
                          o->verb->name, n_questions ? "more than one question" : "no prompt",
                          o->verb->bit == V_TRACE ? ", --ids" : "");
-    if (!a->prompt && a->images.n)
-        return cli_usage(o->verb, "%s: found pictures beside %s, expected them only with a prompt",
+    if (!a->prompt && a->media.n)
+        return cli_usage(o->verb, "%s: found files beside %s, expected them only with a prompt",
                          o->verb->name, o->messages ? "--messages (name them there)" : "--ids");
     if (o->ids && o->systems.n)
         return cli_usage(o->verb, "%s: found --system beside --ids, expected one of them",
@@ -101,9 +86,9 @@ int cli_ask_sort(struct cli_ask *a, const struct cli_options *o)
 {
     const char *text = NULL;
     *a = (struct cli_ask){.prompt = o->prompt};
-    a->images = o->images;
+    a->media = o->media;
     for (size_t i = 0; i < o->args.n; i++) {
-        int status = sort_one(a, o, o->args.v[i], &text);
+        int status = sort_one(a, o, i, &text);
         if (status)
             return status;
     }

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
+#include "base/status.h"
 #include "cmd.h"
 #include "io.h"
 #include "model.h"
@@ -150,21 +152,65 @@ int cli_cmd_inspect(const struct cli_options *o)
     return rc < 0 ? cli_failed(&err) : CLI_OK;
 }
 
-static int print_plan(const struct cli_options *o, const vlm_estimate *e, vlm_error *err)
+struct plan {
+    vlm_estimate total;
+    vlm_image_estimate images[VLM_LIMIT_IMAGES];
+    size_t n_images;
+};
+
+/* "1024x768".  Prints the error; returns the exit status. */
+static int read_size(const struct cli_options *o, const char *text, vlm_image_estimate *out)
 {
+    struct vlm_quoted q;
+    unsigned width = 0, height = 0;
+    int end = 0;
+    if (strspn(text, "0123456789x") != strlen(text) ||
+        sscanf(text, "%5ux%5u%n", &width, &height, &end) != 2 || text[end] || width == 0 ||
+        height == 0 || width > VLM_LIMIT_IMAGE_SIDE || height > VLM_LIMIT_IMAGE_SIDE)
+        return cli_usage(o->verb,
+                         "--image: found '%s', expected a size like 1024x768, of sides up "
+                         "to %u",
+                         vlm_base_quote(&q, text, strlen(text)), (unsigned)VLM_LIMIT_IMAGE_SIDE);
+    *out = (vlm_image_estimate){.width = width, .height = height};
+    return CLI_OK;
+}
+
+static json_t *plan_json(const struct plan *p)
+{
+    const vlm_estimate *e = &p->total;
+    json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:I}", "weights_bytes",
+                          (json_int_t)e->weights_bytes, "kv_bytes", (json_int_t)e->kv_bytes,
+                          "vision_bytes", (json_int_t)e->vision_bytes, "compute_bytes",
+                          (json_int_t)e->compute_bytes, "total_bytes", (json_int_t)e->total_bytes);
+    json_t *list = json_array();
+    for (size_t i = 0; i < p->n_images; i++) {
+        const vlm_image_estimate *x = &p->images[i];
+        json_array_append_new(list,
+                              json_pack("{s:[I, I], s:I, s:I, s:I, s:I}", "size",
+                                        (json_int_t)x->width, (json_int_t)x->height, "rows",
+                                        (json_int_t)x->rows, "cols", (json_int_t)x->cols, "tiles",
+                                        (json_int_t)x->n_tiles, "tokens", (json_int_t)x->n_tokens));
+    }
+    if (p->n_images)
+        json_object_set(j, "images", list);
+    json_decref(list);
+    return j;
+}
+
+static int print_plan(const struct cli_options *o, const struct plan *p, vlm_error *err)
+{
+    const vlm_estimate *e = &p->total;
     if (o->json)
-        return cli_json_print(
-            stdout,
-            json_pack("{s:I, s:I, s:I, s:I, s:I}", "weights_bytes", (json_int_t)e->weights_bytes,
-                      "kv_bytes", (json_int_t)e->kv_bytes, "vision_bytes",
-                      (json_int_t)e->vision_bytes, "compute_bytes", (json_int_t)e->compute_bytes,
-                      "total_bytes", (json_int_t)e->total_bytes),
-            err);
+        return cli_json_print(stdout, plan_json(p), err);
     printf("weights %15llu bytes, mapped: the system may drop and reread them\n",
            (unsigned long long)e->weights_bytes);
     printf("kv      %15llu\nvision  %15llu\ncompute %15llu\ntotal   %15llu\n",
            (unsigned long long)e->kv_bytes, (unsigned long long)e->vision_bytes,
            (unsigned long long)e->compute_bytes, (unsigned long long)e->total_bytes);
+    for (size_t i = 0; i < p->n_images; i++)
+        printf("picture of %u x %u: %u x %u tiles, %zu with the overview, %zu tokens\n",
+               p->images[i].width, p->images[i].height, p->images[i].cols, p->images[i].rows,
+               p->images[i].n_tiles, p->images[i].n_tokens);
     return VLM_OK;
 }
 
@@ -172,15 +218,21 @@ int cli_cmd_plan(const struct cli_options *o)
 {
     struct cli_model m;
     vlm_session_options so;
-    vlm_estimate estimate;
+    struct plan p = {.n_images = o->sizes.n};
     vlm_error err = {0};
-    int status = cli_model_open(&m, o, o->args.v[0], false);
+    int status = CLI_OK;
+    for (size_t i = 0; i < p.n_images && status == CLI_OK; i++)
+        status = read_size(o, o->sizes.v[i], &p.images[i]);
+    if (status == CLI_OK)
+        status = cli_model_open(&m, o, o->args.v[0], false);
     if (status)
         return status;
     cli_session_options(&so, o);
-    int rc = vlm_session_estimate(m.engine, &so, &estimate, &err);
+    int rc = p.n_images
+                 ? vlm_session_estimate_images(m.engine, &so, p.images, p.n_images, &p.total, &err)
+                 : vlm_session_estimate(m.engine, &so, &p.total, &err);
     if (rc >= 0)
-        rc = print_plan(o, &estimate, &err);
+        rc = print_plan(o, &p, &err);
     if (rc >= 0)
         rc = cli_flush(stdout, "standard output", &err);
     cli_model_close(&m);

@@ -41,7 +41,7 @@ static int render(const struct cli_options *o, const vlm_engine *engine,
 static int render_file(const struct cli_options *o, const vlm_engine *engine, vlm_error *err)
 {
     struct cli_request r;
-    int rc = cli_request_from_options(&r, engine, o, &o->images, NULL, err);
+    int rc = cli_request_from_options(&r, engine, o, &o->media, NULL, err);
     if (rc < 0)
         return rc;
     rc = render(o, engine, &r, o->json, err);

@@ -33,7 +33,7 @@ static int ask(const struct cli_options *o, const struct cli_ask *q, const struc
     struct cli_request r;
     vlm_session *session = NULL;
     vlm_session_options so;
-    int rc = cli_request_from_options(&r, m->engine, o, &q->images, q->prompt, err);
+    int rc = cli_request_from_options(&r, m->engine, o, &q->media, q->prompt, err);
     if (rc < 0)
         return rc;
     cli_session_options(&so, o);

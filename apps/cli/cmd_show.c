@@ -10,8 +10,8 @@
 #include "base/utf8.h"
 #include "cmd.h"
 #include "io.h"
+#include "media.h"
 #include "model.h"
-#include "request.h"
 
 struct dots {
     size_t width, height; /* multiples of 2 and 4 */
@@ -116,7 +116,7 @@ int cli_cmd_show(const struct cli_options *o)
     int status = cli_model_open(&m, o, NULL, true);
     if (status)
         return status;
-    int rc = cli_image_open(&image, m.engine, o->args.v[0], &err);
+    int rc = cli_image_open(&image, m.engine, o, o->args.v[0], &err);
     if (rc >= 0) {
         rc = draw(o, image, &err);
         vlm_image_close(image);

@@ -145,7 +145,7 @@ static int run_engine(struct trace *t, vlm_engine *engine, const struct cli_ask 
     vlm_session_options so;
     cli_session_options(&so, t->o);
     int rc =
-        t->ids ? VLM_OK : cli_request_from_options(&r, engine, t->o, &q->images, q->prompt, err);
+        t->ids ? VLM_OK : cli_request_from_options(&r, engine, t->o, &q->media, q->prompt, err);
     if (rc == VLM_OK)
         rc = cli_make_dir(t->o->out_dir, err);
     if (rc == VLM_OK) {

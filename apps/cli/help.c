@@ -14,13 +14,14 @@ const struct cli_verb *cli_verb_find(const char *name)
 
 void cli_help_all(void)
 {
-    puts("vlm: ask a vision-language model about pictures, on this machine\n\nusage: vlm VERB "
+    puts("vlm: ask a vision-language model about pictures, pages and clips, on this "
+         "machine\n\nusage: vlm VERB "
          "[arguments] [options]\n");
     for (const struct cli_verb *v = cli_verbs; v->name; v++)
         printf("  %-11s %s\n", v->name, v->summary);
-    puts("\nMODEL is a directory in Hugging Face layout; where it is optional and omitted, or "
-         "called `pocket`,\n"
-         "it is the model inside this program.  `-` as a file name means standard input.\n"
+    puts("\nMODEL is a directory in Hugging Face layout or a GGUF file; where it is optional and\n"
+         "omitted, or called `pocket`, it is the model inside this program.  `-` as a file name "
+         "means standard input.\n"
          "Exit status: 0 done, 1 it could not be done, 2 wrong usage, 130 interrupted.\n\n"
          "Examples:\n"
          "  vlm run receipt.jpg \"What is the total?\"\n"
@@ -40,7 +41,7 @@ static void print_option(const struct cli_option *d)
         printf("; %llu..%llu\n", (unsigned long long)d->lo, (unsigned long long)d->hi);
     else if (d->type == CLI_FLOAT)
         printf("; %g..%g\n", d->flo, d->fhi);
-    else if (d->type == CLI_LIST)
+    else if (d->type == CLI_LIST || d->type == CLI_MEDIA)
         printf("; at most %llu\n", (unsigned long long)d->hi);
     else
         putchar('\n');

@@ -69,6 +69,7 @@ int cli_model_open(struct cli_model *m, const struct cli_options *o, const char 
     eo.vocab_only = vocab_only;
     eo.no_mmap = o->no_mmap;
     eo.max_memory = o->max_memory;
+    eo.mmproj = o->mmproj;
     eo.log = (vlm_log){write_log, (void *)(uintptr_t)o};
     bool pocket = !path || (strcmp(path, CLI_POCKET) == 0 && !vlm_os_exists(NULL, path));
     m->name = pocket ? CLI_POCKET : path;
@@ -87,14 +88,18 @@ void cli_model_close(struct cli_model *m)
 
 static bool progress_is_shown;
 
+void cli_progress(const char *what, size_t done, size_t total)
+{
+    if (!isatty(STDERR_FILENO))
+        return;
+    fprintf(stderr, "\r\033[K%s %zu of %zu", what, done, total);
+    progress_is_shown = true;
+}
+
 static int show_progress(void *ctx, vlm_phase phase, size_t done, size_t total)
 {
     (void)ctx;
-    if (isatty(STDERR_FILENO)) {
-        fprintf(stderr, "\r\033[K%s %zu of %zu",
-                phase == VLM_PHASE_VISION ? "looking: tile" : "reading: token", done, total);
-        progress_is_shown = true;
-    }
+    cli_progress(phase == VLM_PHASE_VISION ? "looking: tile" : "reading: token", done, total);
     return cli_interrupted();
 }
 

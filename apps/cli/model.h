@@ -19,6 +19,8 @@ void cli_model_close(struct cli_model *m);
 
 /* Includes progress on a terminal's stderr and Ctrl-C. */
 void cli_session_options(vlm_session_options *so, const struct cli_options *o);
+/* "WHAT done of total" on a terminal's stderr, in place of the line before. */
+void cli_progress(const char *what, size_t done, size_t total);
 /* Removes the progress line, if one is shown. */
 void cli_progress_clear(void);
 

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/status.h"
+#include "media.h"
 
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const details[] = {"auto", "low", "high", NULL};
@@ -18,12 +19,27 @@ static const char *const kv_types[] = {"f32", "f16", "bf16", NULL};
 #define MODELS (V_ALL & ~(unsigned)(V_LIMITS | V_VERSION | V_MAKE_DOCS | V_HELP))
 #define PICTURES (V_RUN | V_BATCH | V_RENDER | V_TRACE | V_TILES)
 #define ANSWERS (V_RUN | V_BATCH)
+#define FILES (V_RUN | V_TRACE | V_TILES)
 
 const struct cli_option cli_option_table[] = {
     {"--prompt", "-p", "TEXT", "the question; - reads it from standard input", CLI_TEXT,
      V_RUN | V_TRACE, AT(prompt), 0, 0, 0, 0, NULL},
-    {"--image", NULL, "FILE", "a picture (JPEG, PNG), repeatable, in order; - is standard input",
-     CLI_LIST, V_RUN | V_TRACE, AT(images), 0, VLM_LIMIT_IMAGES, 0, 0, NULL},
+    {"--image", NULL, "FILE", "a picture, repeatable, in order; - is standard input", CLI_MEDIA,
+     FILES, AT(media), CLI_IMAGE, VLM_LIMIT_IMAGES, 0, 0, NULL},
+    {"--video", NULL, "FILE", "a clip, GIF or directory of frames, repeatable, in order", CLI_MEDIA,
+     FILES, AT(media), CLI_VIDEO, VLM_LIMIT_IMAGES, 0, 0, NULL},
+    {"--fps", NULL, "R", "frames a second of the video before (the model's: 1)", CLI_FLOAT,
+     PICTURES, AT(of_media.fps), 0, 0, 0.001, 1000, NULL},
+    {"--max-frames", NULL, "N", "frames of it at most (the model's: 64)", CLI_UINT, PICTURES,
+     AT(of_media.max_frames), 1, VLM_LIMIT_VIDEO_FRAMES, 0, 0, NULL},
+    {"--pdf", NULL, "FILE", "a PDF file, each page a picture, repeatable, in order", CLI_MEDIA,
+     FILES, AT(media), CLI_PDF, VLM_LIMIT_IMAGES, 0, 0, NULL},
+    {"--pages", NULL, "LIST", "pages like 1-3,7 of the PDF before (all)", CLI_TEXT, PICTURES,
+     AT(of_media.pages), 0, 0, 0, 0, NULL},
+    {"--dpi", NULL, "N", "dots per inch to draw the pages with (150)", CLI_UINT, PICTURES,
+     AT(of_media.dpi), 1, 2400, 0, 0, NULL},
+    {"--sandbox", NULL, NULL, "decode pictures in a child that can do nothing else", CLI_FLAG,
+     PICTURES, AT(sandbox), 0, 0, 0, 0, NULL},
     {"--messages", NULL, "FILE", "a conversation in JSON, instead of a prompt", CLI_TEXT,
      V_RUN | V_TRACE | V_RENDER, AT(messages), 0, 0, 0, 0, NULL},
     {"--ids", NULL, "LIST", "token ids with commas between, instead of a prompt", CLI_TEXT, V_TRACE,
@@ -91,14 +107,16 @@ const struct cli_option cli_option_table[] = {
      1000, 0, 0, NULL},
     {"--width", NULL, "N", "columns to draw in (the terminal's, or 80)", CLI_UINT, V_SHOW,
      AT(width), 4, 1000, 0, 0, NULL},
-    {"--video", NULL, "FILE", NULL, CLI_LATER, V_RUN | V_TRACE, 0, 0, 0, 0, 0, NULL},
-    {"--fps", NULL, "R", NULL, CLI_LATER, V_RUN | V_TRACE, 0, 0, 0, 0, 0, NULL},
-    {"--max-frames", NULL, "N", NULL, CLI_LATER, V_RUN | V_TRACE, 0, 0, 0, 0, 0, NULL},
-    {"--pdf", NULL, "FILE", NULL, CLI_LATER, V_RUN | V_TRACE, 0, 0, 0, 0, 0, NULL},
-    {"--pages", NULL, "LIST", NULL, CLI_LATER, V_RUN | V_TRACE | V_TILES, 0, 0, 0, 0, 0, NULL},
-    {"--dpi", NULL, "N", NULL, CLI_LATER, V_RUN | V_TRACE, 0, 0, 0, 0, 0, NULL},
-    {"--mmproj", NULL, "FILE", NULL, CLI_LATER, ANSWERS | V_TRACE, 0, 0, 0, 0, 0, NULL},
-    {"--tools", NULL, "FILE", NULL, CLI_LATER, V_RENDER, 0, 0, 0, 0, 0, NULL},
+    {"--mmproj", NULL, "FILE", "of a GGUF MODEL: the file with its vision tower (found beside it)",
+     CLI_TEXT, MODELS, AT(mmproj), 0, 0, 0, 0, NULL},
+    {"--tools", NULL, "FILE", "a list of tools in JSON, for the template", CLI_TEXT, V_RENDER,
+     AT(tools), 0, 0, 0, 0, NULL},
+    {"--image", NULL, "WxH", "room for a picture of this size, repeatable", CLI_LIST, V_PLAN,
+     AT(sizes), 0, VLM_LIMIT_IMAGES, 0, 0, NULL},
+    {"--image", NULL, "WxH", NULL, CLI_LATER, V_BENCH, 0, 0, 0, 0, 0, NULL},
+    {"--prompt", NULL, "N", NULL, CLI_LATER, V_BENCH, 0, 0, 0, 0, 0, NULL},
+    {"--gen", NULL, "N", NULL, CLI_LATER, V_BENCH, 0, 0, 0, 0, 0, NULL},
+    {"--depth", NULL, "N", NULL, CLI_LATER, V_BENCH, 0, 0, 0, 0, 0, NULL},
     {"--threads", NULL, "N", "threads to compute with (one per core)", CLI_UINT, MODELS,
      AT(threads), 1, VLM_LIMIT_THREADS, 0, 0, NULL},
     {"--isa", NULL, "LEVEL", "kernels to use; `vlm version` lists them (auto)", CLI_TEXT, MODELS,
@@ -194,8 +212,45 @@ static int set_choice(struct cli_options *o, const struct cli_option *d, const c
                      vlm_base_quote(&q, text, strlen(text)), expected);
 }
 
+/* Options of one file belong to the last of their kind before them; with none before, to all. */
+static void give_to_media(struct cli_options *o, const struct cli_option *d)
+{
+    struct cli_media *to = NULL, *from = &o->of_media;
+    bool of_pdf = d->offset == AT(of_media.pages) || d->offset == AT(of_media.dpi),
+         of_video = d->offset == AT(of_media.fps) || d->offset == AT(of_media.max_frames);
+    for (size_t i = 0; i < o->media.n; i++)
+        if ((of_pdf && o->media.v[i].kind == CLI_PDF) ||
+            (of_video && o->media.v[i].kind == CLI_VIDEO))
+            to = &o->media.v[i];
+    if (!to)
+        return;
+    if (d->offset == AT(of_media.pages)) {
+        to->pages = from->pages;
+        from->pages = NULL;
+    } else if (d->offset == AT(of_media.dpi)) {
+        to->dpi = from->dpi;
+        from->dpi = 0;
+    } else if (d->offset == AT(of_media.fps)) {
+        to->fps = from->fps;
+        from->fps = 0;
+    } else {
+        to->max_frames = from->max_frames;
+        from->max_frames = 0;
+    }
+}
+
+static int add_media(struct cli_options *o, const struct cli_option *d, const char *text, int at)
+{
+    if (o->media.n >= d->hi)
+        return cli_usage(o->verb, "%s: found more than %llu files, expected at most that many",
+                         d->name, (unsigned long long)d->hi);
+    o->media.v[o->media.n++] =
+        (struct cli_media){.kind = (enum cli_media_kind)d->lo, .path = text, .at = at};
+    return -1;
+}
+
 /* text is NULL only for flags. */
-static int set_value(struct cli_options *o, const struct cli_option *d, const char *text)
+static int set_value(struct cli_options *o, const struct cli_option *d, const char *text, int at)
 {
     void *field = (char *)o + d->offset;
     const char *end;
@@ -231,6 +286,8 @@ static int set_value(struct cli_options *o, const struct cli_option *d, const ch
         list->v[list->n++] = text;
         return -1;
     }
+    case CLI_MEDIA:
+        return add_media(o, d, text, at);
     case CLI_CHOICE:
         return set_choice(o, d, text);
     case CLI_LATER:
@@ -253,6 +310,26 @@ static const struct cli_option *find_option(const struct cli_verb *verb, const c
     return NULL;
 }
 
+/* The value of the option argv[*i], whose name has n bytes. */
+static int take_value(struct cli_options *o, const struct cli_option *d, int argc, char **argv,
+                      int *i, size_t n)
+{
+    const char *arg = argv[*i];
+    if (d->meta == NULL) {
+        if (arg[n])
+            return cli_usage(o->verb, "%s: found a value, expected none", d->name);
+        return set_value(o, d, NULL, *i);
+    }
+    if (arg[n])
+        return set_value(o, d, arg + n + 1, *i);
+    if (d->type == CLI_LATER)
+        return set_value(o, d, NULL, *i);
+    if (*i + 1 >= argc)
+        return cli_usage(o->verb, "%s: found no value, expected %s", d->name, d->meta);
+    ++*i;
+    return set_value(o, d, argv[*i], *i);
+}
+
 /* argv[*i] begins with '-'.  Moves *i to the last argument used. */
 static int parse_option(struct cli_options *o, int argc, char **argv, int *i)
 {
@@ -266,18 +343,10 @@ static int parse_option(struct cli_options *o, int argc, char **argv, int *i)
     if (!d)
         return cli_usage(NULL, "found option '%s', expected a verb before it",
                          vlm_base_quote(&q, arg, strlen(arg)));
-    if (d->meta == NULL) {
-        if (arg[n])
-            return cli_usage(o->verb, "%s: found a value, expected none", d->name);
-        return set_value(o, d, NULL);
-    }
-    if (arg[n])
-        return set_value(o, d, arg + n + 1);
-    if (d->type == CLI_LATER)
-        return set_value(o, d, NULL);
-    if (*i + 1 >= argc)
-        return cli_usage(o->verb, "%s: found no value, expected %s", d->name, d->meta);
-    return set_value(o, d, argv[++*i]);
+    int rc = take_value(o, d, argc, argv, i, n);
+    if (rc < 0)
+        give_to_media(o, d);
+    return rc;
 }
 
 static void set_defaults(struct cli_options *o)
@@ -298,6 +367,13 @@ static int check(const struct cli_options *o)
         if (n == 0 || n > VLM_LIMIT_STOP_BYTES)
             return cli_usage(o->verb, "--stop: found %zu bytes, expected 1 to %llu", n,
                              (unsigned long long)VLM_LIMIT_STOP_BYTES);
+    }
+    for (size_t i = 0; i <= o->media.n; i++) {
+        const char *pages = i < o->media.n ? o->media.v[i].pages : o->of_media.pages;
+        struct vlm_quoted q;
+        if (pages && !cli_pages_valid(pages))
+            return cli_usage(o->verb, "--pages: found '%s', expected pages like 1-3,7",
+                             vlm_base_quote(&q, pages, strlen(pages)));
     }
     if (o->args.n < o->verb->min_args)
         return cli_usage(o->verb, "%s: found %zu arguments, expected %s", o->verb->name, o->args.n,
@@ -324,6 +400,7 @@ static int parse_rest(struct cli_options *o, int argc, char **argv, int i)
                 return cli_usage(o->verb, "%s: found one argument too many, '%s', expected %s",
                                  o->verb->name, vlm_base_quote(&q, argv[i], strlen(argv[i])),
                                  o->verb->max_args ? o->verb->args : "none");
+            o->args_at[o->args.n] = i;
             o->args.v[o->args.n++] = argv[i];
         }
         if (o->help) {

@@ -37,6 +37,23 @@ struct cli_list {
     size_t n;
 };
 
+/* A picture, clip or PDF file, with the options behind it that are its own. */
+enum cli_media_kind { CLI_IMAGE, CLI_VIDEO, CLI_PDF };
+struct cli_media {
+    enum cli_media_kind kind;
+    const char *path;
+    const char *pages;   /* of a PDF; NULL: all */
+    uint64_t dpi;        /* 0: the default */
+    double fps;          /* of a video; 0: the model's own */
+    uint64_t max_frames; /* likewise */
+    int at;              /* where in argv */
+    bool one_by_one;     /* pages need not fit into one context */
+};
+struct cli_media_list {
+    struct cli_media v[CLI_LIST_MAX];
+    size_t n;
+};
+
 struct cli_options;
 struct cli_verb {
     const char *name;
@@ -53,13 +70,16 @@ extern const struct cli_verb cli_verbs[]; /* ends with a NULL name */
 struct cli_options {
     const struct cli_verb *verb;
     struct cli_list args;
+    int args_at[CLI_LIST_MAX]; /* where in argv */
     /* everywhere */
     uint64_t threads; /* 0: one per core */
     const char *isa;
-    int log; /* vlm_log_level */
-    bool json, help, version, no_mmap;
+    int log;            /* vlm_log_level */
+    bool json, help, version, no_mmap, sandbox;
     /* what to ask */
-    struct cli_list images, systems;
+    struct cli_media_list media;
+    struct cli_media of_media; /* --pages, --dpi, --fps, --max-frames with no file before them */
+    struct cli_list systems;
     const char *prompt, *messages, *ids;
     /* how to answer */
     uint64_t max_tokens, seed, top_k, logprobs;
@@ -70,8 +90,8 @@ struct cli_options {
     int detail, kv_type; /* vlm_detail, vlm_kv_type */
     /* single verbs */
     bool lines, special, tensors, no_generation_prompt;
-    const char *output, *out_dir, *jsonl, *compare, *kind;
-    struct cli_list only, fonts;
+    const char *output, *out_dir, *jsonl, *compare, *kind, *mmproj, *tools;
+    struct cli_list only, fonts, sizes;
     double tolerance;
     uint64_t count, reps, width;
 };
@@ -87,6 +107,7 @@ enum cli_option_type {
     CLI_FLOAT,  /* double in flo..fhi */
     CLI_TEXT,   /* const char * */
     CLI_LIST,   /* struct cli_list of at most hi texts */
+    CLI_MEDIA,  /* a cli_media of kind lo for struct cli_media_list, at most hi */
     CLI_CHOICE, /* int: index into choices */
     CLI_LATER   /* named by cli.md, not in this build */
 };

@@ -9,86 +9,138 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "io.h"
-
-_Static_assert(sizeof(((struct cli_request *)0)->images) / sizeof(vlm_image *) == VLM_LIMIT_IMAGES,
-               "images");
+#include "media.h"
 
 void cli_request_free(struct cli_request *r)
 {
     for (size_t i = 0; i < r->n_images; i++)
         vlm_image_close(r->images[i]);
+    for (size_t i = 0; i < r->n_videos; i++)
+        vlm_video_close(r->videos[i]);
+    vlm_mem_free(&vlm_mem_system, r->images);
+    vlm_mem_free(&vlm_mem_system, r->videos);
     vlm_mem_free(&vlm_mem_system, r->messages);
+    vlm_mem_free(&vlm_mem_system, r->first);
     vlm_mem_free(&vlm_mem_system, r->parts);
     vlm_buf_free(&r->text);
     json_decref(r->json);
     *r = (struct cli_request){0};
 }
 
-static int reserve(struct cli_request *r, size_t n_messages, size_t n_parts, vlm_error *err)
+static int reserve(struct cli_request *r, size_t n_messages, vlm_error *err)
 {
     vlm_buf_init(&r->text, &vlm_mem_system, VLM_LIMIT_TEXT_BYTES);
     r->messages = vlm_mem_zalloc(&vlm_mem_system, n_messages, sizeof *r->messages);
-    r->parts = vlm_mem_zalloc(&vlm_mem_system, n_parts, sizeof *r->parts);
-    r->cap_parts = n_parts;
-    if (!r->messages || !r->parts)
-        return vlm_fail_memory(err, n_messages * sizeof *r->messages + n_parts * sizeof *r->parts,
-                               "messages");
+    r->first = vlm_mem_zalloc(&vlm_mem_system, n_messages, sizeof *r->first);
+    if (!r->messages || !r->first)
+        return vlm_fail_memory(err, n_messages * sizeof *r->messages, "messages");
     return VLM_OK;
 }
 
 static vlm_message *begin_message(struct cli_request *r, const char *role)
 {
-    vlm_message *m = &r->messages[r->n_messages++];
-    *m = (vlm_message){.role = role, .parts = r->parts + r->n_parts};
+    vlm_message *m = &r->messages[r->n_messages];
+    r->first[r->n_messages++] = r->n_parts;
+    *m = (vlm_message){.role = role};
     return m;
 }
 
-static void add_text(struct cli_request *r, const char *text, size_t n)
+/* Messages point at their parts once the list grows no more. */
+static void end_messages(struct cli_request *r)
 {
-    r->parts[r->n_parts++] = (vlm_part){.kind = VLM_PART_TEXT, .text = text, .n_text = n};
-    r->messages[r->n_messages - 1].n_parts++;
+    for (size_t i = 0; i < r->n_messages; i++)
+        r->messages[i].parts = r->parts + r->first[i];
 }
 
-int cli_image_open(vlm_image **out, const vlm_engine *engine, const char *path, vlm_error *err)
+static int add_part(struct cli_request *r, vlm_part part, vlm_error *err)
 {
-    if (strcmp(path, "-") != 0)
-        return vlm_image_open(out, engine, path, err);
-    struct vlm_buf b;
-    int rc = cli_read(&b, path, VLM_LIMIT_IMAGE_FILE_BYTES, err);
-    if (rc < 0)
-        return rc;
-    rc = vlm_image_decode(out, engine, b.data ? b.data : "", b.n, cli_shown(path), err);
-    vlm_buf_free(&b);
-    return rc;
-}
-
-static int add_image(struct cli_request *r, const vlm_engine *engine, const char *path,
-                     vlm_error *err)
-{
-    if (r->n_images == VLM_LIMIT_IMAGES)
-        return vlm_fail(err, VLM_ERR_LIMIT,
-                        "%s: found more than %d pictures in one conversation, expected at "
-                        "most that many",
-                        cli_shown(path), (int)VLM_LIMIT_IMAGES);
-    double start = vlm_os_now_ms();
-    vlm_image *image;
-    int rc = cli_image_open(&image, engine, path, err);
-    if (rc < 0)
-        return rc;
-    r->decode_ms += vlm_os_now_ms() - start;
-    r->images[r->n_images++] = image;
-    r->parts[r->n_parts++] = vlm_part_image(image);
+    if (!vlm_grow(&vlm_mem_system, &r->parts, &r->cap_parts, r->n_parts, sizeof *r->parts))
+        return vlm_fail_memory(err, sizeof *r->parts, "a part");
+    r->parts[r->n_parts++] = part;
     r->messages[r->n_messages - 1].n_parts++;
     return VLM_OK;
 }
 
-static void add_systems(struct cli_request *r, const struct cli_options *o)
+static int add_text(struct cli_request *r, const char *text, size_t n, vlm_error *err)
 {
-    for (size_t i = 0; i < o->systems.n; i++) {
-        begin_message(r, "system");
-        add_text(r, o->systems.v[i], strlen(o->systems.v[i]));
-    }
+    return add_part(r, (vlm_part){.kind = VLM_PART_TEXT, .text = text, .n_text = n}, err);
 }
+
+/* ---- files ---- */
+
+static int keep_image(void *ctx, vlm_image *image, size_t number, vlm_error *err)
+{
+    struct cli_request *r = ctx;
+    (void)number;
+    if (!vlm_grow(&vlm_mem_system, &r->images, &r->cap_images, r->n_images, sizeof *r->images)) {
+        vlm_image_close(image);
+        return vlm_fail_memory(err, sizeof *r->images, "a picture");
+    }
+    r->images[r->n_images++] = image;
+    return add_part(r, vlm_part_image(image), err);
+}
+
+static int keep_video(struct cli_request *r, vlm_video *video, vlm_error *err)
+{
+    if (!vlm_grow(&vlm_mem_system, &r->videos, &r->cap_videos, r->n_videos, sizeof *r->videos)) {
+        vlm_video_close(video);
+        return vlm_fail_memory(err, sizeof *r->videos, "a video");
+    }
+    r->videos[r->n_videos++] = video;
+    return add_part(r, vlm_part_video(video), err);
+}
+
+/* Opens what the file holds as parts of the last message.  What it does not say of itself, the
+ * options of the command say. */
+static int add_file(struct cli_request *r, const vlm_engine *engine, const struct cli_options *o,
+                    struct cli_media media, vlm_error *err)
+{
+    vlm_image *image;
+    vlm_video *video;
+    if (r->n_files++ == VLM_LIMIT_IMAGES)
+        return vlm_fail(err, VLM_ERR_LIMIT,
+                        "%s: found more than %d files in one conversation, expected at most that "
+                        "many",
+                        cli_shown(media.path), (int)VLM_LIMIT_IMAGES);
+    media.pages = media.pages ? media.pages : o->of_media.pages;
+    media.dpi = media.dpi ? media.dpi : o->of_media.dpi;
+    media.fps = media.fps > 0 ? media.fps : o->of_media.fps;
+    media.max_frames = media.max_frames ? media.max_frames : o->of_media.max_frames;
+    double start = vlm_os_now_ms();
+    int rc;
+    if (media.kind == CLI_PDF) {
+        rc = cli_pdf_pages(engine, &media, keep_image, r, err);
+    } else if (media.kind == CLI_VIDEO) {
+        rc = cli_video_open(&video, engine, &media, err);
+        rc = rc < 0 ? rc : keep_video(r, video, err);
+    } else {
+        rc = cli_image_open(&image, engine, o, media.path, err);
+        rc = rc < 0 ? rc : keep_image(r, image, 0, err);
+    }
+    r->decode_ms += vlm_os_now_ms() - start;
+    return rc;
+}
+
+static int add_systems(struct cli_request *r, const struct cli_options *o, vlm_error *err)
+{
+    int rc = VLM_OK;
+    for (size_t i = 0; i < o->systems.n && rc == VLM_OK; i++) {
+        begin_message(r, "system");
+        rc = add_text(r, o->systems.v[i], strlen(o->systems.v[i]), err);
+    }
+    return rc;
+}
+
+/* ---- JSON ---- */
+
+/* What reads a conversation: the request, and where things come from. */
+struct reader {
+    struct cli_request *r;
+    const vlm_engine *engine;
+    const struct cli_options *o;
+    const struct cli_source *source;
+    vlm_error *err;
+};
 
 static int resolve(char out[PATH_MAX], const char *path, const struct cli_source *source,
                    vlm_error *err)
@@ -114,44 +166,6 @@ static const char *get_string(const json_t *object, const char *key)
                : NULL;
 }
 
-static int add_image_path(struct cli_request *r, const vlm_engine *engine, const char *path,
-                          const struct cli_source *source, vlm_error *err)
-{
-    char full[PATH_MAX];
-    if (strcmp(path, "-") == 0)
-        return vlm_fail(err, VLM_ERR_FORMAT,
-                        "%s: found '-' as the path of a picture, expected a file", source->shown);
-    int rc = resolve(full, path, source, err);
-    return rc < 0 ? rc : add_image(r, engine, full, err);
-}
-
-static int add_part(struct cli_request *r, const vlm_engine *engine, const json_t *part,
-                    size_t i_message, const struct cli_source *source, vlm_error *err)
-{
-    struct vlm_quoted q;
-    const char *type = get_string(part, "type");
-    json_t *text = json_object_get(part, "text");
-    const char *path = get_string(part, "path");
-    if (!type)
-        return vlm_fail(err, VLM_ERR_FORMAT,
-                        "%s: messages[%zu] has a part without a type, expected text or image",
-                        source->shown, i_message);
-    if (strcmp(type, "text") == 0 && json_is_string(text)) {
-        add_text(r, json_string_value(text), json_string_length(text));
-        return VLM_OK;
-    }
-    if (strcmp(type, "image") == 0 && path)
-        return add_image_path(r, engine, path, source, err);
-    if (strcmp(type, "text") == 0 || strcmp(type, "image") == 0)
-        return vlm_fail(err, VLM_ERR_FORMAT,
-                        "%s: messages[%zu] has a part of type %s without the string '%s'",
-                        source->shown, i_message, type, type[0] == 't' ? "text" : "path");
-    return vlm_fail(
-        err, VLM_ERR_UNSUPPORTED,
-        "%s: messages[%zu] has a part of type '%s', expected text or image in this build",
-        source->shown, i_message, vlm_base_quote(&q, type, strlen(type)));
-}
-
 static const char *kind_of(const json_t *v)
 {
     return !v                  ? "nothing"
@@ -163,90 +177,192 @@ static const char *kind_of(const json_t *v)
                                : "true or false";
 }
 
-static int add_message(struct cli_request *r, const vlm_engine *engine, const json_t *message,
-                       size_t i, const struct cli_source *source, vlm_error *err)
+/* path as the source means it; kind CLI_IMAGE with any_kind: whatever the file is. */
+static int add_path(struct reader *in, struct cli_media media, bool any_kind)
+{
+    char full[PATH_MAX];
+    if (strcmp(media.path, "-") == 0)
+        return vlm_fail(in->err, VLM_ERR_FORMAT,
+                        "%s: found '-' as the path of a picture, expected a file",
+                        in->source->shown);
+    int rc = resolve(full, media.path, in->source, in->err);
+    if (rc < 0)
+        return rc;
+    media.path = full;
+    if (any_kind)
+        (void)cli_media_kind(&media.kind, full); /* else a picture, which opening judges */
+    return add_file(in->r, in->engine, in->o, media, in->err);
+}
+
+static int bad_member(struct reader *in, const char *key, const json_t *v, const char *expected)
+{
+    return vlm_fail(in->err, VLM_ERR_FORMAT, "%s: found %s as %s, expected %s", in->source->shown,
+                    kind_of(v), key, expected);
+}
+
+/* A whole number from 1 on, or absent. */
+static int read_count(uint64_t *out, struct reader *in, const json_t *object, const char *key,
+                      uint64_t most)
+{
+    const json_t *v = json_object_get(object, key);
+    char expected[64];
+    if (!v)
+        return VLM_OK;
+    snprintf(expected, sizeof expected, "a whole number from 1 to %llu", (unsigned long long)most);
+    if (!json_is_integer(v) || json_integer_value(v) < 1 || (uint64_t)json_integer_value(v) > most)
+        return bad_member(in, key, v, expected);
+    *out = (uint64_t)json_integer_value(v);
+    return VLM_OK;
+}
+
+/* "pages", "dpi", "fps", "max_frames" beside a path. */
+static int read_media(struct cli_media *m, struct reader *in, const json_t *object)
+{
+    const json_t *pages = json_object_get(object, "pages"), *fps = json_object_get(object, "fps");
+    if (pages) {
+        m->pages = get_string(object, "pages");
+        if (!m->pages || !cli_pages_valid(m->pages))
+            return bad_member(in, "pages", pages, "a list like \"1-3,7\"");
+    }
+    if (fps) {
+        m->fps = json_number_value(fps);
+        if (!json_is_number(fps) || !(m->fps >= 0.001 && m->fps <= 1000))
+            return bad_member(in, "fps", fps, "a number from 0.001 to 1000");
+    }
+    int rc = read_count(&m->dpi, in, object, "dpi", 2400);
+    return rc < 0 ? rc
+                  : read_count(&m->max_frames, in, object, "max_frames", VLM_LIMIT_VIDEO_FRAMES);
+}
+
+static bool kind_of_type(enum cli_media_kind *out, const char *type)
+{
+    static const char *const types[] = {"image", "video", "pdf"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(type, types[i]) == 0) {
+            *out = (enum cli_media_kind)i;
+            return true;
+        }
+    return false;
+}
+
+static int read_part(struct reader *in, const json_t *part, size_t i_message)
+{
+    struct vlm_quoted q;
+    struct cli_media media = {.path = get_string(part, "path")};
+    const char *type = get_string(part, "type");
+    json_t *text = json_object_get(part, "text");
+    if (!type)
+        return vlm_fail(in->err, VLM_ERR_FORMAT,
+                        "%s: messages[%zu] has a part without a type, expected text, image, video "
+                        "or pdf",
+                        in->source->shown, i_message);
+    bool is_file = kind_of_type(&media.kind, type), is_text = strcmp(type, "text") == 0;
+    if (is_text && json_is_string(text))
+        return add_text(in->r, json_string_value(text), json_string_length(text), in->err);
+    if (is_file && media.path) {
+        int rc = read_media(&media, in, part);
+        return rc < 0 ? rc : add_path(in, media, false);
+    }
+    if (is_text || is_file)
+        return vlm_fail(in->err, VLM_ERR_FORMAT,
+                        "%s: messages[%zu] has a part of type %s without the string '%s'",
+                        in->source->shown, i_message, type, is_text ? "text" : "path");
+    return vlm_fail(in->err, VLM_ERR_UNSUPPORTED,
+                    "%s: messages[%zu] has a part of type '%s', expected text, image, video or pdf",
+                    in->source->shown, i_message, vlm_base_quote(&q, type, strlen(type)));
+}
+
+static int read_message(struct reader *in, const json_t *message, size_t i)
 {
     const char *role = get_string(message, "role");
     json_t *content = json_object_get(message, "content");
     if (!role)
-        return vlm_fail(err, VLM_ERR_FORMAT, "%s: messages[%zu] has %s as role, expected a string",
-                        source->shown, i, kind_of(json_object_get(message, "role")));
-    vlm_message *m = begin_message(r, role);
-    m->prefix = json_is_true(json_object_get(message, "prefix"));
-    if (json_is_string(content)) {
-        add_text(r, json_string_value(content), json_string_length(content));
+        return vlm_fail(in->err, VLM_ERR_FORMAT,
+                        "%s: messages[%zu] has %s as role, expected a string", in->source->shown, i,
+                        kind_of(json_object_get(message, "role")));
+    begin_message(in->r, role)->prefix = json_is_true(json_object_get(message, "prefix"));
+    if (json_is_string(content))
+        return add_text(in->r, json_string_value(content), json_string_length(content), in->err);
+    /* an assistant that only calls tools says nothing */
+    if ((!content || json_is_null(content)) &&
+        json_is_array(json_object_get(message, "tool_calls")))
         return VLM_OK;
-    }
     if (!json_is_array(content))
-        return vlm_fail(err, VLM_ERR_FORMAT,
+        return vlm_fail(in->err, VLM_ERR_FORMAT,
                         "%s: messages[%zu] has %s as content, expected a string or a list of "
                         "parts",
-                        source->shown, i, kind_of(content));
+                        in->source->shown, i, kind_of(content));
+    if (json_array_size(content) > VLM_LIMIT_PARTS)
+        return vlm_fail(in->err, VLM_ERR_LIMIT,
+                        "%s: messages[%zu] has %zu parts, expected at most %d", in->source->shown,
+                        i, json_array_size(content), (int)VLM_LIMIT_PARTS);
     int rc = VLM_OK;
     for (size_t k = 0; k < json_array_size(content) && rc == VLM_OK; k++)
-        rc = add_part(r, engine, json_array_get(content, k), i, source, err);
+        rc = read_part(in, json_array_get(content, k), i);
     return rc;
 }
 
-static size_t count_parts(const json_t *messages)
+static int from_messages(struct reader *in, json_t *messages)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < json_array_size(messages); i++) {
-        size_t k = json_array_size(json_object_get(json_array_get(messages, i), "content"));
-        n += k ? k : 1;
-    }
-    return n;
-}
-
-static int from_messages(struct cli_request *r, const vlm_engine *engine,
-                         const struct cli_options *o, json_t *messages,
-                         const struct cli_source *source, vlm_error *err)
-{
-    size_t n = json_array_size(messages), n_parts = count_parts(messages);
+    size_t n = json_array_size(messages);
     if (!json_is_array(messages) || n == 0)
-        return vlm_fail(err, VLM_ERR_FORMAT, "%s: found %s, expected a list of messages",
-                        source->shown,
+        return vlm_fail(in->err, VLM_ERR_FORMAT, "%s: found %s, expected a list of messages",
+                        in->source->shown,
                         n == 0 && json_is_array(messages) ? "an empty list" : kind_of(messages));
-    if (n > VLM_LIMIT_MESSAGES || n_parts > VLM_LIMIT_MESSAGES * VLM_LIMIT_PARTS)
-        return vlm_fail(err, VLM_ERR_LIMIT, "%s: found %zu messages, expected at most %d",
-                        source->shown, n, (int)VLM_LIMIT_MESSAGES);
-    int rc = reserve(r, n + o->systems.n, n_parts + o->systems.n, err);
+    if (n > VLM_LIMIT_MESSAGES)
+        return vlm_fail(in->err, VLM_ERR_LIMIT, "%s: found %zu messages, expected at most %d",
+                        in->source->shown, n, (int)VLM_LIMIT_MESSAGES);
+    int rc = reserve(in->r, n + in->o->systems.n, in->err);
     if (rc == VLM_OK)
-        add_systems(r, o);
+        rc = add_systems(in->r, in->o, in->err);
     for (size_t i = 0; i < n && rc == VLM_OK; i++)
-        rc = add_message(r, engine, json_array_get(messages, i), i, source, err);
+        rc = read_message(in, json_array_get(messages, i), i);
+    end_messages(in->r);
     return rc;
 }
 
-static int from_prompt(struct cli_request *r, const vlm_engine *engine, const struct cli_options *o,
-                       const json_t *object, const struct cli_source *source, vlm_error *err)
+/* An entry of "images": a path, of a picture, a clip or a PDF; or a part with its path. */
+static int read_file(struct reader *in, const json_t *entry, const json_t *line)
 {
-    json_t *prompt = json_object_get(object, "prompt"), *images = json_object_get(object, "images");
+    const json_t *object = json_is_object(entry) ? entry : line;
+    struct cli_media media = {.kind = CLI_IMAGE};
+    const char *type = json_is_object(entry) ? get_string(entry, "type") : NULL;
+    if (json_is_object(entry))
+        media.path = get_string(entry, "path");
+    else if (json_is_string(entry) && strlen(json_string_value(entry)) == json_string_length(entry))
+        media.path = json_string_value(entry);
+    if (!media.path || (type && !kind_of_type(&media.kind, type)))
+        return vlm_fail(in->err, VLM_ERR_FORMAT, "%s: found %s in images, expected a path",
+                        in->source->shown, kind_of(entry));
+    int rc = read_media(&media, in, object);
+    return rc < 0 ? rc : add_path(in, media, !type);
+}
+
+static int from_prompt(struct reader *in, const json_t *line)
+{
+    json_t *prompt = json_object_get(line, "prompt"), *images = json_object_get(line, "images");
+    if (json_object_get(line, "suffix"))
+        return vlm_fail(in->err, VLM_ERR_UNSUPPORTED,
+                        "%s: found suffix, which no model of this build can fill before",
+                        in->source->shown);
     if (!json_is_string(prompt))
-        return vlm_fail(err, VLM_ERR_FORMAT,
-                        "%s: found %s as prompt, expected a string (or messages)", source->shown,
-                        kind_of(prompt));
+        return vlm_fail(in->err, VLM_ERR_FORMAT,
+                        "%s: found %s as prompt, expected a string (or messages)",
+                        in->source->shown, kind_of(prompt));
     if (images && !json_is_null(images) && !json_is_array(images))
-        return vlm_fail(err, VLM_ERR_FORMAT, "%s: found %s as images, expected a list of paths",
-                        source->shown, kind_of(images));
-    size_t n = json_array_size(images);
-    if (n > VLM_LIMIT_IMAGES)
-        return vlm_fail(err, VLM_ERR_LIMIT, "%s: found %zu images, expected at most %d",
-                        source->shown, n, (int)VLM_LIMIT_IMAGES);
-    int rc = reserve(r, 1 + o->systems.n, 1 + n + o->systems.n, err);
+        return vlm_fail(in->err, VLM_ERR_FORMAT, "%s: found %s as images, expected a list of paths",
+                        in->source->shown, kind_of(images));
+    int rc = reserve(in->r, 1 + in->o->systems.n, in->err);
+    if (rc == VLM_OK)
+        rc = add_systems(in->r, in->o, in->err);
     if (rc < 0)
         return rc;
-    add_systems(r, o);
-    begin_message(r, "user");
-    for (size_t i = 0; i < n && rc == VLM_OK; i++) {
-        json_t *path = json_array_get(images, i);
-        if (!json_is_string(path) || strlen(json_string_value(path)) != json_string_length(path))
-            return vlm_fail(err, VLM_ERR_FORMAT, "%s: found %s in images, expected a path",
-                            source->shown, kind_of(path));
-        rc = add_image_path(r, engine, json_string_value(path), source, err);
-    }
+    begin_message(in->r, "user");
+    for (size_t i = 0; i < json_array_size(images) && rc == VLM_OK; i++)
+        rc = read_file(in, json_array_get(images, i), line);
     if (rc == VLM_OK)
-        add_text(r, json_string_value(prompt), json_string_length(prompt));
+        rc = add_text(in->r, json_string_value(prompt), json_string_length(prompt), in->err);
+    end_messages(in->r);
     return rc;
 }
 
@@ -254,19 +370,18 @@ int cli_request_from_json(struct cli_request *r, const vlm_engine *engine,
                           const struct cli_options *o, json_t *object,
                           const struct cli_source *source, vlm_error *err)
 {
+    struct reader in = {r, engine, o, source, err};
     *r = (struct cli_request){.json = json_incref(object)};
     json_t *messages = json_object_get(object, "messages");
     int rc;
     if (!json_is_object(object))
         rc = vlm_fail(err, VLM_ERR_FORMAT, "%s: found %s, expected an object", source->shown,
                       kind_of(object));
-    else if (json_array_size(json_object_get(object, "tools")))
-        rc = vlm_fail(err, VLM_ERR_UNSUPPORTED, "%s: found tools, which this build cannot render",
+    else if (json_array_size(json_object_get(object, "tools")) && o->verb->bit != V_RENDER)
+        rc = vlm_fail(err, VLM_ERR_UNSUPPORTED, "%s: found tools, which this build only renders",
                       source->shown);
-    else if (messages)
-        rc = from_messages(r, engine, o, messages, source, err);
     else
-        rc = from_prompt(r, engine, o, object, source, err);
+        rc = messages ? from_messages(&in, messages) : from_prompt(&in, object);
     if (rc < 0)
         cli_request_free(r);
     return rc;
@@ -277,41 +392,44 @@ static int from_file(struct cli_request *r, const vlm_engine *engine, const stru
 {
     struct vlm_buf b;
     struct cli_source source = {cli_shown(o->messages), o->messages, true};
+    struct reader in = {r, engine, o, &source, err};
     int rc = cli_read(&b, o->messages, VLM_LIMIT_TEXT_BYTES, err);
     if (rc < 0)
         return rc;
     rc = cli_json_parse(&r->json, b.data, b.n, source.shown, err);
     vlm_buf_free(&b);
-    return rc < 0 ? rc : from_messages(r, engine, o, r->json, &source, err);
+    return rc < 0 ? rc : from_messages(&in, r->json);
 }
 
 static int from_texts(struct cli_request *r, const vlm_engine *engine, const struct cli_options *o,
-                      const struct cli_list *images, const char *prompt, vlm_error *err)
+                      const struct cli_media_list *media, const char *prompt, vlm_error *err)
 {
-    int rc = reserve(r, 1 + o->systems.n, 1 + images->n + o->systems.n, err);
+    int rc = reserve(r, 1 + o->systems.n, err);
+    if (rc == VLM_OK)
+        rc = add_systems(r, o, err);
     if (rc < 0)
         return rc;
-    add_systems(r, o);
     begin_message(r, "user");
-    for (size_t i = 0; i < images->n && rc == VLM_OK; i++)
-        rc = add_image(r, engine, images->v[i], err);
+    for (size_t i = 0; i < media->n && rc == VLM_OK; i++)
+        rc = add_file(r, engine, o, media->v[i], err);
     if (rc == VLM_OK && strcmp(prompt, "-") == 0) {
         rc = cli_read(&r->text, "-", VLM_LIMIT_TEXT_BYTES, err);
         if (rc == VLM_OK)
-            add_text(r, r->text.data ? r->text.data : "", r->text.n);
+            rc = add_text(r, r->text.data ? r->text.data : "", r->text.n, err);
     } else if (rc == VLM_OK) {
-        add_text(r, prompt, strlen(prompt));
+        rc = add_text(r, prompt, strlen(prompt), err);
     }
+    end_messages(r);
     return rc;
 }
 
 int cli_request_from_options(struct cli_request *r, const vlm_engine *engine,
-                             const struct cli_options *o, const struct cli_list *images,
+                             const struct cli_options *o, const struct cli_media_list *media,
                              const char *prompt, vlm_error *err)
 {
     *r = (struct cli_request){0};
     int rc =
-        o->messages ? from_file(r, engine, o, err) : from_texts(r, engine, o, images, prompt, err);
+        o->messages ? from_file(r, engine, o, err) : from_texts(r, engine, o, media, prompt, err);
     if (rc < 0)
         cli_request_free(r);
     return rc;

@@ -14,12 +14,16 @@ struct cli_request {
     vlm_message *messages;
     size_t n_messages;
     vlm_part *parts; /* of all messages, one after another */
+    size_t *first;   /* part of each message, while the list grows */
     size_t n_parts, cap_parts;
-    vlm_image *images[16]; /* VLM_LIMIT_IMAGES */
-    size_t n_images;
+    vlm_image **images;
+    size_t n_images, cap_images;
+    vlm_video **videos;
+    size_t n_videos, cap_videos;
+    size_t n_files;      /* named so far: at most VLM_LIMIT_IMAGES */
     json_t *json;        /* the texts' owner, or NULL */
     struct vlm_buf text; /* the prompt that came from standard input */
-    double decode_ms;    /* reading and decoding pictures */
+    double decode_ms;    /* reading and decoding files */
 };
 
 /* Where texts come from, for errors and for the paths of pictures. */
@@ -29,18 +33,14 @@ struct cli_source {
     bool or_here;      /* and, when not found there, to the current directory */
 };
 
-/* --messages, or --system, pictures and prompt: images first, then the text, in one user message.
- */
+/* --messages, or --system, files and prompt: files first, then the text, in one user message. */
 int cli_request_from_options(struct cli_request *r, const vlm_engine *engine,
-                             const struct cli_options *o, const struct cli_list *images,
+                             const struct cli_options *o, const struct cli_media_list *media,
                              const char *prompt, vlm_error *err);
 /* {"messages": [...]} or {"prompt": "...", "images": [...]}.  object is borrowed. */
 int cli_request_from_json(struct cli_request *r, const vlm_engine *engine,
                           const struct cli_options *o, json_t *object,
                           const struct cli_source *source, vlm_error *err);
 void cli_request_free(struct cli_request *r);
-
-/* One picture; - is standard input. */
-int cli_image_open(vlm_image **out, const vlm_engine *engine, const char *path, vlm_error *err);
 
 #endif

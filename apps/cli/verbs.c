@@ -4,20 +4,28 @@
 #include "cmd.h"
 
 static const char run_notes[] =
-    "MODEL is a directory in Hugging Face layout; omitted or `pocket`, the model inside this "
-    "program.\n"
-    "A bare argument that is a directory is the MODEL, a picture file is an --image, another text "
-    "is the\n"
-    "prompt (or the MODEL, when -p or --messages is given).  Pictures come before the text, in "
-    "order.\n"
-    "Paths in a messages file are looked up beside it, then in the current directory.\n"
+    "MODEL is a directory in Hugging Face layout or a GGUF file; omitted or `pocket`, the model\n"
+    "inside this program.  A bare argument that is a directory is the MODEL, a picture, clip or "
+    "PDF\n"
+    "is an --image, --video or --pdf, another text is the prompt (or the MODEL, when -p or "
+    "--messages\n"
+    "is given).  Files come before the text, in the order given; --pages and --dpi, --fps and\n"
+    "--max-frames belong to the file before them, or to all when they come first.\n"
+    "A message's content is a text or a list of {\"type\":\"text\",\"text\"}, "
+    "{\"type\":\"image\",\"path\"},\n"
+    "{\"type\":\"video\",\"path\",\"fps\",\"max_frames\"}, "
+    "{\"type\":\"pdf\",\"path\",\"pages\",\"dpi\"}; paths are\n"
+    "looked up beside the messages file, then in the current directory.\n"
     "Ctrl-C ends the answer; again, the program.\n";
-static const char batch_notes[] =
-    "A line is {\"id\":..., \"images\":[\"a.png\"], \"prompt\":\"...\"} or {\"id\":..., "
-    "\"messages\":[...]}, with\n"
-    "paths relative to IN.jsonl.  Each becomes one object of `run --json` with the same id; one "
-    "that\n"
-    "fails becomes {\"id\":..., \"error\":\"...\"}, the others go on, and the exit status is 1.\n";
+static const char batch_notes[] = "A line is {\"id\":..., \"images\":[\"a.png\"], "
+                                  "\"prompt\":\"...\"} or {\"id\":..., \"messages\":[...]}, with\n"
+                                  "paths relative to IN.jsonl.  An entry of images may be a PDF "
+                                  "(\"pages\" beside it) or a clip, or a\n"
+                                  "part as in messages.  Each line becomes one object of `run "
+                                  "--json` with the same id; one that\n"
+                                  "fails becomes {\"id\":..., \"error\":\"...\"}, the others go "
+                                  "on, and the exit status is 1.  What was\n"
+                                  "seen in a line before is not looked at again.\n";
 static const char render_notes[] =
     "Prints the prompt text as the model's template gives it; with --json also the ids, pictures\n"
     "expanded.  --jsonl prints such an object for each line of its file.\n";
@@ -27,16 +35,21 @@ static const char trace_notes[] =
     "text.norm, logits and, with -n, generated_ids as DIR/NAME.npy.  With --compare prints a "
     "table, and\n"
     "where the first difference begins; the exit status is 1 if there is one.\n";
+static const char tiles_notes[] =
+    "FILE is a picture, a PDF, a clip or a directory of frames; or name them with --image, --pdf\n"
+    "and --video.  --out writes each tile as a PNG file.\n";
 static const char docs_notes[] =
     "Writes OUTDIR/KIND-SEED.png and OUTDIR/truth.jsonl: for each question a line in the form "
     "batch reads,\n"
     "with the answer beside it.  The same seed, fonts and FreeType give the same bytes.\n";
 
 const struct cli_verb cli_verbs[] = {
-    {"run", V_RUN, 0, CLI_LIST_MAX, "[MODEL] [PICTURE]... [PROMPT] [options]",
-     "answer a question about pictures", run_notes,
+    {"run", V_RUN, 0, CLI_LIST_MAX, "[MODEL] [FILE]... [PROMPT] [options]",
+     "answer a question about pictures, pages and clips", run_notes,
      "  vlm run receipt.jpg \"What is the total?\"\n"
      "  vlm run SmolVLM2-2.2B-Instruct --image a.png --image b.png -p \"What changed?\" -n 100\n"
+     "  vlm run --pdf report.pdf --pages 1-3,7 -p \"Who signed?\" --image signature.png\n"
+     "  vlm run MODEL clip.mp4 --fps 0.5 --max-frames 20 \"What happens?\"\n"
      "  vlm run --messages conversation.json --json\n"
      "  cat photo.jpg | vlm run --image - -p \"Describe this.\" --temp 0.7 --top-p 0.9 --seed 7\n",
      cli_cmd_run},
@@ -61,23 +74,28 @@ const struct cli_verb cli_verbs[] = {
      "  vlm render SmolVLM2-500M-Video-Instruct --messages conversation.json --json\n",
      cli_cmd_render},
     {"trace", V_TRACE, 0, CLI_LIST_MAX,
-     "MODEL [PICTURE]... (PROMPT | --messages F | --ids LIST) --out DIR [options]",
+     "MODEL [FILE]... (PROMPT | --messages F | --ids LIST) --out DIR [options]",
      "every intermediate of a forward pass, as .npy files", trace_notes,
      "  vlm trace pocket label.png \"What is the price?\" --out ours\n"
      "  vlm trace SmolVLM2-500M-Video-Instruct --image a.png -p \"Hi\" --out ours --compare "
      "reference\n"
      "  vlm trace pocket --ids 1,2,3 -n 8 --out ours --only logits --only generated_ids\n",
      cli_cmd_trace},
-    {"tiles", V_TILES, 1, 2, "[MODEL] FILE [options]", "what the model sees of a picture", NULL,
+    {"tiles", V_TILES, 0, 2, "[MODEL] FILE [options]",
+     "what the model sees of a picture, a PDF or a video", tiles_notes,
      "  vlm tiles receipt.jpg\n"
-     "  vlm tiles SmolVLM2-2.2B-Instruct receipt.jpg --out tiles --max-tiles 6\n",
+     "  vlm tiles SmolVLM2-2.2B-Instruct receipt.jpg --out tiles --max-tiles 6\n"
+     "  vlm tiles SmolVLM2-2.2B-Instruct report.pdf --pages 2-3 --json\n"
+     "  vlm tiles SmolVLM2-500M-Video-Instruct clip.mp4 --max-frames 8 --out frames\n",
      cli_cmd_tiles},
     {"inspect", V_INSPECT, 1, 1, "MODEL [options]", "what a model is made of", NULL,
      "  vlm inspect SmolVLM2-256M-Video-Instruct --tensors\n"
      "  vlm inspect pocket --json\n",
      cli_cmd_inspect},
     {"plan", V_PLAN, 1, 1, "MODEL [options]", "the memory a session would take", NULL,
-     "  vlm plan SmolVLM2-2.2B-Instruct --ctx 4096 --kv f16\n", cli_cmd_plan},
+     "  vlm plan SmolVLM2-2.2B-Instruct --ctx 4096 --kv f16\n"
+     "  vlm plan SmolVLM2-500M-Video-Instruct --image 1536x2048 --image 800x600\n",
+     cli_cmd_plan},
     {"bench", V_BENCH, 0, 1, "[MODEL] [options]",
      "this machine's limits, and the fractions reached", NULL,
      "  vlm bench\n"

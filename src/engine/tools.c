@@ -148,7 +148,26 @@ struct vlm_tiles {
     struct vlm_tile_plan plan;
     uint32_t width, height; /* of the source */
     uint8_t *pixels;
+    uint32_t (*sizes)[2]; /* of each frame's source, of a video; else NULL */
 };
+
+static vlm_tiles *new_tiles(const vlm_engine *e, vlm_error *err)
+{
+    vlm_tiles *t = vlm_mem_zalloc(&e->alloc, 1, sizeof *t);
+    if (t)
+        t->engine = e;
+    else
+        vlm_fail_memory(err, sizeof *t, "tiles");
+    return t;
+}
+
+/* Room for the plan's frames. */
+static int reserve_tiles(vlm_tiles *t, vlm_error *err)
+{
+    size_t bytes = (size_t)t->plan.tile * t->plan.tile * 3;
+    t->pixels = vlm_mem_alloc(&t->engine->alloc, t->plan.n_frames, bytes);
+    return t->pixels ? VLM_OK : vlm_fail_memory(err, t->plan.n_frames * bytes, "tiles");
+}
 
 int vlm_tiles_make(vlm_tiles **out, const vlm_engine *e, const vlm_image *image,
                    const vlm_session_options *options, vlm_error *err)
@@ -158,22 +177,44 @@ int vlm_tiles_make(vlm_tiles **out, const vlm_engine *e, const vlm_image *image,
     if (rc < 0)
         return rc;
     const struct vlm_image_config c = vlm_engine_image_config(e, &o);
-    vlm_tiles *t = vlm_mem_zalloc(&e->alloc, 1, sizeof *t);
+    vlm_tiles *t = new_tiles(e, err);
     if (!t)
-        return vlm_fail_memory(err, sizeof *t, "tiles");
-    t->engine = e;
+        return vlm_engine_explain(e, VLM_ERR_MEMORY, err);
     t->width = image->width;
     t->height = image->height;
     rc = vlm_image_plan(&t->plan, t->width, t->height, &c, err);
-    if (rc == VLM_OK) {
-        size_t bytes = (size_t)t->plan.tile * t->plan.tile * 3;
-        t->pixels = vlm_mem_alloc(&e->alloc, t->plan.n_frames, bytes);
-        rc = t->pixels ? vlm_image_tiles(t->pixels, &t->plan, image, &c, &e->alloc, err)
-                       : vlm_fail_memory(err, t->plan.n_frames * bytes, "tiles");
-    }
+    if (rc == VLM_OK)
+        rc = reserve_tiles(t, err);
+    if (rc == VLM_OK)
+        rc = vlm_image_tiles(t->pixels, &t->plan, image, &c, &e->alloc, err);
     if (rc < 0) {
         vlm_tiles_free(t);
         return vlm_engine_explain(e, rc, err);
+    }
+    *out = t;
+    return VLM_OK;
+}
+
+int vlm_tiles_make_video(vlm_tiles **out, const vlm_engine *e, const vlm_video *video,
+                         vlm_error *err)
+{
+    vlm_tiles *t = new_tiles(e, err);
+    if (!t)
+        return vlm_engine_explain(e, VLM_ERR_MEMORY, err);
+    t->plan = (struct vlm_tile_plan){.tile = video->side, .n_frames = (uint32_t)video->n};
+    int rc = reserve_tiles(t, err);
+    t->sizes = vlm_mem_alloc(&e->alloc, video->n, sizeof *t->sizes);
+    if (rc == VLM_OK && !t->sizes)
+        rc = vlm_fail_memory(err, video->n * sizeof *t->sizes, "tiles");
+    if (rc < 0) {
+        vlm_tiles_free(t);
+        return vlm_engine_explain(e, rc, err);
+    }
+    size_t bytes = (size_t)video->side * video->side * 3;
+    for (size_t i = 0; i < video->n; i++) {
+        memcpy(t->pixels + i * bytes, video->frames[i].rgb, bytes);
+        t->sizes[i][0] = video->frames[i].width;
+        t->sizes[i][1] = video->frames[i].height;
     }
     *out = t;
     return VLM_OK;
@@ -193,7 +234,8 @@ void vlm_tiles_get(const vlm_tiles *t, size_t i, vlm_tile *out)
         out->row = frame / t->plan.cols + 1;
         out->col = frame % t->plan.cols + 1;
     }
-    vlm_image_frame_box(out->box, &t->plan, frame, t->width, t->height);
+    vlm_image_frame_box(out->box, &t->plan, frame, t->sizes ? t->sizes[i][0] : t->width,
+                        t->sizes ? t->sizes[i][1] : t->height);
     out->pixels = t->pixels + i * t->plan.tile * t->plan.tile * 3;
 }
 
@@ -201,6 +243,7 @@ void vlm_tiles_free(vlm_tiles *t)
 {
     if (!t)
         return;
+    vlm_mem_free(&t->engine->alloc, t->sizes);
     vlm_mem_free(&t->engine->alloc, t->pixels);
     vlm_mem_free(&t->engine->alloc, t);
 }

@@ -614,6 +614,11 @@ static int sync_n(vlm_engine *e, size_t n_messages, size_t n_parts, size_t n_ima
         messages[i] =
             (vlm_message){.role = i % 2 ? "assistant" : "user", .parts = parts, .n_parts = 1};
     messages[0].n_parts = n_parts + n_images;
+    if (n_images > 1000) { /* more than the parts of a message */
+        messages[0].n_parts -= 1000;
+        messages[1] = (vlm_message){.role = "user", .parts = parts, .n_parts = 1000};
+        n_messages = 2;
+    }
     err->message[0] = 0;
     int rc = vlm_session_sync(s, messages, n_messages, err);
     vlm_session_close(s);
@@ -635,7 +640,7 @@ static void conversation_limits(void **state)
         bool over;
     } cases[] = {{VLM_LIMIT_MESSAGES, 1, 0, false}, {VLM_LIMIT_MESSAGES + 1, 1, 0, true},
                  {1, VLM_LIMIT_PARTS, 0, false},    {1, VLM_LIMIT_PARTS + 1, 0, true},
-                 {1, 0, VLM_LIMIT_IMAGES, false},   {1, 0, VLM_LIMIT_IMAGES + 1, true}};
+                 {1, 0, VLM_LIMIT_PICTURES, false}, {1, 0, VLM_LIMIT_PICTURES + 1, true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int rc = sync_n(e, cases[i].messages, cases[i].parts, cases[i].images, &err);
         if (cases[i].over ? rc != VLM_ERR_LIMIT : rc != VLM_OK && rc != VLM_ERR_CONTEXT)

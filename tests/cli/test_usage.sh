@@ -43,6 +43,11 @@ expect 2 trace "$model" -p x
 expect 2 trace -p x --out "$tmp/t"
 expect 2 trace "$model" -p x --ids 1 --out "$tmp/t"
 expect 2 trace "$model" --ids 1 --image a.png --out "$tmp/t"
+for option in --gen --depth --image --prompt; do expect 2 bench "$model" $option 1; done # of a later version
+expect 2 tiles
+expect 2 tiles a.png b.png c.png
+expect 2 tiles a.png b.png --video c.gif
+for size in 0x1 1x0 1 x 1x1x1 -1x1 1x16385 99999x1 ''; do expect 2 plan "$model" --image "$size"; done
 expect 2 limits more
 expect 2 make-docs --kind nonsense "$tmp/d"
 expect 2 make-docs "$tmp/d"
@@ -73,8 +78,11 @@ beyond --temp 100.1 -0.1
 beyond --top-p 1.01 -0.1
 beyond --min-p 1.01 -0.1
 beyond --repeat-penalty 0 101
+beyond --fps 0 1001
+beyond --max-frames 0 257
+beyond --dpi 0 2401
 beyond --max-memory 0 1X 1KK K 99999999999G
-for pair in --kv=q8_0 --kv=q4_0 --kv= --detail=middle --log=loud --isa=nonsense --stop= --video=a --pdf=a --mmproj=a; do
+for pair in --kv=q8_0 --kv=q4_0 --kv= --detail=middle --log=loud --isa=nonsense --stop= --pages=0 --pages=2-1 --pages=1, --pages=a --pages=; do
   expect 2 run -p x "$pair"
 done
 expect 2 run -p x --stop "$(printf '%0257d' 0)"
