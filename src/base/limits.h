@@ -41,6 +41,12 @@
 #define VLM_LIMIT_TEMPLATE_DEPTH UINT64_C(64)
 #define VLM_LIMIT_REGEX_BYTES UINT64_C(4096)
 #define VLM_LIMIT_REGEX_MATCHES UINT64_C(1000000)
+#define VLM_LIMIT_SCHEMA_BYTES UINT64_C(1048576)
+#define VLM_LIMIT_GRAMMAR_NODES UINT64_C(100000)
+#define VLM_LIMIT_GRAMMAR_RULES UINT64_C(4096)
+#define VLM_LIMIT_GRAMMAR_DEPTH UINT64_C(64)
+#define VLM_LIMIT_GRAMMAR_REPEATS UINT64_C(4096)
+#define VLM_LIMIT_GRAMMAR_PROPERTIES UINT64_C(512)
 #define VLM_LIMIT_MESSAGES UINT64_C(1024)
 #define VLM_LIMIT_PARTS UINT64_C(4096)
 #define VLM_LIMIT_IMAGES UINT64_C(16)
@@ -108,6 +114,12 @@
     X(TEMPLATE_DEPTH, "nesting of a template's statements and expressions")                        \
     X(REGEX_BYTES, "pattern in a tokenizer")                                                       \
     X(REGEX_MATCHES, "match steps of a tokenizer's pattern")                                       \
+    X(SCHEMA_BYTES, "JSON schema of a constraint")                                                 \
+    X(GRAMMAR_NODES, "nodes of a compiled constraint")                                             \
+    X(GRAMMAR_RULES, "rules of a constraint")                                                      \
+    X(GRAMMAR_DEPTH, "nesting of a constraint and of the texts it makes")                          \
+    X(GRAMMAR_REPEATS, "a counted repetition, length or number of items in a constraint")          \
+    X(GRAMMAR_PROPERTIES, "properties of one object of a schema")                                  \
     X(MESSAGES, "messages of a conversation")                                                      \
     X(PARTS, "parts of one message")                                                               \
     X(IMAGES, "pictures and videos of a request, pages of PDF files not counted")                  \

@@ -14,9 +14,10 @@ BEGIN {
     may["token"]   = "base format"
     may["prompt"]  = "base format token"
     may["image"]   = "base"
+    may["constrain"] = "base format"
     may["model"]   = "base format backend image"
     may["media"]   = "base image"
-    may["engine"]  = "base format kernel backend token prompt image model"
+    may["engine"]  = "base format kernel backend token prompt image constrain model"
     may["docgen"]  = "base"
     may["apps"]    = "base docgen" # documents are drawn beside the engine, not through it
     # public headers
@@ -28,6 +29,7 @@ BEGIN {
     library["token"] = "pcre2.h utf8proc.h"
     library["image"] = "jpeglib.h jerror.h png.h immintrin.h" # SSE2 is in every x86-64
     library["model"] = "jansson.h"
+    library["constrain"] = "jansson.h"
     library["docgen"] = "ft2build.h freetype/*"
     library["kernel"] = "immintrin.h arm_neon.h cpuid.h"
     for (r in may) n_rooms++

@@ -1,0 +1,239 @@
+/* grammar.c: nodes, byte sets, characters as bytes. */
+#include "constrain/grammar.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/utf8.h"
+
+int vlm_grammar_begin(struct vlm_grammar_builder *b, const vlm_allocator *alloc, vlm_error *err)
+{
+    *b = (struct vlm_grammar_builder){.err = err};
+    b->g = vlm_mem_zalloc(alloc, 1, sizeof *b->g);
+    if (!b->g)
+        return b->rc = vlm_fail_memory(err, sizeof *b->g, "a grammar");
+    b->g->alloc = alloc;
+    vlm_build_node(b, VLM_NODE_DEAD, 0, 0); /* node 0: what a failed build returns */
+    return b->rc;
+}
+
+int vlm_grammar_end(struct vlm_grammar **out, struct vlm_grammar_builder *b, uint32_t start)
+{
+    if (b->rc < 0) {
+        vlm_grammar_free(b->g);
+        return b->rc;
+    }
+    b->g->start = start;
+    *out = b->g;
+    return VLM_OK;
+}
+
+void vlm_grammar_free(struct vlm_grammar *g)
+{
+    if (!g)
+        return;
+    vlm_mem_free(g->alloc, g->nodes);
+    vlm_mem_free(g->alloc, g->sets);
+    vlm_mem_free(g->alloc, g);
+}
+
+uint32_t vlm_build_node(struct vlm_grammar_builder *b, enum vlm_node_kind kind, uint32_t a,
+                        uint32_t to)
+{
+    struct vlm_grammar *g = b->g;
+    if (b->rc < 0)
+        return 0;
+    if (g->n_nodes == VLM_LIMIT_GRAMMAR_NODES) {
+        b->rc = vlm_fail(b->err, VLM_ERR_LIMIT,
+                         "constraint: found more than %llu nodes, expected a smaller one",
+                         (unsigned long long)VLM_LIMIT_GRAMMAR_NODES);
+        return 0;
+    }
+    if (!vlm_grow(g->alloc, &g->nodes, &g->cap_nodes, g->n_nodes, sizeof *g->nodes)) {
+        b->rc = vlm_fail_memory(b->err, g->n_nodes * sizeof *g->nodes, "a grammar");
+        return 0;
+    }
+    g->nodes[g->n_nodes] = (struct vlm_node){.kind = (uint8_t)kind, .a = a, .b = to};
+    return (uint32_t)g->n_nodes++;
+}
+
+static bool find_set(struct vlm_grammar_builder *b, const struct vlm_byte_set *s, uint16_t *out)
+{
+    struct vlm_grammar *g = b->g;
+    size_t i = g->n_sets;
+    while (i > 0 && memcmp(&g->sets[i - 1], s, sizeof *s) != 0)
+        i--;
+    if (i == 0) {
+        if (g->n_sets == UINT16_MAX ||
+            !vlm_grow(g->alloc, &g->sets, &g->cap_sets, g->n_sets, sizeof *g->sets)) {
+            b->rc = vlm_fail_memory(b->err, g->n_sets * sizeof *s, "the sets of a grammar");
+            return false;
+        }
+        g->sets[g->n_sets++] = *s;
+        i = g->n_sets;
+    }
+    *out = (uint16_t)(i - 1);
+    return true;
+}
+
+uint32_t vlm_build_set(struct vlm_grammar_builder *b, const struct vlm_byte_set *s, uint32_t next)
+{
+    uint16_t set;
+    if (b->rc < 0 || !find_set(b, s, &set))
+        return 0;
+    uint32_t node = vlm_build_node(b, VLM_NODE_SET, next, 0);
+    if (b->rc == 0)
+        b->g->nodes[node].set = set;
+    return node;
+}
+
+uint32_t vlm_build_range(struct vlm_grammar_builder *b, uint8_t lo, uint8_t hi, uint32_t next)
+{
+    struct vlm_byte_set s = {{0}};
+    for (unsigned c = lo; c <= hi; c++)
+        s.bits[c / 64] |= UINT64_C(1) << c % 64;
+    return vlm_build_set(b, &s, next);
+}
+
+uint32_t vlm_build_bytes(struct vlm_grammar_builder *b, const void *bytes, size_t n, uint32_t next)
+{
+    const uint8_t *p = bytes;
+    for (size_t i = n; i-- > 0;)
+        next = vlm_build_range(b, p[i], p[i], next);
+    return next;
+}
+
+uint32_t vlm_build_either(struct vlm_grammar_builder *b, uint32_t x, uint32_t y)
+{
+    return vlm_build_node(b, VLM_NODE_SPLIT, x, y);
+}
+
+uint32_t vlm_build_repeat(struct vlm_grammar_builder *b, vlm_build_fn make, void *ctx, size_t min,
+                          size_t max, uint32_t next)
+{
+    if (max == SIZE_MAX) {
+        uint32_t loop = vlm_build_node(b, VLM_NODE_SPLIT, 0, next);
+        uint32_t body = make(ctx, loop);
+        if (b->rc == 0)
+            b->g->nodes[loop].a = body;
+        next = loop;
+    } else {
+        uint32_t end = next;
+        for (size_t i = min; i < max && b->rc == 0; i++)
+            next = vlm_build_either(b, make(ctx, next), end);
+    }
+    for (size_t i = 0; i < min && b->rc == 0; i++)
+        next = make(ctx, next);
+    return next;
+}
+
+size_t vlm_ranges_tidy(struct vlm_range *r, size_t n)
+{
+    for (size_t i = 1; i < n; i++) { /* few ranges: insertion */
+        struct vlm_range x = r[i];
+        size_t at = i;
+        for (; at > 0 && r[at - 1].lo > x.lo; at--)
+            r[at] = r[at - 1];
+        r[at] = x;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (r[i].lo > r[i].hi)
+            continue;
+        if (kept > 0 && r[i].lo <= r[kept - 1].hi + 1) {
+            if (r[i].hi > r[kept - 1].hi)
+                r[kept - 1].hi = r[i].hi;
+        } else {
+            r[kept++] = r[i];
+        }
+    }
+    return kept;
+}
+
+/* ---- characters ---- */
+
+/* lo..hi, all of one length in UTF-8 and no surrogates: split until every byte but the first that
+ * differs runs over its whole range. At most three levels deep for each of the four bytes. */
+static uint32_t one_length(struct vlm_grammar_builder *b, uint32_t lo, uint32_t hi, uint32_t next)
+{
+    for (unsigned bits = 6; bits <= 18; bits += 6) {
+        uint32_t low = (UINT32_C(1) << bits) - 1;
+        if ((lo & ~low) == (hi & ~low) || hi <= 0x7F)
+            break;
+        if (lo & low)
+            return vlm_build_either(b, one_length(b, lo, lo | low, next),
+                                    one_length(b, (lo | low) + 1, hi, next));
+        if ((hi & low) != low)
+            return vlm_build_either(b, one_length(b, lo, (hi & ~low) - 1, next),
+                                    one_length(b, hi & ~low, hi, next));
+    }
+    char x[4], y[4];
+    size_t n = vlm_utf8_encode(x, lo);
+    vlm_utf8_encode(y, hi);
+    for (size_t i = n; i-- > 0;)
+        next = vlm_build_range(b, (uint8_t)x[i], (uint8_t)y[i], next);
+    return next;
+}
+
+static const struct vlm_range lengths[] = {
+    {0x80, 0x7FF}, {0x800, 0xD7FF}, {0xE000, 0xFFFF}, {0x10000, 0x10FFFF}};
+
+/* c inside a JSON string where it may not stand as it is: \" \\ \n ... or \u00XX */
+static uint32_t escaped(struct vlm_grammar_builder *b, unsigned c, uint32_t next)
+{
+    static const char names[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+    static const char hex[] = "0123456789abcdef";
+    const char *at = c ? strchr(names, (int)c) : NULL;
+    char text[6] = {'\\', 'u', '0', '0', hex[c / 16 % 16], hex[c % 16]};
+    if (!at)
+        return vlm_build_bytes(b, text, 6, next);
+    text[1] = letters[at - names];
+    return vlm_build_bytes(b, text, 2, next);
+}
+
+static bool must_escape(unsigned c)
+{
+    return c < 0x20 || c == '"' || c == '\\';
+}
+
+uint32_t vlm_build_chars(struct vlm_grammar_builder *b, const struct vlm_range *r, size_t n,
+                         bool as_json, uint32_t next)
+{
+    struct vlm_byte_set plain = {{0}};
+    bool any_plain = false;
+    uint32_t all = 0;
+    for (size_t i = 0; i < n; i++) {
+        for (uint32_t c = r[i].lo; c <= r[i].hi && c < 0x80; c++) {
+            if (as_json && must_escape(c)) {
+                uint32_t x = escaped(b, c, next);
+                all = all ? vlm_build_either(b, x, all) : x;
+            } else {
+                plain.bits[c / 64] |= UINT64_C(1) << c % 64;
+                any_plain = true;
+            }
+        }
+        for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+            uint32_t lo = r[i].lo > lengths[k].lo ? r[i].lo : lengths[k].lo;
+            uint32_t hi = r[i].hi < lengths[k].hi ? r[i].hi : lengths[k].hi;
+            if (lo > hi)
+                continue;
+            uint32_t x = one_length(b, lo, hi, next);
+            all = all ? vlm_build_either(b, x, all) : x;
+        }
+    }
+    if (any_plain) {
+        uint32_t x = vlm_build_set(b, &plain, next);
+        all = all ? vlm_build_either(b, x, all) : x;
+    }
+    return all ? all : vlm_build_node(b, VLM_NODE_DEAD, 0, 0);
+}
+
+uint32_t vlm_build_json_text(struct vlm_grammar_builder *b, const char *s, size_t n, uint32_t next)
+{
+    for (size_t i = n; i-- > 0;) {
+        uint8_t c = (uint8_t)s[i];
+        next = must_escape(c) ? escaped(b, c, next) : vlm_build_range(b, c, c, next);
+    }
+    return next;
+}
