@@ -160,8 +160,8 @@ void vlm_docgen_doc_free(struct vlm_docgen *gen, struct vlm_docgen_doc *doc); /*
  * {"id":"label-7/0","images":["label-7.png"],"prompt":"...","answer":"...","family":"value",
  *  "paraphrase":3} and "unseen":true for a held-out paraphrase */
 bool vlm_docgen_truth(struct vlm_buf *out, const struct vlm_docgen_doc *doc, const char *image);
-/* Appends the whole truth as one JSON object on one line: text, lines with boxes, fields,
- * questions. */
+/* Appends the whole truth as one JSON object on one line: kind, layout, text, lines with boxes,
+ * fields [name, value], sums in hundredths, questions. */
 bool vlm_docgen_json(struct vlm_buf *out, const struct vlm_docgen_doc *doc, const char *image);
 
 #endif

@@ -1,5 +1,6 @@
 /* meanings.c: how one asks for a value by what it means.  Data only; the last two of each list are
- * kept for tests. Numbers (first) are part of the truth files: give new lists new numbers. */
+ * kept for tests.
+ * Numbers (first) are part of the truth files: give new lists new numbers. */
 #include "docgen/words.h"
 
 #define WORDINGS(a, number)                                                                        \

@@ -37,6 +37,37 @@ static void put_id(struct vlm_buf *b, const struct vlm_docgen_doc *doc)
     vlm_buf_puts(b, id);
 }
 
+static void put_flags(struct vlm_buf *b, const struct vlm_docgen_doc *doc)
+{
+    char t[128];
+    snprintf(t, sizeof t,
+             ",\"layout\":%u,\"layout_held_out\":%s,\"inconsistent\":%s,\"random_strings\":%s",
+             (unsigned)doc->layout, doc->layout_held ? "true" : "false",
+             doc->inconsistent ? "true" : "false", doc->random_strings ? "true" : "false");
+    vlm_buf_puts(b, t);
+}
+
+static void put_sums(struct vlm_buf *b, const struct vlm_docgen_sums *s)
+{
+    const struct {
+        const char *name;
+        int64_t cents;
+    } all[] = {{"items", s->items},       {"subtotal", s->subtotal}, {"tax", s->tax},
+               {"discount", s->discount}, {"total", s->total},       {"paid", s->paid},
+               {"change", s->change}};
+    char t[48];
+    if (s->total < 0)
+        return;
+    vlm_buf_puts(b, ",\"sums\":{\"tax_included\":");
+    vlm_buf_puts(b, s->tax_included ? "true" : "false");
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].cents >= 0) {
+            snprintf(t, sizeof t, ",\"%s\":%lld", all[i].name, (long long)all[i].cents);
+            vlm_buf_puts(b, t);
+        }
+    vlm_buf_putc(b, '}');
+}
+
 bool vlm_docgen_truth(struct vlm_buf *out, const struct vlm_docgen_doc *doc, const char *image)
 {
     for (uint32_t i = 0; i < doc->n_questions; i++) {
@@ -70,11 +101,15 @@ bool vlm_docgen_json(struct vlm_buf *out, const struct vlm_docgen_doc *doc, cons
     snprintf(t, sizeof t, ",\"width\":%u,\"height\":%u,\"font\":%u", (unsigned)doc->width,
              (unsigned)doc->height, (unsigned)doc->font);
     vlm_buf_puts(out, t);
+    put_member(out, "kind", vlm_docgen_kind_name(doc->kind));
+    put_flags(out, doc);
+    put_sums(out, &doc->sums);
     put_member(out, "text", doc->text);
+    vlm_buf_puts(out, ",\"lines\":[");
     for (uint32_t i = 0; i < doc->n_lines; i++) {
         const struct vlm_docgen_line *l = &doc->lines[i];
-        snprintf(t, sizeof t, "%s\"box\":[%d,%d,%d,%d]", i ? ",{" : ",\"lines\":[{", (int)l->x0,
-                 (int)l->y0, (int)l->x1, (int)l->y1);
+        snprintf(t, sizeof t, "%s\"box\":[%d,%d,%d,%d]", i ? ",{" : "{", (int)l->x0, (int)l->y0,
+                 (int)l->x1, (int)l->y1);
         vlm_buf_puts(out, t);
         put_member(out, "text", l->text);
         vlm_buf_putc(out, '}');
@@ -94,7 +129,9 @@ bool vlm_docgen_json(struct vlm_buf *out, const struct vlm_docgen_doc *doc, cons
         put_string(out, vlm_docgen_family_name(q->family));
         put_member(out, "prompt", q->text);
         put_member(out, "answer", q->answer);
-        vlm_buf_putc(out, '}');
+        snprintf(t, sizeof t, ",\"paraphrase\":%u,\"unseen\":%s}", (unsigned)q->paraphrase,
+                 q->unseen ? "true" : "false");
+        vlm_buf_puts(out, t);
     }
     vlm_buf_puts(out, "]}\n");
     return out->ok;
