@@ -47,6 +47,12 @@ int vlm_child_input_open(int *out, const char *path, vlm_error *err)
     return VLM_OK;
 }
 
+size_t vlm_child_input_peek(int fd, void *to, size_t n)
+{
+    ssize_t got = pread(fd, to, n, 0);
+    return got > 0 ? (size_t)got : 0;
+}
+
 void vlm_child_input_close(int fd)
 {
     if (fd >= 0)

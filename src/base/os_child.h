@@ -58,7 +58,8 @@ struct vlm_child_end {
 
 /* Opens a regular file for a child.  Close with vlm_child_input_close. */
 int vlm_child_input_open(int *fd, const char *path, vlm_error *err);
-void vlm_child_input_close(int fd); /* -1 allowed */
+size_t vlm_child_input_peek(int fd, void *to, size_t n); /* its first bytes; returns how many */
+void vlm_child_input_close(int fd);                      /* -1 allowed */
 
 /* The environment holds LC_ALL=C and MALLOC_ARENA_MAX=1, stdin is empty. */
 int vlm_child_start(struct vlm_child *c, const struct vlm_child_spec *spec, vlm_error *err);

@@ -1,9 +1,10 @@
-/* frames.c: clips that need no other program: a directory of pictures. */
+/* frames.c: clips that need no other program: a directory of pictures, an animated GIF. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "base/os.h"
+#include "image/image.h"
 #include "media/media.h"
 
 /* The reference gives a list of ready frames this rate, and shows all of them. */
@@ -108,6 +109,75 @@ int vlm_media_directory(vlm_video **out, const vlm_engine *engine, const char *p
     for (size_t i = 0; i < l.n; i++)
         vlm_mem_free(l.alloc, l.name[i]);
     vlm_mem_free(l.alloc, l.name);
+    if (rc == VLM_OK)
+        *out = video;
+    else
+        vlm_video_close(video);
+    return rc;
+}
+
+/* ---- GIF: sampled like any clip ---- */
+
+static int sample_gif(uint64_t *indices, size_t *n, const struct vlm_gif_info *info,
+                      const struct vlm_media_sampling *s, const char *shown, vlm_error *err)
+{
+    if (info->seconds > (double)VLM_LIMIT_VIDEO_SECONDS)
+        return vlm_fail(err, VLM_ERR_LIMIT, "%s: a clip of %.0f seconds, expected at most %llu",
+                        shown, info->seconds, (unsigned long long)VLM_LIMIT_VIDEO_SECONDS);
+    *n = info->seconds > 0
+             ? vlm_media_sample(indices, VLM_LIMIT_VIDEO_FRAMES, info->n_frames, info->seconds,
+                                (double)info->n_frames / info->seconds, s->fps, s->max)
+             : 0;
+    if (*n == 0)
+        return vlm_fail(err, VLM_ERR_FORMAT, "%s: %u frames in %g seconds cannot be sampled", shown,
+                        info->n_frames, info->seconds);
+    return VLM_OK;
+}
+
+static int add_frames(vlm_video *video, struct vlm_gif *g, const struct vlm_media_sampling *s,
+                      const char *shown, vlm_error *err)
+{
+    struct vlm_gif_info info = vlm_gif_info(g);
+    uint64_t indices[VLM_LIMIT_VIDEO_FRAMES];
+    size_t n = 0, done = 0;
+    int rc = sample_gif(indices, &n, &info, s, shown, err);
+    for (uint64_t i = 0; rc == VLM_OK && done < n; i++) {
+        const uint8_t *rgb;
+        double begins, stays;
+        if (s->progress && s->progress(s->ctx, done, n) != 0)
+            return vlm_fail(err, VLM_ERR_CANCELLED, "%s: cancelled", shown);
+        rc = vlm_gif_next(g, &rgb, &begins, &stays, err);
+        if (rc == VLM_DONE)
+            return vlm_fail(err, VLM_ERR_FORMAT, "%s: only %llu of %u frames can be decoded", shown,
+                            (unsigned long long)i, info.n_frames);
+        if (rc == VLM_OK && i == indices[done]) {
+            double rate = (double)info.n_frames / info.seconds;
+            rc = vlm_video_add(video, rgb, info.width, info.height, (double)i / rate, err);
+            done++;
+        }
+    }
+    return rc < 0 ? rc : vlm_video_end(video, info.seconds, err);
+}
+
+int vlm_media_gif(vlm_video **out, const vlm_engine *engine, const char *path,
+                  const struct vlm_media_sampling *s, vlm_error *err)
+{
+    struct vlm_quoted q;
+    struct vlm_map map;
+    struct vlm_gif *g = NULL;
+    vlm_video *video = NULL;
+    const vlm_allocator *alloc = vlm_engine_allocator(engine);
+    const char *shown = vlm_base_quote(&q, path, strlen(path));
+    int rc = vlm_map_open(&map, alloc, NULL, path, true, VLM_LIMIT_IMAGE_FILE_BYTES, err);
+    if (rc < 0)
+        return rc;
+    rc = vlm_gif_open(&g, alloc, map.data, map.n, shown, err);
+    if (rc == VLM_OK)
+        rc = vlm_video_begin(&video, engine, err);
+    if (rc == VLM_OK)
+        rc = add_frames(video, g, s, shown, err);
+    vlm_gif_close(g);
+    vlm_map_close(&map, alloc);
     if (rc == VLM_OK)
         *out = video;
     else

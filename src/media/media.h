@@ -93,5 +93,7 @@ struct vlm_media_sampling {
 };
 int vlm_media_directory(vlm_video **out, const vlm_engine *engine, const char *path,
                         const struct vlm_media_sampling *s, vlm_error *err);
+int vlm_media_gif(vlm_video **out, const vlm_engine *engine, const char *path,
+                  const struct vlm_media_sampling *s, vlm_error *err);
 
 #endif

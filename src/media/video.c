@@ -270,13 +270,18 @@ int vlm_video_open(vlm_video **out, const vlm_engine *engine, const char *path,
     c.o.fps = c.o.fps > 0 ? c.o.fps : fps;
     c.o.max_frames = c.o.max_frames ? c.o.max_frames : max;
     c.shown = vlm_base_quote(&q, path, strlen(path));
-    if (vlm_os_is_directory(path)) {
-        struct vlm_media_sampling s = {c.o.fps, c.o.max_frames, c.o.progress, c.o.progress_ctx};
+    struct vlm_media_sampling s = {c.o.fps, c.o.max_frames, c.o.progress, c.o.progress_ctx};
+    if (vlm_os_is_directory(path))
         return vlm_media_directory(out, engine, path, &s, err);
-    }
     rc = vlm_child_input_open(&c.input, path, err);
     if (rc < 0)
         return rc;
+    char kind[4];
+    if (vlm_child_input_peek(c.input, kind, sizeof kind) == sizeof kind &&
+        memcmp(kind, "GIF8", sizeof kind) == 0) {
+        vlm_child_input_close(c.input);
+        return vlm_media_gif(out, engine, path, &s, err);
+    }
     vlm_video *video;
     rc = vlm_video_begin(&video, engine, err);
     if (rc == VLM_OK) {

@@ -112,7 +112,7 @@ def sampling(path):
         cases.append((halves * 5, halves / 2, 1, 64))
         cases.append((halves * 7, halves / 4, 2, 256))
     for d in (65.999999999, 66, 66.00000000000001, 67, 68):  # where the ends begin to be skipped
-        cases += [(int(d * r), d, 1, 64) for r in (0.01, 0.5, 1, 2, 30)]
+        cases += [(max(1, int(d * r)), d, 1, 64) for r in (0.01, 0.5, 1, 2, 30)]
     for total, duration, fps, most in cases:
         meta = VideoMetadata(total_num_frames=total, fps=total / duration, duration=duration)
         idx = [int(i) for i in processor.sample_frames(meta, num_frames=most, fps=fps)]
