@@ -2,8 +2,8 @@
  *
  *     golden [--determinism] [--isa LEVEL] DIR...
  *
- * DIR holds CHECKPOINT/model and CHECKPOINT/REQUEST/case.txt.  Every ISA level usable here is
- * tried. */
+ * DIR holds CHECKPOINT/model, or model.gguf and its mmproj, and CHECKPOINT/REQUEST/case.txt.  Every
+ * ISA level usable here is tried. */
 #include "golden.h"
 
 #include <dirent.h>
@@ -77,7 +77,8 @@ static void run_checkpoint(const char *checkpoint, const char *only_isa, bool de
     struct golden_case *cases[MAX_CASES];
     size_t n = read_cases(cases, checkpoint);
     char model[1100];
-    snprintf(model, sizeof model, "%s/model", checkpoint);
+    snprintf(model, sizeof model, "%s/model%s", checkpoint,
+             exists(checkpoint, "model.gguf") ? ".gguf" : "");
     tally->n_checkpoints++;
     const char *isa;
     for (size_t i = 0; (isa = vlm_isa_name(i)); i++) {
@@ -105,7 +106,7 @@ static void run_directory(const char *dir, const char *isa, bool determinism, st
     for (int i = 0; i < n; i++) {
         char checkpoint[1024];
         snprintf(checkpoint, sizeof checkpoint, "%s/%s", dir, entries[i]->d_name);
-        if (exists(checkpoint, "model"))
+        if (exists(checkpoint, "model") || exists(checkpoint, "model.gguf"))
             run_checkpoint(checkpoint, isa, determinism, tally);
         free(entries[i]);
     }

@@ -63,6 +63,7 @@ class Model:
         self.longest, self.tile = i["size"]["longest_edge"], i["max_image_size"]["longest_edge"]
         self.split = i["do_image_splitting"]
         self.tokenizer = Tokenizer.from_file(f"{path}/tokenizer.json")
+        self.granite = self.tokenizer.token_to_id("<|start_of_role|>") is not None
 
 
 # ---- pictures and prompt -------------------------------------------------------------------------
@@ -114,9 +115,12 @@ def expand(m, rows, cols):
 
 
 def prompt_of(m, messages, folder):
-    text, tiles = "<|im_start|>", []
+    text, tiles = "" if m.granite else "<|im_start|>", []
     for role, parts in messages:
-        text += role.capitalize() + (":" if parts[0][0] == "image" else ": ")
+        if m.granite:
+            text += f"<|start_of_role|>{role}<|end_of_role|>"
+        else:
+            text += role.capitalize() + (":" if parts[0][0] == "image" else ": ")
         for kind, value in parts:
             if kind == "image":
                 rows, cols, frames = tiles_of(m, f"{folder}/{value}")
@@ -124,8 +128,9 @@ def prompt_of(m, messages, folder):
                 tiles += frames
             else:
                 text += value
-        text += "<end_of_utterance>\n"
-    ids = m.tokenizer.encode(text + "Assistant:", add_special_tokens=False).ids
+        text += "<|end_of_text|>\n" if m.granite else "<end_of_utterance>\n"
+    text += "<|start_of_role|>assistant<|end_of_role|>" if m.granite else "Assistant:"
+    ids = m.tokenizer.encode(text, add_special_tokens=False).ids
     if not tiles:
         return np.array(ids), None
     x = (np.stack(tiles) * (1 / 255)).astype(np.float32)

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 
 import numpy as np
 import PIL
@@ -20,17 +21,23 @@ import tokenizers
 import torch
 import transformers
 from transformers import (
+    AutoConfig,
     AutoImageProcessor,
     AutoProcessor,
-    SmolVLMConfig,
+    Idefics3ForConditionalGeneration,
     SmolVLMForConditionalGeneration,
 )
 from transformers.image_utils import load_image
 
 import check_numpy
+import make_gguf
 import pictures
 import tiny_tokenizer
 
+FAMILIES = {  # model, processor, image processor
+    "smolvlm": (SmolVLMForConditionalGeneration, "SmolVLMProcessor", "SmolVLMImageProcessor"),
+    "idefics3": (Idefics3ForConditionalGeneration, "Idefics3Processor", "Idefics3ImageProcessor"),
+}
 N_GENERATE = 64
 SAMPLE = 2500  # values kept of a large tensor
 TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
@@ -40,6 +47,15 @@ TEMPLATE = (  # byte for byte the template of the SmolVLM2 releases
     "{% for line in message['content'] %}{% if line['type'] == 'text' %}{{line['text']}}"
     "{% elif line['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %}<end_of_utterance>\n"
     "{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
+)
+
+GRANITE_TEMPLATE = (  # of the shape of Granite-Docling's: strings or parts, roles between marks
+    "{%- for message in messages -%}{{- '<|start_of_role|>' + message['role'] + '<|end_of_role|>' "
+    "-}}{%- if message['content'] is string -%}{{- message['content'] -}}{%- else -%}{%- for part in "
+    "message['content'] -%}{%- if part['type'] == 'text' -%}{{- part['text'] -}}{%- elif part['type'] "
+    "== 'image' -%}{{- '<image>' -}}{%- endif -%}{%- endfor -%}{%- endif -%}{{- '<|end_of_text|>\n' "
+    "-}}{%- endfor -%}{%- if add_generation_prompt -%}{{- '<|start_of_role|>assistant' -}}{%- if "
+    "controls -%}{{- ' ' + controls | tojson() -}}{%- endif -%}{{- '<|end_of_role|>' -}}{%- endif -%}"
 )
 
 # ---- what to make --------------------------------------------------------------------------------
@@ -133,6 +149,45 @@ COMMITTED = {
             "three": ([("a.png", 20, 300), ("b.png", 44, 44, "L"), ("c.jpg", 120, 25)], THREE),
         },
     ),
+    "idefics3-v1": dict(  # SmolVLM v1: another class, bare tokenizer
+        text=text_part(48, 64, heads=3, kv=3, head=16, rope_theta=273768.0),
+        vision=vision_part(36, tile=84, patch=14, heads=2, ffn=50, layers=1),
+        **dict(scale=3, longest=336, layout="old", types="BF16", shards=1),
+        **dict(v1=True, family="idefics3"),
+        requests={"split": ([("a.jpg", 120, 90)], ONE), "text": ([], TEXT)},
+    ),
+    "idefics3-docling": dict(  # Granite-Docling: tied, GPT-4's pattern, an added token too many
+        text=text_part(36, 60, heads=3, kv=1, head=12),
+        vision=vision_part(40, tile=64, patch=8, heads=2, ffn=60, layers=1),
+        **dict(scale=4, longest=256, layout="new", types="BF16", shards=1, tied=True),
+        **dict(granite=True, family="idefics3", extra_rows=-1),
+        requests={"split": ([("page.png", 90, 130)], ONE), "text": ([], TEXT)},
+    ),
+    "f8-i8": dict(  # F8_E4M3 and I8 with scales of every form
+        text=text_part(48, 64, heads=4, kv=2, head=12),
+        vision=vision_part(40, tile=64, patch=8, heads=2, ffn=60, layers=1),
+        **dict(scale=4, longest=128, layout="old", types="BF16", shards=1, scaled=True),
+        requests={"split": ([("page.png", 100, 60)], ONE), "text": ([], TEXT)},
+    ),
+    "gguf-f16": dict(
+        text=text_part(48, 80, heads=4, kv=2, head=12, layers=1),
+        vision=vision_part(40, tile=64, patch=8, heads=2, ffn=60, layers=1),
+        **dict(scale=4, longest=192, layout="old", types="F16", shards=1, gguf=("F16", "F16")),
+        requests={"split": ([("page.png", 100, 60)], ONE)},
+    ),
+    "gguf-q8": dict(
+        text=text_part(64, 96, heads=4, kv=2, head=16, layers=1),
+        vision=vision_part(64, tile=64, patch=8, heads=2, ffn=96, layers=1),
+        **dict(scale=4, longest=128, layout="old", types="F32", shards=1, gguf=("Q8_0", "Q8_0")),
+        requests={"split": ([("page.png", 60, 100)], ONE)},
+    ),
+    "gguf-q4": dict(
+        text=text_part(64, 96, heads=4, kv=4, head=16, layers=1),
+        vision=vision_part(64, tile=64, patch=8, heads=2, ffn=96, layers=1),
+        **dict(scale=4, longest=128, layout="old", types="F32", shards=1, gguf=("Q4_0", "F32")),
+        **dict(tied=True),
+        requests={"text": ([], TEXT), "split": ([("a.jpg", 60, 30)], ONE)},
+    ),
 }
 
 
@@ -203,9 +258,10 @@ def config_of(c, special, vocab):
     text, vision = dict(c["text"], model_type="llama", vocab_size=vocab), dict(c["vision"])
     if not c.get("omit"):
         text = dict(rms_norm_eps=1e-5, max_position_embeddings=4096, rope_theta=100000.0) | text
+    family = c.get("family", "smolvlm")
     top = dict(
-        model_type="smolvlm",
-        architectures=["SmolVLMForConditionalGeneration"],
+        model_type=family,
+        architectures=[FAMILIES[family][0].__name__],
         text_config=text,
         vision_config=vision,
         image_token_id=special["<image>"],
@@ -259,7 +315,7 @@ def write_old_layout(c, top, model, tensors, out):
         torch_dtype=kind,
         is_llama_config=True,
         neftune_noise_alpha=0.0,
-        perceiver_config={"model_type": "smolvlm"},
+        perceiver_config={"model_type": top["model_type"]},
         pixel_shuffle_factor=model.config.scale_factor,
         qk_layer_norms=False,
         rope_interleaved=False,
@@ -268,7 +324,7 @@ def write_old_layout(c, top, model, tensors, out):
     )
     vision = dict(
         top["vision_config"],
-        model_type="smolvlm_vision",
+        model_type=top["model_type"] + "_vision",
         max_image_size={"longest_edge": 364},
         size={"longest_edge": 2048},
         use_base_siglip=False,
@@ -307,6 +363,39 @@ def write_old_layout(c, top, model, tensors, out):
         )
 
 
+def scale_weights(folder, meant):
+    """Rewrites a checkpoint's matrices as F8_E4M3 and I8 with scales of every form; the floats that
+    this stands for go to meant."""
+    stored, floats = {}, {}
+    for i, (name, w) in enumerate(sorted(safetensors.torch.load_file(f"{folder}/model.safetensors").items())):
+        if w.dim() != 2 or "position" in name:
+            stored[name], floats[name] = w, w.float()
+            continue
+        w, form = w.float(), i % 5
+        limit = 127.0 if form in (1, 4) else 448.0
+        scale = (w.abs().amax(1, keepdim=True) if form < 2 else w.abs().max()) / limit
+        kind, suffix = torch.float8_e4m3fn, "_scale"
+        if form == 0:  # F8, a row each, BF16 [out, 1]
+            scale = scale.bfloat16()
+        elif form == 1:  # I8, a row each, F32 [out]
+            kind, scale = torch.int8, scale[:, 0]
+        elif form == 2:  # F8, one number, F32 []
+            suffix = "_scale_inv"
+        elif form == 4:  # I8, one number, F16 [1]
+            kind, scale = torch.int8, scale.half().reshape(1)
+        else:  # F8, none
+            scale = None
+        rows = 1.0 if scale is None else scale.float().reshape(-1, 1)
+        q = w / rows
+        q = q.round().clamp(-127, 127).to(kind) if kind == torch.int8 else q.clamp(-448, 448).to(kind)
+        stored[name], floats[name] = q, (q.float() * rows).contiguous()
+        if scale is not None:
+            stored[name + suffix] = scale.contiguous()
+    shutil.copytree(folder, meant)
+    safetensors.torch.save_file(stored, f"{folder}/model.safetensors", {"format": "pt"})
+    safetensors.torch.save_file(floats, f"{meant}/model.safetensors", {"format": "pt"})
+
+
 def dump(out, name, value):
     with open(f"{out}/{name}", "w", encoding="utf-8") as f:
         json.dump(value, f, indent=2, ensure_ascii=False)
@@ -317,7 +406,9 @@ def make_checkpoint(c, out, rng, eos):
     """Writes the model directory; eos: generation_config's (None: the end of utterance)."""
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
-    tokenizer, special = tiny_tokenizer.make(v1=c.get("v1", False))
+    granite = c.get("granite", False)
+    tokenizer, special = tiny_tokenizer.make(v1=c.get("v1", False), granite=granite)
+    model_class, processor_class, image_class = FAMILIES[c.get("family", "smolvlm")]
     end = special["<end_of_utterance>"]
     vocab = end + 1 + c.get("extra_rows", 0)
     top = config_of(c, special, vocab)
@@ -335,15 +426,15 @@ def make_checkpoint(c, out, rng, eos):
         "tokenizer_config.json",
         named
         | {
-            "bos_token": "<|im_start|>",
-            "eos_token": "<end_of_utterance>",
-            "pad_token": "<|im_end|>",
-            "unk_token": "<|endoftext|>",
+            "bos_token": "<|start_of_role|>" if granite else "<|im_start|>",
+            "eos_token": "<|end_of_text|>" if granite else "<end_of_utterance>",
+            "pad_token": "<|end_of_text|>" if granite else "<|im_end|>",
+            "unk_token": "<|end_of_text|>" if granite else "<|endoftext|>",
             "clean_up_tokenization_spaces": False,
             "add_prefix_space": False,
             "model_max_length": 8192,
-            "tokenizer_class": "GPT2Tokenizer",
-            "processor_class": "SmolVLMProcessor",
+            "tokenizer_class": "PreTrainedTokenizerFast" if granite else "GPT2Tokenizer",
+            "processor_class": processor_class,
             "extra_special_tokens": named,
         },
     )
@@ -353,7 +444,7 @@ def make_checkpoint(c, out, rng, eos):
         {
             "_from_model_config": True,
             "bos_token_id": 0,
-            "eos_token_id": end if eos is None else eos,
+            "eos_token_id": eos if eos is not None else 0 if granite else end,
             "pad_token_id": 2,
             "transformers_version": "4.47.1",
         },
@@ -372,9 +463,9 @@ def make_checkpoint(c, out, rng, eos):
             "do_resize": True,
             "image_mean": [0.5] * 3,
             "image_std": [0.5] * 3,
-            "image_processor_type": "SmolVLMImageProcessor",
+            "image_processor_type": image_class,
             "max_image_size": {"longest_edge": tile},
-            "processor_class": "SmolVLMProcessor",
+            "processor_class": processor_class,
             "resample": 1,
             "rescale_factor": 0.00392156862745098,
             "size": {"longest_edge": c["longest"]},
@@ -384,13 +475,12 @@ def make_checkpoint(c, out, rng, eos):
     dump(
         out,
         "processor_config.json",
-        {"image_seq_len": side * side, "processor_class": "SmolVLMProcessor"},
+        {"image_seq_len": side * side, "processor_class": processor_class},
     )
-    dump(out, "chat_template.json", {"chat_template": TEMPLATE})
+    dump(out, "chat_template.json", {"chat_template": GRANITE_TEMPLATE if granite else TEMPLATE})
 
     dump(out, "config.json", top)
-    config = SmolVLMConfig.from_pretrained(out)
-    model = SmolVLMForConditionalGeneration(config)
+    model = model_class(AutoConfig.from_pretrained(out))
     fill(model, c["types"], c.get("quiet", 1.0), rng)
     tensors = {n: p.data.contiguous() for n, p in model.named_parameters()}
     if c["layout"] == "old":
@@ -541,6 +631,11 @@ def build(name, c, root, seed, full):
 
 def try_build(name, c, root, seed, full):
     """What is wrong with this draw, or None."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return try_build_in(scratch, name, c, root, seed, full)
+
+
+def try_build_in(scratch, name, c, root, seed, full):
     out, eos = f"{root}/{name}", None
     shutil.rmtree(out, ignore_errors=True)
     if c.get("stop_early"):  # a first round finds an id to stop at
@@ -550,8 +645,16 @@ def try_build(name, c, root, seed, full):
         ids = got["generated_ids"].tolist()
         late = [t for i, t in enumerate(ids) if i >= 8 and t not in ids[:i]]
         eos = [0, late[0]] if late else None
-    make_checkpoint(c, f"{out}/model", np.random.default_rng(seed), eos)
-    model, processor = load(f"{out}/model")
+    given = f"{scratch}/given" if c.get("gguf") else f"{out}/model"
+    make_checkpoint(c, given, np.random.default_rng(seed), eos)
+    meant = given  # the checkpoint in floats that the files stand for
+    if c.get("gguf"):
+        meant = f"{scratch}/meant"
+        make_gguf.convert(given, out, *c["gguf"], also=meant)
+    if c.get("scaled"):
+        meant = f"{scratch}/meant"
+        scale_weights(given, meant)
+    model, processor = load(meant)
     results = {}
     for request, (shots, messages) in c["requests"].items():
         folder = f"{out}/{request}"
@@ -566,7 +669,7 @@ def try_build(name, c, root, seed, full):
         if not c.get("stop_early") and (len(ids) < N_GENERATE or kinds < 8):
             return f"{request}: {len(ids)} ids of {kinds} kinds"
         write_request(folder, messages, shots, text, got, full)
-        error, where = check_numpy.check(check_numpy.Model(f"{out}/model"), folder)
+        error, where = check_numpy.check(check_numpy.Model(meant), folder)
         if error > 2e-5:  # too delicate to compare anything with
             return f"{request}: the reference itself is off by {error:.1e} in {where}"
         results[request] = {
@@ -583,12 +686,14 @@ def try_build(name, c, root, seed, full):
 
 
 def load(path):
-    model = SmolVLMForConditionalGeneration.from_pretrained(
+    with open(f"{path}/config.json", encoding="utf-8") as f:
+        model_class, _, image_class = FAMILIES[json.load(f)["model_type"]]
+    model = model_class.from_pretrained(
         path, dtype=torch.float32, attn_implementation="eager"
     ).eval()
     processor = AutoProcessor.from_pretrained(path)
     processor.image_processor = AutoImageProcessor.from_pretrained(path, backend="pil")
-    assert type(processor.image_processor).__name__ == "SmolVLMImageProcessorPil"
+    assert type(processor.image_processor).__name__ == image_class + "Pil"
     return model, processor
 
 

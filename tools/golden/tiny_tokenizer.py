@@ -3,7 +3,7 @@ decoder and special tokens (fewer reserved ones), 256 bytes and some merges lear
 
 import json
 
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
 CORPUS = """What is the total on this receipt? Describe this picture. Read the label.
 The quick brown fox jumps over the lazy dog. How many items are there in the image? There are three
@@ -47,15 +47,38 @@ def high_tokens(v1):
     ]
 
 
-def make(n_merges=70, v1=False):
+# Granite-Docling's kind of tokenizer: the pattern of GPT-4's, roles and document tags; the last token
+# lies outside the embedding table, as in the release.
+GRANITE_PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+GRANITE_LOW = ["<|end_of_text|>", "<|start_of_role|>", "<|end_of_role|>"]
+
+
+def granite_tokens():
+    rows = [f"<row_{r}_col_{c}>" for r in range(1, 7) for c in range(1, 7)]
+    tags = ["<doctag>", "</doctag>", "<text>", "</text>"] + [f"<loc_{i}>" for i in range(0, 500, 50)]
+    more = ["<fake_token_around_image>", "<image>", "<global-img>"]
+    return [*more, *rows, *tags, "<end_of_utterance>"]
+
+
+def make(n_merges=70, v1=False, granite=False):
     """Returns (tokenizer.json as a dict, {token: id of the special tokens})."""
     t = Tokenizer(models.BPE())
     t.pre_tokenizer = pre_tokenizers.Sequence(
         [
+            pre_tokenizers.Split(Regex(GRANITE_PATTERN), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+        if granite
+        else [
             pre_tokenizers.Digits(individual_digits=True),
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     )
+    low = GRANITE_LOW if granite else LOW
+    high = granite_tokens() if granite else high_tokens(v1)
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
         vocab_size=len(alphabet) + n_merges, initial_alphabet=alphabet, show_progress=False
@@ -66,11 +89,11 @@ def make(n_merges=70, v1=False):
         for m in json.loads(t.to_str())["model"]["merges"]
     ]
     vocab = {}
-    for piece in LOW + alphabet + [a + b for a, b in merges]:
+    for piece in low + alphabet + [a + b for a, b in merges]:
         vocab.setdefault(piece, len(vocab))
-    special = {piece: i for i, piece in enumerate(LOW)}
-    for piece in high_tokens(v1):
-        special[piece] = len(vocab) + len(special) - len(LOW)
+    special = {piece: i for i, piece in enumerate(low)}
+    for piece in high:
+        special[piece] = len(vocab) + len(special) - len(low)
     added = [
         {
             "id": i,
@@ -89,18 +112,7 @@ def make(n_merges=70, v1=False):
         "padding": None,
         "added_tokens": added,
         "normalizer": None,
-        "pre_tokenizer": {
-            "type": "Sequence",
-            "pretokenizers": [
-                {"type": "Digits", "individual_digits": True},
-                {
-                    "type": "ByteLevel",
-                    "add_prefix_space": False,
-                    "trim_offsets": True,
-                    "use_regex": True,
-                },
-            ],
-        },
+        "pre_tokenizer": json.loads(t.to_str())["pre_tokenizer"],
         "post_processor": None,
         "decoder": {
             "type": "ByteLevel",
