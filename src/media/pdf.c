@@ -148,6 +148,18 @@ void vlm_pdf_close(vlm_pdf *pdf)
     vlm_mem_free(pdf->alloc, pdf);
 }
 
+/* As pdftoppm rounds. */
+static double pixels_of(double points, double dpi)
+{
+    return ceil(points * dpi / 72);
+}
+
+static bool page_fits(double w, double h, double dpi)
+{
+    double a = pixels_of(w, dpi), b = pixels_of(h, dpi);
+    return a * b <= (double)VLM_LIMIT_PDF_PIXELS && fmax(a, b) <= (double)VLM_LIMIT_IMAGE_SIDE;
+}
+
 /* Refuses a page that would be too large, with the resolution that would fit. */
 static int check_page(const vlm_pdf *pdf, size_t number, vlm_error *err)
 {
@@ -160,25 +172,24 @@ static int check_page(const vlm_pdf *pdf, size_t number, vlm_error *err)
     vlm_buf_free(&text);
     if (rc < 0)
         return rc;
-    double a = ceil(w * pdf->dpi / 72), b = ceil(h * pdf->dpi / 72);
-    if (!(a >= 1 && b >= 1))
+    if (!(w > 0 && h > 0))
         return vlm_fail(err, VLM_ERR_FORMAT, "%s: page %zu is %gx%g points large", pdf->shown,
                         number, w, h);
-    if (a * b <= (double)VLM_LIMIT_PDF_PIXELS && fmax(a, b) <= (double)VLM_LIMIT_IMAGE_SIDE)
+    if (page_fits(w, h, pdf->dpi))
         return VLM_OK;
-    double fits = fmin(72 * sqrt((double)VLM_LIMIT_PDF_PIXELS / (w * h)),
-                       72 * (double)VLM_LIMIT_IMAGE_SIDE / fmax(w, h));
-    fits = floor(fits * 0.999); /* sides are rounded up */
-    if (fits < 1)
+    double dpi = floor(fmin(72 * sqrt((double)VLM_LIMIT_PDF_PIXELS / (w * h)),
+                            72 * (double)VLM_LIMIT_IMAGE_SIDE / fmax(w, h)));
+    while (dpi >= 1 && !page_fits(w, h, dpi)) /* a step or two: sides are rounded up */
+        dpi--;
+    if (dpi < 1)
         return vlm_fail(err, VLM_ERR_LIMIT,
-                        "%s: page %zu is %gx%g points, too large at any "
-                        "resolution",
-                        pdf->shown, number, w, h);
+                        "%s: page %zu is %gx%g points, too large at any resolution", pdf->shown,
+                        number, w, h);
     return vlm_fail(err, VLM_ERR_LIMIT,
-                    "%s: page %zu at %g dots per inch has %.0fx%.0f pixels, "
-                    "expected at most %llu; %.0f dots per inch would fit",
-                    pdf->shown, number, pdf->dpi, a, b, (unsigned long long)VLM_LIMIT_PDF_PIXELS,
-                    fits);
+                    "%s: page %zu at %g dots per inch has %.0fx%.0f pixels, expected at most %llu; "
+                    "%.0f dots per inch would fit",
+                    pdf->shown, number, pdf->dpi, pixels_of(w, pdf->dpi), pixels_of(h, pdf->dpi),
+                    (unsigned long long)VLM_LIMIT_PDF_PIXELS, dpi);
 }
 
 static int draw(vlm_image **out, const vlm_pdf *pdf, size_t number, vlm_error *err)
