@@ -8,15 +8,14 @@
 
 /* ---- what a file is ---- */
 
+#define READ "JPEG, PNG, WebP and GIF are read"
+
 struct signature {
     uint8_t at, n;
     const char *bytes, *kind;
 };
 
 static const struct signature signatures[] = {
-    {0, 6, "GIF87a", "a GIF"},
-    {0, 6, "GIF89a", "a GIF"},
-    {8, 4, "WEBP", "a WebP picture"},
     {0, 2, "BM", "a BMP"},
     {0, 4, "II*\0", "a TIFF"},
     {0, 4, "MM\0*", "a TIFF"},
@@ -85,26 +84,23 @@ static const char *text_kind(const uint8_t *p, size_t n)
 static int refuse_kind(const uint8_t *data, size_t n, const char *name, vlm_error *err)
 {
     if (n == 0)
-        return vlm_fail(err, VLM_ERR_FORMAT, "%s: an empty file; JPEG and PNG are read", name);
+        return vlm_fail(err, VLM_ERR_FORMAT, "%s: an empty file; " READ, name);
     for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++) {
         const struct signature *s = &signatures[i];
         if (n < (size_t)s->at + s->n || memcmp(data + s->at, s->bytes, s->n) != 0)
             continue;
         if (s->n > 2 || !looks_like_text(data, n)) /* two letters may begin any text */
-            return vlm_fail(err, VLM_ERR_UNSUPPORTED, "%s: this is %s; JPEG and PNG are read", name,
-                            s->kind);
+            return vlm_fail(err, VLM_ERR_UNSUPPORTED, "%s: this is %s; " READ, name, s->kind);
     }
     if (looks_like_text(data, n))
-        return vlm_fail(err, VLM_ERR_FORMAT, "%s: this is %s; JPEG and PNG are read", name,
-                        text_kind(data, n));
+        return vlm_fail(err, VLM_ERR_FORMAT, "%s: this is %s; " READ, name, text_kind(data, n));
     struct vlm_quoted q;
-    return vlm_fail(
-        err, VLM_ERR_FORMAT,
-        "%s: no picture that is known here (it starts with \"%s\"); JPEG and PNG are read", name,
-        vlm_base_quote(&q, data, n < 8 ? n : 8));
+    return vlm_fail(err, VLM_ERR_FORMAT,
+                    "%s: no picture that is known here (it starts with \"%s\"); " READ, name,
+                    vlm_base_quote(&q, data, n < 8 ? n : 8));
 }
 
-static int check_size(uint32_t width, uint32_t height, const char *name, vlm_error *err)
+int vlm_image_check_size(uint32_t width, uint32_t height, const char *name, vlm_error *err)
 {
     if (width == 0 || height == 0)
         return vlm_fail(err, VLM_ERR_FORMAT, "%s: a picture of %ux%u pixels", name, width, height);
@@ -117,26 +113,47 @@ static int check_size(uint32_t width, uint32_t height, const char *name, vlm_err
     return VLM_OK;
 }
 
+static bool find_kind(enum vlm_image_kind *kind, const uint8_t *data, size_t n)
+{
+    if (n >= 3 && memcmp(data, "\xFF\xD8\xFF", 3) == 0)
+        *kind = VLM_IMAGE_JPEG;
+    else if (n >= 8 && memcmp(data, "\x89PNG\r\n\x1A\n", 8) == 0)
+        *kind = VLM_IMAGE_PNG;
+    else if (n >= 12 && memcmp(data, "RIFF", 4) == 0 && memcmp(data + 8, "WEBP", 4) == 0)
+        *kind = VLM_IMAGE_WEBP;
+    else if (n >= 6 && (memcmp(data, "GIF87a", 6) == 0 || memcmp(data, "GIF89a", 6) == 0))
+        *kind = VLM_IMAGE_GIF;
+    else
+        return false;
+    return true;
+}
+
 int vlm_image_probe(enum vlm_image_kind *kind, uint32_t *width, uint32_t *height,
                     const uint8_t *data, size_t n, const char *name, vlm_error *err)
 {
-    enum vlm_image_kind k;
+    enum vlm_image_kind k = VLM_IMAGE_JPEG;
     uint32_t w = 0, h = 0;
     int rc;
     if (n > VLM_LIMIT_IMAGE_FILE_BYTES)
         return vlm_fail(err, VLM_ERR_LIMIT, "%s: %zu bytes; a picture file may have at most %u",
                         name, n, (unsigned)VLM_LIMIT_IMAGE_FILE_BYTES);
-    if (n >= 3 && memcmp(data, "\xFF\xD8\xFF", 3) == 0) {
-        k = VLM_IMAGE_JPEG;
-        rc = vlm_image_jpeg_size(&w, &h, data, n, name, err);
-    } else if (n >= 8 && memcmp(data, "\x89PNG\r\n\x1A\n", 8) == 0) {
-        k = VLM_IMAGE_PNG;
-        rc = vlm_image_png_size(&w, &h, data, n, name, err);
-    } else {
+    if (!find_kind(&k, data, n))
         return refuse_kind(data, n, name, err);
+    switch (k) {
+    case VLM_IMAGE_JPEG:
+        rc = vlm_image_jpeg_size(&w, &h, data, n, name, err);
+        break;
+    case VLM_IMAGE_PNG:
+        rc = vlm_image_png_size(&w, &h, data, n, name, err);
+        break;
+    case VLM_IMAGE_WEBP:
+        rc = vlm_image_webp_size(&w, &h, data, n, name, err);
+        break;
+    default:
+        rc = vlm_image_gif_size(&w, &h, data, n, name, err);
     }
     if (rc == VLM_OK)
-        rc = check_size(w, h, name, err);
+        rc = vlm_image_check_size(w, h, name, err);
     if (rc != VLM_OK)
         return rc;
     *kind = k;
@@ -179,7 +196,7 @@ static int wrap(struct vlm_image **out, const vlm_allocator *alloc, uint8_t *rgb
 int vlm_image_make(struct vlm_image **out, const vlm_allocator *alloc, const uint8_t *rgb,
                    uint32_t width, uint32_t height, vlm_error *err)
 {
-    int rc = check_size(width, height, "picture", err);
+    int rc = vlm_image_check_size(width, height, "picture", err);
     if (rc != VLM_OK)
         return rc;
     uint8_t *copy = vlm_mem_alloc(alloc, (size_t)width * height, 3);
@@ -235,24 +252,54 @@ static int upright(struct vlm_image_job *job, int orientation)
     return VLM_OK;
 }
 
+static int find_orientation(int *orientation, const struct vlm_image_job *job,
+                            enum vlm_image_kind kind)
+{
+    *orientation = 1;
+    switch (kind) {
+    case VLM_IMAGE_JPEG:
+        return vlm_image_jpeg_orientation(orientation, job->alloc, job->data, job->n, job->err);
+    case VLM_IMAGE_PNG:
+        return vlm_image_png_orientation(orientation, job->alloc, job->data, job->n, job->err);
+    case VLM_IMAGE_WEBP:
+        *orientation = vlm_image_webp_orientation(job->data, job->n);
+        break;
+    case VLM_IMAGE_GIF:
+        break;
+    }
+    return VLM_OK;
+}
+
+static int decode(struct vlm_image_job *job, enum vlm_image_kind kind)
+{
+    switch (kind) {
+    case VLM_IMAGE_JPEG:
+        return vlm_image_decode_jpeg(job);
+    case VLM_IMAGE_PNG:
+        return vlm_image_decode_png(job);
+    case VLM_IMAGE_WEBP:
+        return vlm_image_decode_webp(job);
+    default:
+        return vlm_image_decode_gif(job);
+    }
+}
+
 int vlm_image_load(struct vlm_image **out, const vlm_allocator *alloc, const uint8_t *data,
                    size_t n, const char *name, vlm_error *err)
 {
     struct vlm_image_job job = {.alloc = alloc, .data = data, .n = n, .name = name, .err = err};
     enum vlm_image_kind kind;
-    int orientation = 1;
+    int orientation;
     int rc = vlm_image_probe(&kind, &job.width, &job.height, data, n, name, err);
     if (rc != VLM_OK)
         return rc;
-    bool jpeg = kind == VLM_IMAGE_JPEG;
-    rc = jpeg ? vlm_image_jpeg_orientation(&orientation, alloc, data, n, err)
-              : vlm_image_png_orientation(&orientation, alloc, data, n, err);
+    rc = find_orientation(&orientation, &job, kind);
     if (rc != VLM_OK)
         return rc;
     job.rgb = vlm_mem_alloc(alloc, (size_t)job.width * job.height, 3);
     if (job.rgb == NULL)
         return vlm_fail_memory(err, (size_t)job.width * job.height * 3, "a picture");
-    rc = jpeg ? vlm_image_decode_jpeg(&job) : vlm_image_decode_png(&job);
+    rc = decode(&job, kind);
     if (rc == VLM_OK)
         rc = upright(&job, orientation);
     if (rc != VLM_OK) {

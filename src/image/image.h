@@ -16,13 +16,13 @@ struct vlm_image { /* immutable once made */
 };
 
 /* The kind and size a file claims, from its header alone; limits of limits.h checked.  Unknown
- * kinds are refused by name where recognised (GIF, WebP, BMP, TIFF, SVG, HEIC, PDF, text ...). */
-enum vlm_image_kind { VLM_IMAGE_JPEG, VLM_IMAGE_PNG };
+ * kinds are refused by name where recognised (BMP, TIFF, SVG, HEIC, PDF, text ...). */
+enum vlm_image_kind { VLM_IMAGE_JPEG, VLM_IMAGE_PNG, VLM_IMAGE_WEBP, VLM_IMAGE_GIF };
 int vlm_image_probe(enum vlm_image_kind *kind, uint32_t *width, uint32_t *height,
                     const uint8_t *data, size_t n, const char *name, vlm_error *err);
-/* Decodes to RGB as Pillow's convert("RGB") after EXIF transposition (alpha is dropped), but for
- * what the reference's processor still does: a colour that a PNG's tRNS makes transparent becomes
- * white. name: for errors. */
+/* Decodes the first picture of a file to RGB as Pillow's convert("RGB") after EXIF transposition
+ * (alpha is dropped), but for what the reference's processor still does: a colour that a PNG's tRNS
+ * or a GIF makes transparent becomes white.  name: for errors. */
 int vlm_image_load(struct vlm_image **out, const vlm_allocator *alloc, const uint8_t *data,
                    size_t n, const char *name, vlm_error *err);
 int vlm_image_make(struct vlm_image **out, const vlm_allocator *alloc, const uint8_t *rgb,
@@ -82,6 +82,23 @@ void vlm_image_normalise_video(float *out, const uint8_t *frame, uint32_t tile,
 /* The part of the source picture (x, y, w, h in its pixels) that frame i shows. */
 void vlm_image_frame_box(double box[4], const struct vlm_tile_plan *plan, uint32_t i,
                          uint32_t width, uint32_t height);
+
+/* ---- animated GIF ---- */
+/* Frames in order, each whole and on the background, as ffmpeg shows them (see gif_play.c).  data
+ * and name must outlive the struct. */
+struct vlm_gif;
+struct vlm_gif_info {
+    uint32_t width, height, n_frames;
+    double seconds; /* of all frames */
+};
+int vlm_gif_open(struct vlm_gif **out, const vlm_allocator *alloc, const uint8_t *data, size_t n,
+                 const char *name, vlm_error *err);
+struct vlm_gif_info vlm_gif_info(const struct vlm_gif *g);
+/* *rgb: [height][width][3], until the next call; *seconds: when it begins; *frame_seconds: how long
+ * it stays.  VLM_DONE past the last one.  After an error the only thing left to do is to close. */
+int vlm_gif_next(struct vlm_gif *g, const uint8_t **rgb, double *seconds, double *frame_seconds,
+                 vlm_error *err);
+void vlm_gif_close(struct vlm_gif *g); /* NULL allowed */
 
 /* 8-bit RGB PNG. *out is taken from alloc. */
 int vlm_image_png(uint8_t **out, size_t *n, const uint8_t *rgb, uint32_t width, uint32_t height,

@@ -18,17 +18,26 @@ struct vlm_image_job {
 };
 int vlm_image_decode_jpeg(struct vlm_image_job *job);
 int vlm_image_decode_png(struct vlm_image_job *job);
+int vlm_image_decode_gif(struct vlm_image_job *job);
+int vlm_image_decode_webp(struct vlm_image_job *job);
 
 int vlm_image_jpeg_size(uint32_t *width, uint32_t *height, const uint8_t *data, size_t n,
                         const char *name, vlm_error *err);
 int vlm_image_png_size(uint32_t *width, uint32_t *height, const uint8_t *data, size_t n,
                        const char *name, vlm_error *err);
+int vlm_image_gif_size(uint32_t *width, uint32_t *height, const uint8_t *data, size_t n,
+                       const char *name, vlm_error *err);
+int vlm_image_webp_size(uint32_t *width, uint32_t *height, const uint8_t *data, size_t n,
+                        const char *name, vlm_error *err);
+/* Whether a picture may have this size (limits.h). */
+int vlm_image_check_size(uint32_t width, uint32_t height, const char *name, vlm_error *err);
 /* 1..8: how the stored picture lies; 1 when the file does not say.  Fails only for lack of memory.
  */
 int vlm_image_jpeg_orientation(int *orientation, const vlm_allocator *alloc, const uint8_t *data,
                                size_t n, vlm_error *err);
 int vlm_image_png_orientation(int *orientation, const vlm_allocator *alloc, const uint8_t *data,
                               size_t n, vlm_error *err);
+int vlm_image_webp_orientation(const uint8_t *data, size_t n);
 
 /* Orientation out of EXIF data (a TIFF header and its first directory, "Exif\0\0" before it
  * allowed): 0: no such tag; 1..8; 9: a tag without effect. */

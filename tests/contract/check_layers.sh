@@ -27,7 +27,7 @@ BEGIN {
     public["apps"] = "vlm.h vlm_tools.h vlm_media.h"
     # libraries a room may use; all others only libc
     library["token"] = "pcre2.h utf8proc.h"
-    library["image"] = "jpeglib.h jerror.h png.h immintrin.h" # SSE2 is in every x86-64
+    library["image"] = "jpeglib.h jerror.h png.h webp/decode.h immintrin.h" # SSE2 is in every x86-64
     library["model"] = "jansson.h"
     library["constrain"] = "jansson.h"
     library["docgen"] = "ft2build.h freetype/*"
@@ -67,7 +67,7 @@ function bad(what) {
         if (room != "apps" && name ~ /^(unistd|fcntl|dirent|dlfcn|signal|spawn|poll|termios|locale)\.h$|^sys\// &&
             !(file ~ /^src\/base\/os_[a-z]*\.c$/) && !(room == "kernel" && name == "sys/auxv.h"))
             bad("<" name "> outside of base/os_*.c")
-        if (room != "apps" && name ~ /^(pcre2|utf8proc|jpeglib|jerror|png|jansson|immintrin|arm_neon|cpuid|ft2build)\.h$|^freetype\// &&
+        if (room != "apps" && name ~ /^(pcre2|utf8proc|jpeglib|jerror|png|jansson|immintrin|arm_neon|cpuid|ft2build)\.h$|^(freetype|webp)\// &&
             !has(library[room], name))
             bad("room " room " may not use <" name ">")
         next
