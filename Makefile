@@ -1,7 +1,7 @@
 # The common commands; the build itself is CMake's (CMakeLists.txt).
 #
 #   make            library and command, optimised, in build/
-#   make demo       a freshly drawn label, two questions, answers beside the truth
+#   make demo       a freshly drawn receipt and label, questions, answers beside the truth
 #   make test       everything that needs no download; sets the machine up when something is missing
 #   make asan       the same tests under AddressSanitizer and UBSan, in build-asan/
 #   make soak       fuzzing, full-size checkpoints, long determinism runs (SECONDS=600 per target)

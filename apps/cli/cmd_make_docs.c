@@ -29,7 +29,7 @@ struct job {
     enum vlm_docgen_kind kind;
     const vlm_engine *engine; /* encodes PNG */
     struct vlm_docgen *gen;
-    struct cli_file truth;
+    struct cli_file truth, pages;
     struct vlm_buf lines;
 };
 
@@ -55,7 +55,10 @@ static int one_document(struct job *j, uint64_t seed, vlm_error *err)
 {
     char name[64];
     struct vlm_docgen_doc *doc;
-    int rc = vlm_docgen_make(&doc, j->gen, j->kind, seed, 0, err);
+    struct vlm_docgen_options how;
+    vlm_docgen_options_init(&how);
+    how.strength = (float)j->o->strength;
+    int rc = vlm_docgen_draw(&doc, j->gen, j->kind, seed, &how, err);
     if (rc < 0)
         return rc;
     snprintf(name, sizeof name, "%s-%llu.png", vlm_docgen_kind_name(j->kind),
@@ -66,6 +69,11 @@ static int one_document(struct job *j, uint64_t seed, vlm_error *err)
         rc = vlm_fail_memory(err, j->lines.n, "truth.jsonl");
     if (rc >= 0)
         fwrite(j->lines.data, 1, j->lines.n, j->truth.f);
+    vlm_buf_clear(&j->lines);
+    if (rc >= 0 && !vlm_docgen_json(&j->lines, doc, name))
+        rc = vlm_fail_memory(err, j->lines.n, "pages.jsonl");
+    if (rc >= 0)
+        fwrite(j->lines.data, 1, j->lines.n, j->pages.f);
     vlm_docgen_doc_free(j->gen, doc);
     return rc;
 }
@@ -79,12 +87,18 @@ static int all_documents(struct job *j, vlm_error *err)
         rc = cli_make_dir(j->dir, err);
     if (rc >= 0)
         rc = cli_file_open(&j->truth, j->dir, "truth.jsonl", err);
+    if (rc >= 0)
+        rc = cli_file_open(&j->pages, j->dir, "pages.jsonl", err);
     for (uint64_t i = 0; rc >= 0 && i < j->o->count; i++)
         rc = one_document(j, j->o->seed + i, err);
     if (rc >= 0)
         rc = cli_file_commit(&j->truth, err);
     else
         cli_file_abort(&j->truth);
+    if (rc >= 0)
+        rc = cli_file_commit(&j->pages, err);
+    else
+        cli_file_abort(&j->pages);
     vlm_buf_free(&j->lines);
     vlm_docgen_close(j->gen);
     return rc;

@@ -92,7 +92,7 @@ struct cli_options {
     bool lines, special, tensors, no_generation_prompt;
     const char *output, *out_dir, *jsonl, *compare, *kind, *mmproj, *tools;
     struct cli_list only, fonts, sizes;
-    double tolerance;
+    double tolerance, strength;
     uint64_t count, reps, width;
 };
 

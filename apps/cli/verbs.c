@@ -39,9 +39,13 @@ static const char tiles_notes[] =
     "FILE is a picture, a PDF, a clip or a directory of frames; or name them with --image, --pdf\n"
     "and --video.  --out writes each tile as a PNG file.\n";
 static const char docs_notes[] =
-    "Writes OUTDIR/KIND-SEED.png and OUTDIR/truth.jsonl: for each question a line in the form "
-    "batch reads,\n"
-    "with the answer beside it.  The same seed, fonts and FreeType give the same bytes.\n";
+    "Writes OUTDIR/KIND-SEED.png, OUTDIR/truth.jsonl: for each question a line in the form batch "
+    "reads,\n"
+    "with the answer beside it, and OUTDIR/pages.jsonl: for each picture its text, lines with "
+    "boxes and fields.\n"
+    "Kinds: label, tag, text, receipt, invoice, form, card, list, table, shipping, ticket, "
+    "paragraph, blank.\n"
+    "The same kind, seed, strength, fonts and FreeType give the same bytes.\n";
 
 const struct cli_verb cli_verbs[] = {
     {"run", V_RUN, 0, CLI_LIST_MAX, "[MODEL] [FILE]... [PROMPT] [options]",
@@ -101,7 +105,7 @@ const struct cli_verb cli_verbs[] = {
      "  vlm bench\n"
      "  vlm bench SmolVLM2-500M-Video-Instruct --threads 2 --reps 9 --json\n",
      cli_cmd_bench},
-    {"make-docs", V_MAKE_DOCS, 1, 1, "--kind KIND --seed S --count N OUTDIR",
+    {"make-docs", V_MAKE_DOCS, 1, 1, "--kind KIND --seed S --count N [--strength X] OUTDIR",
      "draw documents whose content is known", docs_notes,
      "  vlm make-docs --kind label --seed 7 --count 3 docs\n"
      "  vlm batch docs/truth.jsonl -n 24\n",

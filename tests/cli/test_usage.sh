@@ -51,6 +51,7 @@ for size in 0x1 1x0 1 x 1x1x1 -1x1 1x16385 99999x1 ''; do expect 2 plan "$model"
 expect 2 limits more
 expect 2 make-docs --kind nonsense "$tmp/d"
 expect 2 make-docs "$tmp/d"
+for value in "" nan -0.1 1.1 x; do expect 2 make-docs --kind label --strength "$value" "$tmp/d"; done
 
 # Every number: not a number, empty, NaN, infinite, negative, with blanks; then each beyond its range.
 # One parser serves all: the forms are tried on one option of each type.
