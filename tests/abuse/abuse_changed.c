@@ -169,7 +169,7 @@ int main(int argc, char **argv)
     change_weights(folder, file, weights, n);
     free(weights);
     mkdir(path_of("gguf"), 0700);
-    n = gguf_model(gguf, sizeof gguf, false, NULL);
+    n = gguf_model(gguf, sizeof gguf, false, NULL, 0);
     snprintf(file, sizeof file, "%s", path_of("gguf/m.gguf"));
     change_weights(file, file, gguf, n);
     full_disk();

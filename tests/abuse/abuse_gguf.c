@@ -65,7 +65,7 @@ static void strange_files(void)
     }
     unlink(path_of("sparse.gguf"));
     /* M27: a ZIP archive in front of a model, or behind one */
-    size_t n = gguf_model(file, sizeof file, false, NULL);
+    size_t n = gguf_model(file, sizeof file, false, NULL, 0);
     memcpy(file + n, "PK\3\4 and so on, with a central directory", 40);
     put("zip.gguf", file, n + 40);
     check(1, "inspect @D/zip.gguf", "behind the last tensor");
@@ -107,8 +107,8 @@ static void large_files(void)
 static void try_edit(int expected, bool vision, const struct gguf_edit *e, const char *says)
 {
     char what[300];
-    put("m.gguf", file, gguf_model(file, sizeof file, false, vision ? NULL : e));
-    put("mmproj-m.gguf", file, gguf_model(file, sizeof file, true, vision ? e : NULL));
+    put("m.gguf", file, gguf_model(file, sizeof file, false, e, vision || !e ? 0 : 1));
+    put("mmproj-m.gguf", file, gguf_model(file, sizeof file, true, e, vision ? 1 : 0));
     int before = n_bad;
     check(expected, "run @D/m.gguf -n 2 --temp 0 --image @I -p a", says);
     if (n_bad > before) {

@@ -1,4 +1,4 @@
-/* gguf_model.h: a small GGUF model and its mmproj file, whole or with one thing changed.
+/* gguf_model.h: a small GGUF model and its mmproj file, whole or changed.
  *
  * Two layers of 32, a tower of one layer of 16 for tiles of 16 pixels, byte-level tokens.  Every
  * pair and tensor is a line below, in the words of gguf_text.h. */
@@ -19,7 +19,7 @@ struct gguf_tensor {
     unsigned type;
 };
 
-/* One change: of the pair or tensor of this name, or one that is added. */
+/* A change: of the pair or tensor of this name, or one that is added. */
 struct gguf_edit {
     const char *name;
     const char *value;                /* of a pair; "" leaves it out; NULL: a tensor */
@@ -249,45 +249,61 @@ static inline void gguf_put_pair(struct gguf_out *o, const char *key, const char
     o->n += gguf_value(o->p + o->n, words);
 }
 
-/* The file with one change (or NULL) in out, which has room for cap bytes; returns its size. */
-static inline size_t gguf_model(uint8_t *out, size_t cap, bool vision, const struct gguf_edit *e)
+/* The pair or tensor of this name among n changes, or NULL. */
+static inline const struct gguf_edit *gguf_find_edit(const struct gguf_edit *e, size_t n,
+                                                     const char *name, bool pair)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((e[i].value != NULL) == pair && strcmp(e[i].name, name) == 0)
+            return &e[i];
+    return NULL;
+}
+
+/* Tensors and pairs of the file, those that n changes add among them. */
+static inline void gguf_put_all(struct gguf_out *o, bool vision, const struct gguf_edit *e,
+                                size_t n, uint64_t made[2])
 {
     const struct gguf_pair *pairs = vision ? gguf_vision_pairs : gguf_text_pairs;
     const struct gguf_tensor *tensors = vision ? gguf_vision_tensors : gguf_text_tensors;
     size_t n_pairs = vision ? GGUF_COUNT(gguf_vision_pairs) : GGUF_COUNT(gguf_text_pairs);
     size_t n_tensors = vision ? GGUF_COUNT(gguf_vision_tensors) : GGUF_COUNT(gguf_text_tensors);
+    bool known;
+    for (size_t i = 0; i < n_pairs + n; i++) {
+        const char *name = i < n_pairs ? pairs[i].key : e[i - n_pairs].name;
+        const struct gguf_edit *x = gguf_find_edit(e, n, name, true);
+        known = false;
+        for (size_t k = 0; k < n_pairs && i >= n_pairs; k++)
+            known |= strcmp(pairs[k].key, name) == 0;
+        if (known || (i >= n_pairs && !x) || (x && !*x->value))
+            continue;
+        gguf_put_pair(o, name, x ? x->value : pairs[i].value);
+        made[1]++;
+    }
+    for (size_t i = 0; i < n_tensors + n; i++) {
+        const char *name = i < n_tensors ? tensors[i].name : e[i - n_tensors].name;
+        const struct gguf_edit *x = gguf_find_edit(e, n, name, false);
+        known = false;
+        for (size_t k = 0; k < n_tensors && i >= n_tensors; k++)
+            known |= strcmp(tensors[k].name, name) == 0;
+        if (known || (i >= n_tensors && !x) || (x && !x->tensor && !x->fill))
+            continue;
+        gguf_put_tensor(o, x && x->tensor ? x->tensor : &tensors[i], x ? x->fill : 0);
+        made[0]++;
+    }
+}
+
+/* The file with n changes in out, which has room for cap bytes; returns its size. */
+static inline size_t gguf_model(uint8_t *out, size_t cap, bool vision, const struct gguf_edit *e,
+                                size_t n)
+{
     struct gguf_out o = {.p = out, .n = 24, .data = calloc(1, cap), .seed = 1};
     uint64_t made[2] = {0, 0};
-    bool pair = e && e->value, met = !e;
     if (!o.data)
         test_die("gguf", "no memory");
-    for (size_t i = 0; i < n_pairs; i++) {
-        bool here = pair && strcmp(pairs[i].key, e->name) == 0;
-        met |= here;
-        if (here && !*e->value)
-            continue;
-        gguf_put_pair(&o, pairs[i].key, here ? e->value : pairs[i].value);
-        made[0]++;
-    }
-    if (pair && !met && *e->value) {
-        gguf_put_pair(&o, e->name, e->value);
-        made[0]++;
-    }
-    for (size_t i = 0; i < n_tensors; i++) {
-        bool here = e && !pair && strcmp(tensors[i].name, e->name) == 0;
-        met |= here;
-        if (here && !e->tensor && !e->fill)
-            continue;
-        gguf_put_tensor(&o, here && e->tensor ? e->tensor : &tensors[i], here ? e->fill : 0);
-        made[1]++;
-    }
-    if (e && !pair && !met && e->tensor) {
-        gguf_put_tensor(&o, e->tensor, e->fill);
-        made[1]++;
-    }
+    gguf_put_all(&o, vision, e, n, made);
     memcpy(out, "GGUF\3\0\0\0", 8);
-    gguf_text_little(out + 8, made[1], 8);
-    gguf_text_little(out + 16, made[0], 8);
+    gguf_text_little(out + 8, made[0], 8);
+    gguf_text_little(out + 16, made[1], 8);
     while (o.n % 32)
         out[o.n++] = 0;
     if (o.n + o.n_data > cap)

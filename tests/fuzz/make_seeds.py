@@ -131,6 +131,28 @@ second = gguf([("split.no", U16, 1)] + split, [("a", [8], 0), ("c", [2, 4], 1)])
 put(q, "parts", b"S" + struct.pack("<H", len(first)) + first + second)
 put(q, "parts_twice", b"S" + struct.pack("<H", len(first)) + first + first)
 
+# changes to a whole GGUF model (fuzz_gguf_model.c): which, type, value
+m = "gguf_model"
+put(m, "none", b"")
+u32 = lambda v: struct.pack("<I", v & 0xFFFFFFFF)
+for n, (which, v) in enumerate([(3, 263), (4, 8), (5, 64), (6, 1), (7, 48), (8, 2), (9, 4), (11, 4), (19, 263),
+                                (0x84, 32), (0x85, 8), (0x86, 32), (0x88, 2), (0x89, 4), (0x8B, 64), (0x8C, 1),
+                                (0x8D, 16)]):
+    put(m, f"number{n}", bytes([which, 4]) + u32(v))
+put(m, "epsilon", bytes([10, 6]) + struct.pack("<f", 0.5) + bytes([0x8A, 6]) + struct.pack("<f", 1e-12))
+put(m, "theta", bytes([12, 12]) + struct.pack("<d", 1e12))
+put(m, "mean", bytes([0x8E, 9, 6, 3]) + struct.pack("<3f", -1, 0, 1000) + bytes([0x8F, 9, 12, 3]) +
+    struct.pack("<3d", 1e-6, 1, 2))
+put(m, "missing", bytes([1, 13, 2, 13, 18, 13, 20, 13, 22, 13, 0x8D, 13, 0x90, 13]))
+put(m, "template", bytes([22, 8, 13]) + b"{{messages}}x")
+put(m, "merges", bytes([17, 9, 8, 2, 3]) + b"a b" + bytes([3]) + b"t h")
+put(m, "tokens", bytes([15, 9, 8, 2, 1]) + b"a" + bytes([7]) + b"<image>" + bytes([16, 9, 4, 2]) + u32(1) + u32(3) +
+    bytes([3, 4]) + u32(2))
+put(m, "tied", bytes([0x54, 5]))
+for n, t in enumerate([1, 2, 8, 12, 20, 30, 39]):  # token_embd and a matrix of a layer in this type
+    put(m, f"type{n}", bytes([0x40, 2, 9, 15, t, 7, 0x42, 2, 9, 9, t, 3]))
+put(m, "turned", bytes([0xD3, 2, 11, 9, 0, 0, 0xD5, 1, 6, 0, 1]))
+
 c = "config"
 golden = f"{here}/../data/golden"
 for model in sorted(os.listdir(golden)):
