@@ -140,8 +140,8 @@ VLM_API void vlm_engine_options_init(vlm_engine_options *o);
 /* path: a model directory in Hugging Face layout, or a GGUF file.  The path is not kept. */
 VLM_API int vlm_engine_open(vlm_engine **out, const char *path, const vlm_engine_options *o,
                             vlm_error *err);
-/* The same from memory; the bytes are borrowed until close, names are not.  Without config.json, the
- * model is the file whose name ends in ".gguf" and does not begin with "mmproj". */
+/* The same from memory; the bytes are borrowed until close, names are not.  Without config.json,
+ * the model is the file whose name ends in ".gguf" and does not begin with "mmproj". */
 VLM_API int vlm_engine_open_files(vlm_engine **out, const vlm_file *files, size_t n_files,
                                   const vlm_engine_options *o, vlm_error *err);
 /* All sessions must be closed before; NULL is allowed. */
@@ -197,7 +197,7 @@ VLM_API int vlm_video_add(vlm_video *video, const uint8_t *rgb, uint32_t width, 
 VLM_API int vlm_video_end(vlm_video *video, double duration_seconds, vlm_error *err);
 VLM_API void vlm_video_close(vlm_video *video); /* NULL allowed */
 VLM_API size_t vlm_video_n_frames(const vlm_video *video);
-VLM_API double vlm_video_frame_seconds(const vlm_video *video, size_t i);   /* i < n_frames */
+VLM_API double vlm_video_frame_seconds(const vlm_video *video, size_t i); /* i < n_frames */
 VLM_API const uint8_t *vlm_video_frame(const vlm_video *video, size_t i,
                                        uint32_t *side); /* [side][side][3] */
 VLM_API double vlm_video_duration(const vlm_video *video);
@@ -229,19 +229,41 @@ typedef enum vlm_kv_type { VLM_KV_F32, VLM_KV_F16, VLM_KV_BF16 } vlm_kv_type;
 typedef enum vlm_detail { VLM_DETAIL_AUTO, VLM_DETAIL_LOW, VLM_DETAIL_HIGH } vlm_detail;
 typedef enum vlm_phase { VLM_PHASE_VISION, VLM_PHASE_PREFILL } vlm_phase;
 
+typedef struct vlm_logit_bias {
+    int32_t id;
+    float bias; /* added to the logit; -INFINITY forbids the token */
+} vlm_logit_bias;
+
+/* A language that answers must stay in: token for token only what keeps the text a beginning of one
+ * of its words, the end only where a word is complete.  Compiled for this engine's vocabulary; any
+ * number of its sessions may use one.  What a schema or pattern asks beyond what can be enforced is
+ * refused by name (VLM_ERR_UNSUPPORTED), never ignored. */
+typedef struct vlm_constraint vlm_constraint;
+/* JSON that the schema allows (JSON Schema 2020-12; docs/CONSTRAINTS.md lists the keywords). */
+VLM_API int vlm_constraint_from_json_schema(vlm_constraint **out, const vlm_engine *engine,
+                                            const char *schema, size_t n, vlm_error *err);
+/* Text that the regular expression matches as a whole. */
+VLM_API int vlm_constraint_from_regex(vlm_constraint **out, const vlm_engine *engine,
+                                      const char *pattern, size_t n, vlm_error *err);
+/* After the sessions that use it; NULL allowed. */
+VLM_API void vlm_constraint_close(vlm_constraint *constraint);
+
+/* How a token is chosen, in this order: logit_bias, repeat_penalty, presence and frequency penalty,
+ * min_tokens, constraint, temperature, top_k, top_p, min_p, typical_p (src/engine/sample.h has the
+ * formulas and their sources). */
 typedef struct vlm_session_options {
     size_t size; /* set by init */
     /* positions of prompt and answer; 0: each sync takes what its prompt and max_tokens need */
     size_t context;
-    size_t max_tokens;   /* tokens to generate at most per sync; default 256; 0 is 0 */
-    size_t chunk;        /* rows of prompt per forward pass; default 256; changes no result */
-    vlm_kv_type kv_type; /* default F32: faithful; F16 and BF16 halve the cache */
-    vlm_detail detail;   /* LOW: one frame per picture; HIGH and AUTO: the model's own tiling */
-    size_t max_tiles;    /* of a picture, its overview not counted; 0: no cap */
-    float temperature; /* default 0: greedy */
-    int top_k;         /* 0: off */
-    float top_p;       /* 1: off */
-    float min_p;       /* 0: off */
+    size_t max_tokens;       /* tokens to generate at most per sync; default 256; 0 is 0 */
+    size_t chunk;            /* rows of prompt per forward pass; default 256; changes no result */
+    vlm_kv_type kv_type;     /* default F32: faithful; F16 and BF16 halve the cache */
+    vlm_detail detail;       /* LOW: one frame per picture; HIGH and AUTO: the model's own tiling */
+    size_t max_tiles;        /* of a picture, its overview not counted; 0: no cap */
+    float temperature;       /* default 0: greedy */
+    int top_k;               /* 0: off */
+    float top_p;             /* 1: off */
+    float min_p;             /* 0: off */
     float repeat_penalty;    /* 1: off */
     uint64_t seed;           /* of the counter-based generator; 0 is a seed like any other */
     int n_logprobs;          /* 0: none; 1..20: that many alternatives beside each token's own */
@@ -251,6 +273,13 @@ typedef struct vlm_session_options {
      * It may call no function of this engine but vlm_session_cancel. */
     int (*progress)(void *ctx, vlm_phase phase, size_t done, size_t total);
     void *progress_ctx;
+    float typical_p;                  /* 1: off */
+    float presence_penalty;           /* 0: off; taken from the logit of what the answer holds */
+    float frequency_penalty;          /* 0: off; the same, for each time */
+    const vlm_logit_bias *logit_bias; /* copied at open */
+    size_t n_logit_bias;
+    size_t min_tokens;          /* the answer does not end before so many */
+    vlm_constraint *constraint; /* NULL: none; must live as long as the session */
 } vlm_session_options;
 
 typedef struct vlm_logprob {

@@ -72,6 +72,7 @@
 #define VLM_LIMIT_PATCHES UINT64_C(65536)
 #define VLM_LIMIT_STOP_STRINGS UINT64_C(16)
 #define VLM_LIMIT_STOP_BYTES UINT64_C(256)
+#define VLM_LIMIT_LOGIT_BIAS UINT64_C(1024)
 #define VLM_LIMIT_LOGPROBS UINT64_C(20)
 #define VLM_LIMIT_BATCH UINT64_C(256)
 #define VLM_LIMIT_THREADS UINT64_C(256)
@@ -145,6 +146,7 @@
     X(PATCHES, "patches of a tile")                                                                \
     X(STOP_STRINGS, "stop strings")                                                                \
     X(STOP_BYTES, "bytes of a stop string")                                                        \
+    X(LOGIT_BIAS, "logit biases of a session")                                                     \
     X(LOGPROBS, "alternatives reported beside a token")                                            \
     X(BATCH, "sessions of one step")                                                               \
     X(THREADS, "threads of an engine")

@@ -37,6 +37,8 @@ struct vlm_vocabulary {
     const uint8_t *bytes;
 };
 
+#define VLM_CONSTRAIN_TOKEN_BYTES 256 /* longer tokens are never allowed */
+
 struct vlm_matcher;
 /* Borrows the grammar; copies the vocabulary's order only: its arrays must live as long. */
 int vlm_matcher_open(struct vlm_matcher **out, const vlm_allocator *alloc,

@@ -16,9 +16,9 @@ enum {
     MAX_STATES = 16384,
     MAX_CONFIGS = 1 << 19,
     MAX_STACKS = 1 << 16,
-    MAX_SET = 8192,  /* configurations of one state */
-    MAX_TOKEN = 256, /* longer tokens are never allowed */
-    TABLE = 1 << 15, /* of states by hash */
+    MAX_SET = 8192,                        /* configurations of one state */
+    MAX_TOKEN = VLM_CONSTRAIN_TOKEN_BYTES, /* longer tokens are never allowed */
+    TABLE = 1 << 15,                       /* of states by hash */
     STACK_TABLE = 1 << 17
 };
 #define UNKNOWN UINT32_MAX

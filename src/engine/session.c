@@ -15,8 +15,12 @@
 
 void vlm_session_options_init(vlm_session_options *o)
 {
-    *o = (vlm_session_options){
-        .size = sizeof *o, .max_tokens = 256, .chunk = 256, .top_p = 1, .repeat_penalty = 1};
+    *o = (vlm_session_options){.size = sizeof *o,
+                               .max_tokens = 256,
+                               .chunk = 256,
+                               .top_p = 1,
+                               .repeat_penalty = 1,
+                               .typical_p = 1};
 }
 
 static int check_stop(const vlm_session_options *o, vlm_error *err)
@@ -58,6 +62,9 @@ int vlm_engine_session_options(vlm_session_options *out, const vlm_session_optio
                   {"top_p", (double)out->top_p, 0, 1},
                   {"min_p", (double)out->min_p, 0, 1},
                   {"repeat_penalty", (double)out->repeat_penalty, 1e-3, 1e3},
+                  {"typical_p", (double)out->typical_p, 0, 1},
+                  {"presence_penalty", (double)out->presence_penalty, -100, 100},
+                  {"frequency_penalty", (double)out->frequency_penalty, -100, 100},
                   {"n_logprobs", out->n_logprobs, 0, (double)VLM_LIMIT_LOGPROBS}};
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (!(ranges[i].value >= ranges[i].min && ranges[i].value <= ranges[i].max))
@@ -67,6 +74,35 @@ int vlm_engine_session_options(vlm_session_options *out, const vlm_session_optio
 }
 
 /* ---- open and close ---- */
+
+static int copy_bias(vlm_session *s, const vlm_session_options *o, vlm_error *err)
+{
+    size_t vocab = s->engine->config.text.vocab;
+    s->options.logit_bias = NULL;
+    s->options.n_logit_bias = 0;
+    if (o->n_logit_bias > VLM_LIMIT_LOGIT_BIAS)
+        return vlm_fail(err, VLM_ERR_LIMIT, "%zu logit biases, expected at most %u",
+                        o->n_logit_bias, (unsigned)VLM_LIMIT_LOGIT_BIAS);
+    for (size_t i = 0; i < o->n_logit_bias; i++) {
+        vlm_logit_bias b = o->logit_bias[i];
+        if (b.id < 0 || (size_t)b.id >= vocab)
+            return vlm_fail(err, VLM_ERR_ARGUMENT, "logit_bias of token %d, expected 0 to %zu",
+                            (int)b.id, vocab - 1);
+        if (!(b.bias <= 1000))
+            return vlm_fail(err, VLM_ERR_ARGUMENT,
+                            "logit_bias %g, expected at most 1000 (or -infinity)", (double)b.bias);
+    }
+    if (o->n_logit_bias == 0)
+        return VLM_OK;
+    size_t bytes = o->n_logit_bias * sizeof *o->logit_bias;
+    vlm_logit_bias *copy = vlm_mem_alloc(&s->engine->alloc, 1, bytes);
+    if (!copy)
+        return vlm_fail_memory(err, bytes, "logit biases");
+    memcpy(copy, o->logit_bias, bytes);
+    s->options.logit_bias = copy;
+    s->options.n_logit_bias = o->n_logit_bias;
+    return VLM_OK;
+}
 
 static int copy_stop(vlm_session *s, const vlm_session_options *o, vlm_error *err)
 {
@@ -134,7 +170,13 @@ static int take_memory(vlm_session *s, vlm_error *err)
     size_t vocab = s->engine->config.text.vocab;
     s->seen = vlm_mem_zalloc(a, vocab / 8 + 1, 1);
     s->candidates = vlm_mem_alloc(a, vocab, sizeof *s->candidates);
+    if (s->options.presence_penalty != 0 || s->options.frequency_penalty != 0) {
+        s->counts = vlm_mem_zalloc(a, vocab, sizeof *s->counts);
+        if (!s->counts)
+            return vlm_fail_memory(err, vocab * sizeof *s->counts, "a session");
+    }
     s->top = vlm_mem_alloc(a, (size_t)s->options.n_logprobs, sizeof *s->top);
+    vlm_buf_init(&s->said, a, SIZE_MAX / 2);
     vlm_buf_init(&s->pending, a, TEXT_ROOM);
     vlm_buf_init(&s->out, a, 3 * TEXT_ROOM);
     if (!s->seen || !s->candidates || !s->top || !vlm_buf_reserve(&s->pending, TEXT_ROOM) ||
@@ -170,6 +212,10 @@ int vlm_session_open(vlm_session **out, vlm_engine *e, const vlm_session_options
     s->outcome = vlm_fail(&s->error, VLM_ERR_ARGUMENT, "vlm_session_sync was not called");
     atomic_init(&s->cancel, false);
     rc = copy_stop(s, &o, err);
+    if (rc == VLM_OK)
+        rc = copy_bias(s, &o, err);
+    if (rc == VLM_OK && o.constraint && vlm_engine_constraint_engine(o.constraint) != e)
+        rc = vlm_fail(err, VLM_ERR_ARGUMENT, "the constraint was compiled for another engine");
     vlm_engine_enter(e);
     if (rc == VLM_OK)
         rc = take_memory(s, err);
@@ -220,7 +266,10 @@ void vlm_session_close(vlm_session *s)
     vlm_mem_free(a, s->seen);
     vlm_mem_free(a, s->candidates);
     vlm_mem_free(a, s->top);
+    vlm_mem_free(a, s->counts);
+    vlm_mem_free(a, (void *)(uintptr_t)s->options.logit_bias);
     if (s->pending.alloc) {
+        vlm_buf_free(&s->said);
         vlm_buf_free(&s->pending);
         vlm_buf_free(&s->out);
     }

@@ -2,6 +2,7 @@
 #ifndef VLM_ENGINE_SESSION_H
 #define VLM_ENGINE_SESSION_H
 
+#include "constrain/constrain.h"
 #include "engine/engine.h"
 #include "engine/sample.h"
 
@@ -46,12 +47,25 @@ struct vlm_session {
     uint8_t *seen;                    /* a bit for each id of the timeline */
     struct vlm_candidate *candidates; /* [vocab] */
     vlm_logprob *top;
+    uint16_t *counts;       /* [vocab] of the answer's tokens; only with a penalty that counts */
+    struct vlm_buf said;    /* the answer's bytes, only with a constraint */
+    struct vlm_place place; /* behind them, in the constraint */
     vlm_stats stats;
 };
 
 void vlm_engine_timeline_free(struct vlm_timeline *t, vlm_engine *e);
 /* Gives back the features of its pictures. */
 void vlm_engine_timeline_forget(struct vlm_timeline *t, vlm_engine *e);
+
+/* ---- constraint.c ---- */
+
+const vlm_engine *vlm_engine_constraint_engine(const vlm_constraint *c);
+/* The answer begins. */
+void vlm_engine_constraint_start(vlm_session *s);
+/* What may come next, and whether the end may; NULL with *rc set on failure. */
+const uint64_t *vlm_engine_constraint_mask(vlm_session *s, bool *may_end, int *rc);
+/* A token's bytes were added to the answer. */
+int vlm_engine_constraint_add(vlm_session *s, const char *bytes, size_t n);
 
 /* ---- text.c: bytes of tokens -> whole characters, stop strings held back ---- */
 

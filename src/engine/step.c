@@ -76,15 +76,41 @@ static void take_token(vlm_session *s, const float *logits)
     vlm_engine *e = s->engine;
     const vlm_session_options *o = &s->options;
     size_t vocab = e->config.text.vocab;
-    const struct vlm_sample_options so = {o->temperature,    o->top_p,         o->min_p,
-                                          o->repeat_penalty, (size_t)o->top_k, o->seed};
+    struct vlm_sample_options so = {.temperature = o->temperature,
+                                    .top_k = (size_t)o->top_k,
+                                    .top_p = o->top_p,
+                                    .min_p = o->min_p,
+                                    .typical_p = o->typical_p,
+                                    .repeat_penalty = o->repeat_penalty,
+                                    .presence = o->presence_penalty,
+                                    .frequency = o->frequency_penalty,
+                                    .counts = s->counts,
+                                    .bias = o->logit_bias,
+                                    .n_bias = o->n_logit_bias,
+                                    .ends = e->config.eos,
+                                    .n_ends = e->config.n_eos,
+                                    .must_not_end = s->stats.completion_tokens < o->min_tokens,
+                                    .seed = o->seed};
     float total = vlm_backend_kernels(e->backend)->logsumexp(logits, vocab);
     if (!isfinite(total)) {
         s->outcome = vlm_fail(&s->error, VLM_ERR_NUMERIC,
                               "the model's logits at position %zu are not finite", s->n_done - 1);
         return;
     }
+    if (o->constraint) {
+        int rc = VLM_OK;
+        so.allowed = vlm_engine_constraint_mask(s, &so.may_end, &rc);
+        if (!so.allowed) {
+            s->outcome = rc;
+            return;
+        }
+    }
     int32_t id = vlm_engine_sample(logits, vocab, &so, s->seen, s->n_done, s->candidates);
+    if (id < 0) {
+        s->outcome = vlm_fail(&s->error, VLM_ERR_UNSUPPORTED,
+                              "the constraint leaves no token of the vocabulary to go on with");
+        return;
+    }
     s->token = (vlm_token){.id = id};
     if (o->n_logprobs > 0)
         add_logprobs(s, logits, total, id);
@@ -96,9 +122,18 @@ static void take_token(vlm_session *s, const float *logits)
     bool special = false;
     if (!vlm_token_bytes(e->tok, id, &bytes, &n, &special) || special)
         n = 0; /* rows of the table without a token, and control tokens, have no text */
+    if (s->counts && s->counts[id] < UINT16_MAX)
+        s->counts[id]++;
     bool eos = vlm_config_is_eos(&e->config, id),
          full = s->stats.completion_tokens >= o->max_tokens ||
                 s->n_prompt + s->stats.completion_tokens >= s->limit;
+    if (o->constraint && !eos) {
+        int rc = vlm_engine_constraint_add(s, bytes, n);
+        if (rc < 0) {
+            s->outcome = rc;
+            return;
+        }
+    }
     if (vlm_engine_text_add(s, bytes, n, eos || full) || eos)
         s->finish = VLM_FINISH_STOP;
     else if (full)

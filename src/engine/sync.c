@@ -175,6 +175,10 @@ static int prepare(vlm_session *s, struct vlm_timeline *t, const struct vlm_prom
     rc = make_timeline(t, e, p, room, err);
     if (rc < 0)
         return rc;
+    /* a constraint finds its place again from the answer's bytes: a step takes no memory for them
+     */
+    if (s->options.constraint && !vlm_buf_reserve(&s->said, room * VLM_CONSTRAIN_TOKEN_BYTES + 1))
+        return vlm_fail_memory(err, room * VLM_CONSTRAIN_TOKEN_BYTES, "an answer");
     *n_cached = common_beginning(s, t);
     rc = reserve(s, n + room, p->n_pictures > 0, stats, err);
     return rc == VLM_OK ? encode_pictures(s, t, p, *n_cached, stats, err) : rc;
@@ -196,6 +200,10 @@ static void commit(vlm_session *s, struct vlm_timeline *t, int32_t *prompt, size
     s->finish = VLM_FINISH_NONE;
     vlm_buf_clear(&s->pending);
     vlm_buf_clear(&s->out);
+    if (s->counts)
+        memset(s->counts, 0, e->config.text.vocab * sizeof *s->counts);
+    if (s->options.constraint)
+        vlm_engine_constraint_start(s);
     memset(s->seen, 0, e->config.text.vocab / 8 + 1);
     for (size_t i = 0; i < t->n; i++)
         s->seen[prompt[i] / 8] |= (uint8_t)(1 << prompt[i] % 8);

@@ -13,7 +13,7 @@
 
 #define N 200
 
-static const struct vlm_sample_options greedy = {0, 1, 0, 1, 0, 0};
+static const struct vlm_sample_options greedy = {.top_p = 1, .repeat_penalty = 1, .typical_p = 1};
 
 static void random_logits(float *x, uint64_t seed)
 {
@@ -115,6 +115,80 @@ static void top_p_and_min_p_cut(void **state)
     assert_int_equal(hits[0] + hits[2], 0);
 }
 
+static void biases_and_counts_change_logits(void **state)
+{
+    (void)state;
+    const float x[4] = {1, 2, 3, -1};
+    struct vlm_candidate c[4];
+    const vlm_logit_bias bias[] = {{2, -5}, {0, 1.5f}};
+    const uint16_t counts[4] = {1, 2, 0, 0};
+    const uint8_t seen[1] = {1};
+    struct vlm_sample_options o = greedy;
+    assert_int_equal(vlm_engine_sample(x, 4, &o, NULL, 0, c), 2);
+    o.bias = bias;
+    o.n_bias = 2; /* 2.5, 2, -2, -1 */
+    assert_int_equal(vlm_engine_sample(x, 4, &o, NULL, 0, c), 0);
+    o.repeat_penalty = 2; /* 1.25: after the bias */
+    assert_int_equal(vlm_engine_sample(x, 4, &o, seen, 0, c), 1);
+    o.counts = counts;
+    o.presence = 0.5f;
+    o.frequency = 0.25f; /* 1.25 - 0.75, 2 - 1 */
+    assert_int_equal(vlm_engine_sample(x, 4, &o, seen, 0, c), 1);
+    o.frequency = 1; /* 1.25 - 1.5, 2 - 2.5 */
+    assert_int_equal(vlm_engine_sample(x, 4, &o, seen, 0, c), 0);
+}
+
+static void what_may_not_be_is_never_drawn(void **state)
+{
+    (void)state;
+    float x[4] = {5, 1, 2, 0};
+    unsigned hits[4];
+    struct vlm_candidate c[4];
+    const uint64_t only[1] = {1u << 1 | 1u << 3}, none[1] = {0};
+    const int32_t ends[] = {0};
+    struct vlm_sample_options o = greedy;
+    o.ends = ends;
+    o.n_ends = 1;
+    o.allowed = only;
+    assert_int_equal(vlm_engine_sample(x, 4, &o, NULL, 0, c), 1);
+    o.may_end = true;
+    assert_int_equal(vlm_engine_sample(x, 4, &o, NULL, 0, c), 0);
+    o.must_not_end = true;
+    assert_int_equal(vlm_engine_sample(x, 4, &o, NULL, 0, c), 1);
+    o.temperature = 10;
+    for (int k = 0; k < 3; k++) {
+        o.top_k = k == 1 ? 3 : 0;
+        o.typical_p = k == 2 ? 0.9f : 1;
+        count(hits, x, 4, &o, 500);
+        assert_int_equal(hits[0] + hits[2], 0);
+        assert_true(hits[1] > 0 && hits[3] > 0);
+    }
+    o.allowed = none; /* nothing but the end: then it may be */
+    assert_int_equal(vlm_engine_sample(x, 4, &o, NULL, 0, c), 0);
+    o.may_end = false;
+    assert_int_equal(vlm_engine_sample(x, 4, &o, NULL, 0, c), -1);
+}
+
+/* p 0.5, 0.25, 0.125, 0.125: entropy 1.75 bits; surprise 1, 2, 3, 3: nearest 2, then 1 */
+static void typical_p_takes_what_is_near_the_entropy(void **state)
+{
+    (void)state;
+    float x[4];
+    unsigned hits[4];
+    const double p[4] = {0.125, 0.5, 0.125, 0.25};
+    for (int i = 0; i < 4; i++)
+        x[i] = (float)log(p[i]);
+    struct vlm_sample_options o = greedy;
+    o.temperature = 1;
+    o.typical_p = 0.2f;
+    count(hits, x, 4, &o, 500);
+    assert_int_equal(hits[3], 500);
+    o.typical_p = 0.5f;
+    count(hits, x, 4, &o, 3000);
+    assert_int_equal(hits[0] + hits[2], 0);
+    assert_true(fabs(hits[1] - 2000.0) < 150); /* still in proportion */
+}
+
 static void a_draw_depends_on_seed_and_position_only(void **state)
 {
     (void)state;
@@ -181,6 +255,9 @@ int main(void)
         cmocka_unit_test(draws_follow_the_probabilities),
         cmocka_unit_test(top_p_and_min_p_cut),
         cmocka_unit_test(a_draw_depends_on_seed_and_position_only),
+        cmocka_unit_test(biases_and_counts_change_logits),
+        cmocka_unit_test(what_may_not_be_is_never_drawn),
+        cmocka_unit_test(typical_p_takes_what_is_near_the_entropy),
         cmocka_unit_test(tiny_temperatures_do_not_overflow),
         cmocka_unit_test(top_lists_the_best_in_order),
     };
