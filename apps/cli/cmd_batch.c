@@ -15,6 +15,7 @@
 #include "cmd.h"
 #include "io.h"
 #include "signals.h"
+#include "steer.h"
 
 struct batch {
     const struct cli_options *o;
@@ -22,6 +23,7 @@ struct batch {
     const char *path; /* IN.jsonl */
     FILE *in, *out;
     struct cli_file file; /* with -o */
+    struct cli_steer steer;
     vlm_session *session;
     struct cli_request previous;
     size_t line, n_failed;
@@ -40,6 +42,7 @@ static int answer_in(struct batch *b, struct cli_answer *a, const struct cli_req
 {
     vlm_session_options so;
     cli_session_options(&so, b->o);
+    cli_steer_apply(&b->steer, &so);
     int rc = b->session ? VLM_OK : vlm_session_open(&b->session, b->model.engine, &so, err);
     return rc < 0 ? rc : cli_answer_make(a, b->session, r, NULL, b->o->logprobs > 0, err);
 }
@@ -198,11 +201,13 @@ static int open_files(struct batch *b, vlm_error *err)
 
 static int run(struct batch *b, vlm_error *err)
 {
-    int rc = open_files(b, err);
-    if (rc < 0)
-        return rc;
-    rc = all_lines(b, err);
+    int rc = cli_steer_open(&b->steer, b->model.engine, b->o, err);
+    if (rc == VLM_OK)
+        rc = open_files(b, err);
+    if (rc >= 0)
+        rc = all_lines(b, err);
     close_session(b);
+    cli_steer_close(&b->steer);
     if (!b->file.f)
         return rc;
     vlm_error e; /* answers that were complete when Ctrl-C came are kept */

@@ -7,6 +7,7 @@
 #include "cmd.h"
 #include "io.h"
 #include "signals.h"
+#include "steer.h"
 
 /* The answer, streamed or as one object.  Text that came before a failure or Ctrl-C stays printed.
  */
@@ -31,17 +32,23 @@ static int ask(const struct cli_options *o, const struct cli_ask *q, const struc
                double start, vlm_error *err)
 {
     struct cli_request r;
+    struct cli_steer steer;
     vlm_session *session = NULL;
     vlm_session_options so;
-    int rc = cli_request_from_options(&r, m->engine, o, &q->media, q->prompt, err);
+    int rc = cli_steer_open(&steer, m->engine, o, err);
     if (rc < 0)
         return rc;
-    cli_session_options(&so, o);
-    rc = vlm_session_open(&session, m->engine, &so, err);
-    if (rc == VLM_OK)
-        rc = print_answer(o, m, session, &r, start, err);
-    vlm_session_close(session);
-    cli_request_free(&r);
+    rc = cli_request_from_options(&r, m->engine, o, &q->media, q->prompt, err);
+    if (rc >= 0) {
+        cli_session_options(&so, o);
+        cli_steer_apply(&steer, &so);
+        rc = vlm_session_open(&session, m->engine, &so, err);
+        if (rc == VLM_OK)
+            rc = print_answer(o, m, session, &r, start, err);
+        vlm_session_close(session);
+        cli_request_free(&r);
+    }
+    cli_steer_close(&steer);
     return rc;
 }
 

@@ -125,7 +125,11 @@ void cli_session_options(vlm_session_options *so, const struct cli_options *o)
     so->top_k = (int)o->top_k;
     so->top_p = (float)o->top_p;
     so->min_p = (float)o->min_p;
+    so->typical_p = (float)o->typical_p;
     so->repeat_penalty = (float)o->repeat_penalty;
+    so->presence_penalty = (float)o->presence_penalty;
+    so->frequency_penalty = (float)o->frequency_penalty;
+    so->min_tokens = o->min_tokens;
     so->seed = o->seed;
     so->n_logprobs = (int)o->logprobs;
     so->stop = o->stops.v;

@@ -74,7 +74,7 @@ struct cli_options {
     /* everywhere */
     uint64_t threads; /* 0: one per core */
     const char *isa;
-    int log;            /* vlm_log_level */
+    int log; /* vlm_log_level */
     bool json, help, version, no_mmap, sandbox;
     /* what to ask */
     struct cli_media_list media;
@@ -83,8 +83,11 @@ struct cli_options {
     const char *prompt, *messages, *ids;
     /* how to answer */
     uint64_t max_tokens, seed, top_k, logprobs;
-    double temperature, top_p, min_p, repeat_penalty;
-    struct cli_list stops;
+    uint64_t min_tokens;
+    double temperature, top_p, min_p, typical_p;
+    double repeat_penalty, presence_penalty, frequency_penalty;
+    struct cli_list stops, biases;
+    const char *json_schema, *regex;
     /* how to look and compute */
     uint64_t max_tiles, context, chunk, max_memory;
     int detail, kv_type; /* vlm_detail, vlm_kv_type */
