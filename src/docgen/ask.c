@@ -48,6 +48,9 @@ bool vlm_docgen_put_question(struct vlm_docgen_writer *w, enum vlm_docgen_family
     uint32_t i = unseen ? seen + vlm_rng_below(w->r, VLM_DOCGEN_UNSEEN) : vlm_rng_below(w->r, seen);
     if (!fill(q->text, sizeof q->text, list->items[i], a, b))
         return false;
+    for (uint32_t k = 0; k < doc->n_questions; k++)
+        if (strcmp(doc->questions[k].text, q->text) == 0)
+            return false;
     if (list->items[i][0] == '%' && chance(w->r, 0.5) && q->text[0] >= 'a' && q->text[0] <= 'z')
         q->text[0] = (char)(q->text[0] - 32);
     q->family = family;
@@ -169,7 +172,7 @@ static void ask_facts(struct vlm_docgen_writer *w)
         bool alone = count_class(w, f->cls) == 1 && f->cls != CLASS_RANDOM;
         if (!f->shown && alone && vlm_docgen_times(w, f->key) == 0 && chance(w->r, 0.5) &&
             meaning_is_clear(w, f))
-            put(w, VLM_DOCGEN_MEANING, &vlm_docgen_ask_value, f->key, "", f->value);
+            put(w, VLM_DOCGEN_MEANING, &vlm_docgen_ask_called, f->key, "", f->value);
         if (alone && meaning_is_clear(w, f) && (!f->shown || chance(w->r, 0.5)))
             put(w, VLM_DOCGEN_MEANING, &vlm_docgen_ask_meaning[f->cls], "", "", f->value);
     }
@@ -296,6 +299,18 @@ static void ask_contains(struct vlm_docgen_writer *w)
 
 /* ---- what is not there ---- */
 
+/* A code without a key, or bars, could be any key's. */
+static bool unnamed_code(const struct vlm_docgen_writer *w)
+{
+    for (int i = 0; i < w->c->n_facts; i++)
+        if (w->c->facts[i].cls == CLASS_CODE && !w->c->facts[i].shown)
+            return true;
+    for (int i = 0; i < w->c->n_rows; i++)
+        if (w->c->rows[i].kind == ROW_BARS)
+            return true;
+    return false;
+}
+
 /* Could something on this page be taken for a value of this class? */
 static bool arguable(const struct vlm_docgen_writer *w, enum vlm_docgen_class cls)
 {
@@ -331,18 +346,22 @@ static bool arguable(const struct vlm_docgen_writer *w, enum vlm_docgen_class cl
     case CLASS_TO:
     case CLASS_PLACE:
         return HAS(CLASS_ORIGIN, CLASS_TOWN, CLASS_ADDRESS, CLASS_FROM, CLASS_TO, CLASS_MERCHANT,
-                   CLASS_RECIPIENT, CLASS_SEAT, CLASS_GATE, CLASS_PLACE, CLASS_PERSON) ||
+                   CLASS_RECIPIENT, CLASS_PRODUCT, CLASS_SEAT, CLASS_GATE, CLASS_PLACE,
+                   CLASS_PERSON) ||
                w->doc->kind == VLM_DOCGEN_TABLE;
     case CLASS_CODE:
     case CLASS_NUMBER:
         return cls == CLASS_NUMBER ? HAS(CLASS_CODE, CLASS_NUMBER, CLASS_PHONE, CLASS_RANDOM)
-                                   : HAS(CLASS_NUMBER);
+                                   : HAS(CLASS_NUMBER) || unnamed_code(w);
     case CLASS_COUNT:
     case CLASS_SIZE:
     case CLASS_WEIGHT:
     case CLASS_COLOUR:
     case CLASS_TIME:
-        return items || HAS(CLASS_MEASURE, CLASS_WORD) || has_class(w, cls);
+        return items || HAS(CLASS_MEASURE, CLASS_WORD, CLASS_PRODUCT) || has_class(w, cls);
+    case CLASS_SEAT:
+    case CLASS_GATE:
+        return HAS(CLASS_PLACE) || has_class(w, cls);
     case CLASS_MEASURE:
     case CLASS_WORD:
     case CLASS_RANDOM:

@@ -254,8 +254,8 @@ static void places(struct vlm_docgen_writer *w, bool stacked, bool train)
     }
     if (strcmp(from, to) == 0)
         vlm_docgen_string(r, to, 8);
-    vlm_docgen_fact(w, CLASS_FROM, "from", from, !stacked && train);
-    vlm_docgen_fact(w, CLASS_TO, "to", to, !stacked && train);
+    vlm_docgen_fact(w, CLASS_FROM, "place of departure", from, !stacked && train);
+    vlm_docgen_fact(w, CLASS_TO, "destination", to, !stacked && train);
     if (stacked) {
         snprintf(both, sizeof both, "%s %s %s", from, chance(r, 0.5) ? "-" : ">", to);
         put(w, ALIGN_LEFT, both)->scale = scale_for(w, both, 1.0, 1.5);

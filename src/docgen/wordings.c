@@ -272,3 +272,17 @@ static const char *const ask_less[] = {
     "Of %s and %s, which is less?",       "Which is the lesser, %s or %s?",
 };
 const struct vlm_docgen_wordings vlm_docgen_ask_less = WORDINGS(ask_less, 3100);
+
+static const char *const ask_called[] = {
+    "What is the %s?",
+    "What's the %s?",
+    "%s?",
+    "Tell me the %s.",
+    "Give the %s.",
+    "Read the %s.",
+    "Name the %s.",
+    "Please read the %s",
+    "Find the %s.",
+    "Can you tell me the %s?",
+};
+const struct vlm_docgen_wordings vlm_docgen_ask_called = WORDINGS(ask_called, 3200);

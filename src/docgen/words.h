@@ -14,6 +14,7 @@ enum vlm_docgen_class {
     CLASS_EXPIRY,
     CLASS_DATE,
     CLASS_COUNT,
+    CLASS_TALLY, /* a number, but not of pieces */
     CLASS_ORIGIN,
     CLASS_SIZE,
     CLASS_COLOUR,
@@ -109,7 +110,7 @@ extern const struct vlm_docgen_wordings vlm_docgen_ask_value, vlm_docgen_ask_lin
     vlm_docgen_ask_right, vlm_docgen_ask_below, vlm_docgen_ask_how_many, vlm_docgen_ask_dearest,
     vlm_docgen_ask_cheapest, vlm_docgen_ask_highest, vlm_docgen_ask_lowest, vlm_docgen_ask_contains,
     vlm_docgen_ask_dearer, vlm_docgen_ask_cheaper, vlm_docgen_ask_cell, vlm_docgen_ask_rows,
-    vlm_docgen_ask_more, vlm_docgen_ask_less;
+    vlm_docgen_ask_more, vlm_docgen_ask_less, vlm_docgen_ask_called;
 /* A question about a value by what it means; n 0: none */
 extern const struct vlm_docgen_wordings vlm_docgen_ask_meaning[N_CLASSES];
 
