@@ -339,6 +339,23 @@ VLM_API void vlm_session_stats(const vlm_session *session, vlm_stats *out);
  * sync. */
 VLM_API const int32_t *vlm_session_prompt(const vlm_session *session, size_t *n);
 
+/* ---- scores and embeddings ------------------------------------------------------------------ */
+
+/* How likely ids are as the answer to what the last sync was given: logprobs[i] is the natural
+ * logarithm of id i's probability behind the prompt and the ids before it, before any sampling
+ * option.  The prompt is read once for any number of answers; an answer that was begun is
+ * forgotten, vlm_session_next begins it again.  Logits are never kept for more than a few rows. */
+VLM_API int vlm_session_score(vlm_session *session, const int32_t *ids, size_t n,
+                              float *logprobs /* [n] */, vlm_error *err);
+
+typedef enum vlm_pooling { VLM_POOL_MEAN, VLM_POOL_LAST } vlm_pooling;
+VLM_API size_t vlm_engine_embedding_size(const vlm_engine *engine);
+/* The decoder's output behind its last norm over the prompt as sync renders it, its mean or its
+ * last position, scaled to length 1. */
+VLM_API int vlm_embed(vlm_engine *engine, const vlm_message *messages, size_t n_messages,
+                      vlm_pooling pooling, const vlm_session_options *options,
+                      float *out /* [embedding_size] */, vlm_error *err);
+
 typedef struct vlm_estimate {
     uint64_t weights_bytes; /* mapped: the system may drop and reread them */
     uint64_t kv_bytes, vision_bytes, compute_bytes, total_bytes;
