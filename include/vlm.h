@@ -167,8 +167,9 @@ VLM_API int vlm_detokenize(const vlm_engine *engine, const int32_t *ids, size_t 
 
 /* ---- images and messages ------------------------------------------------------------------- */
 
-/* JPEG (EXIF orientation applied) or PNG, to RGB as the reference library loads a file.  The engine
- * lends its allocator and must outlive the image.  Limits are checked before memory is taken. */
+/* JPEG, PNG, WebP or GIF (the first picture of those that move), turned as its EXIF data say, to RGB
+ * as the reference library loads a file.  The engine lends its allocator and must outlive the image.
+ * Limits are checked before memory is taken. */
 VLM_API int vlm_image_open(vlm_image **out, const vlm_engine *engine, const char *path,
                            vlm_error *err);
 /* name: how errors call these bytes. */

@@ -18,6 +18,7 @@ static const char *const libraries[][2] = {{"pcre2", VLM_CLI_PCRE2},
                                            {"utf8proc", VLM_CLI_UTF8PROC},
                                            {"libjpeg", VLM_CLI_JPEG},
                                            {"libpng", VLM_CLI_PNG},
+                                           {"libwebp", VLM_CLI_WEBP},
                                            {"freetype", VLM_CLI_FREETYPE}};
 
 static json_t *version_json(void)
