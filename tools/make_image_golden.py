@@ -918,6 +918,15 @@ PICTURE = "# picture NAME OFFSET BYTES | LONGEST_EDGE TILE SPLIT RESAMPLE NORM |
 ANIMATION = "# animation NAME OFFSET BYTES | W H FRAMES LENGTH SHA256 of (begin, length, pixels) of all frames\n"
 
 
+def without_checksums(png):
+    at, out = 8, b""
+    while at + 8 <= len(png):
+        n = struct.unpack(">I", png[at:at + 4])[0]
+        out += png[at:at + 8 + n]
+        at += 12 + n
+    return out
+
+
 def by_reference(i, path, config):
     """The rest of a picture's line"""
     from transformers.image_transforms import convert_to_rgb
@@ -946,15 +955,23 @@ def main():
     args.add_argument("--out", default=os.path.join(os.path.dirname(__file__), "..", "tests", "data", "image"))
     args.add_argument("--seed", type=int, default=1)
     args.add_argument("--resizes", type=int, default=4000)
-    args.add_argument("--seeds", help="also write the small pictures here, as seeds of fuzz_image")
+    args.add_argument("--seeds", help="also write small files into its folders image, gif and chunks, as seeds of fuzz_X")
     args.add_argument("parts", nargs="*", default=["resize", "video", "golden", "formats", "animations", "refused"])
     args = args.parse_args()
 
     def saved(name, data):
         """A path"""
-        if args.seeds and len(data) < 2000 and not name.startswith("size-") and zlib.crc32(name.encode()) % 4 == 0:
-            with open(os.path.join(args.seeds, name), "wb") as f:
-                f.write(data)
+        if args.seeds and len(data) < 1200 and not name.startswith("size-") and zlib.crc32(name.encode()) % 4 == 0:
+            kind, content = "image", data
+            if data[:3] == b"GIF":
+                kind, content = "gif", data[6:]
+            elif data[8:12] == b"WEBP":
+                kind, content = "chunks", b"\0" + data[12:]
+            elif data[:4] == b"\x89PNG":
+                kind, content = "chunks", b"\1" + without_checksums(data)
+            os.makedirs(os.path.join(args.seeds, kind), exist_ok=True)
+            with open(os.path.join(args.seeds, kind, name), "wb") as f:
+                f.write(content)
         path = os.path.join(tmp, name)
         with open(path, "wb") as f:
             f.write(data)
