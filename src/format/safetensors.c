@@ -249,35 +249,30 @@ static int read_name(struct header *h, struct entry *e)
 static int read_header(struct header *h)
 {
     struct vlm_json *j = &h->json;
-    enum vlm_json_kind k = vlm_json_next(j);
+    enum vlm_json_kind k;
     bool has_metadata = false;
-    if (k == VLM_JSON_OBJECT)
-        while ((k = vlm_json_next(j)) == VLM_JSON_KEY) {
-            int rc;
-            struct entry e = {.n_dims = 0};
-            if (vlm_json_equals(j, "__metadata__")) {
-                if (has_metadata)
-                    return vlm_fail(h->err, VLM_ERR_FORMAT, "%s: __metadata__ is there twice",
-                                    h->file);
-                has_metadata = true;
-                rc = read_metadata(h);
-            } else {
-                rc = read_name(h, &e);
-                if (rc == VLM_OK)
-                    rc = read_members(h, &e);
-                if (rc == VLM_OK)
-                    rc = add(h, &e);
-            }
-            if (rc < 0)
-                return rc;
+    vlm_json_next(j); /* {, as read_file() saw */
+    while ((k = vlm_json_next(j)) == VLM_JSON_KEY) {
+        int rc;
+        struct entry e = {.n_dims = 0};
+        if (vlm_json_equals(j, "__metadata__")) {
+            if (has_metadata)
+                return vlm_fail(h->err, VLM_ERR_FORMAT, "%s: __metadata__ is there twice", h->file);
+            has_metadata = true;
+            rc = read_metadata(h);
+        } else {
+            rc = read_name(h, &e);
+            if (rc == VLM_OK)
+                rc = read_members(h, &e);
+            if (rc == VLM_OK)
+                rc = add(h, &e);
         }
+        if (rc < 0)
+            return rc;
+    }
     if (k == VLM_JSON_OBJECT_END)
         k = vlm_json_next(j); /* nothing may follow */
-    if (k == VLM_JSON_END)
-        return VLM_OK;
-    if (j->what)
-        return vlm_json_fail(j, h->file, h->err);
-    return vlm_fail(h->err, VLM_ERR_FORMAT, "%s: header is no JSON object", h->file);
+    return k == VLM_JSON_END ? VLM_OK : vlm_json_fail(j, h->file, h->err);
 }
 
 /* No name twice; from the first byte to the last every byte belongs to exactly one tensor. */

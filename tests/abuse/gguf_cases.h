@@ -113,6 +113,8 @@ static const struct gguf_case {
      "elements"}, /* 2^65 bytes, just under 2^64 elements */
     {GGUF_HEAD(1, 0) "s:t 4:2 8:16777215 8:16777217 4:28 8:0 data:64", VLM_ERR_FORMAT,
      "tensor t: 2251799813685240 bytes at 0, expected a range within 64 bytes"},
+    {GGUF_HEAD(1, 0) "s:t 4:3 8:2147483647 8:131071 8:2147483647 4:0 8:0 data:4", VLM_ERR_LIMIT,
+     "elements"}, /* the product passes 2^64 at the third factor */
     /* M7 */
     {GGUF_HEAD(1, 0) "s:t 4:0 4:0 8:0 data:64", VLM_ERR_FORMAT,
      "tensor t: 0 dimensions, expected 1 to"},

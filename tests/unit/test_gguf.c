@@ -50,20 +50,21 @@ static void done(void)
 
 /* ---- what is read -------------------------------------------------------------------------- */
 
-static const char all_values[] = HEAD(0, 19)
+static const char all_values[] = HEAD(0, 20)
     /* in no order */
     "s:v.u8 4:0 1:200 s:v.i8 4:1 1:-100 s:v.u16 4:2 2:60000 s:v.i16 4:3 2:-30000 "
     "s:v.u32 4:4 4:4000000000 s:v.i32 4:5 4:-2000000000 s:v.f32 4:6 f:1.5 s:v.true 4:7 1:1 "
     "s:v.false 4:7 1:0 s:v.string 4:8 s:h\xc3\xa9!\x1b s:v.u64 4:10 8:18446744073709551615 "
     "s:v.i64 4:11 8:-9223372036854775808 s:v.f64 4:12 d:-0.1 s:v.nan 4:6 f:nan "
     "s:a.i16 4:9 4:3 8:3 2:-1 2:2 2:-3 s:a.empty 4:9 4:4 8:0 "
-    "s:a.strings 4:9 4:8 8:3 s:one s: s:three s:a.bools 4:9 4:7 8:2 1:1 1:0 s:v 4:4 4:7";
+    "s:a.strings 4:9 4:8 8:3 s:one s: s:three s:a.bools 4:9 4:7 8:2 1:1 1:0 s:v 4:4 4:7 "
+    "s:\xc2\xa3 4:4 4:7";
 
 static void reads_values(void **state)
 {
     (void)state;
     assert_int_equal(read_text(all_values), VLM_OK);
-    assert_true(g.version == 3 && g.alignment == 32 && g.n_pairs == 19 && l.n == 0);
+    assert_true(g.version == 3 && g.alignment == 32 && g.n_pairs == 20 && l.n == 0);
     for (size_t i = 1; i < g.n_pairs; i++) /* sorted: "v" before "v.f32" */
         assert_true(vlm_format_gguf_compare(g.pairs[i - 1].key, g.pairs[i - 1].n_key,
                                             g.pairs[i].key, g.pairs[i].n_key) < 0);

@@ -149,6 +149,50 @@ static void limits(void **state)
     }
 }
 
+/* Tensors of all parts together. */
+static void parts(void **state)
+{
+    (void)state;
+    size_t n[2];
+    uint8_t *p[2];
+    char text[400];
+    for (size_t over = 0; over < 2; over++) {
+        size_t total = VLM_LIMIT_TENSORS + over;
+        for (size_t k = 0; k < 2; k++) {
+            size_t n_tensors = k ? total - total / 2 : total / 2;
+            p[k] = calloc(1, 400 + n_tensors * 60);
+            assert_non_null(p[k]);
+            snprintf(text, sizeof text,
+                     "r:GGUF 4:3 8:%zu 8:4 " U32(
+                         "general.alignment",
+                         8) "s:split.no 4:2 2:%zu " GGUF_U16("split.count",
+                                                             2) "s:split.tensors.count 4:5 4:%llu",
+                     n_tensors, k, (unsigned long long)VLM_LIMIT_TENSORS);
+            n[k] = gguf_from_text(p[k], text);
+            for (size_t i = 0; i < n_tensors; i++) {
+                snprintf(text, sizeof text, "s:%zu.%zx 4:1 8:2 4:0 8:%zu", k, i, 8 * i);
+                n[k] += gguf_from_text(p[k] + n[k], text);
+            }
+            n[k] += (8 - n[k] % 8) % 8 + 8 * n_tensors;
+        }
+        vlm_file memory[] = {{"m-00001-of-00002.gguf", p[0], n[0]},
+                             {"m-00002-of-00002.gguf", p[1], n[1]}};
+        struct vlm_files files;
+        struct vlm_weights w;
+        assert_int_equal(vlm_files_init(&files, &vlm_mem_system, NULL, memory, 2, false, &err), 0);
+        int rc = vlm_weights_open_gguf(&w, &g, &files, memory[0].name, &err);
+        assert_int_equal(rc, over ? VLM_ERR_LIMIT : VLM_OK);
+        if (over)
+            assert_non_null(strstr(err.message, "more than 65536 tensors in all files"));
+        else
+            vlm_gguf_free(&g);
+        vlm_weights_close(&w);
+        vlm_files_free(&files);
+        free(p[0]);
+        free(p[1]);
+    }
+}
+
 /* M30: memory for tiny pairs stays below four times the file's size. */
 static void tiny_pairs(void **state)
 {
@@ -174,6 +218,7 @@ int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits),
+        cmocka_unit_test(parts),
         cmocka_unit_test(tiny_pairs),
     };
     if (argc > 1)

@@ -160,6 +160,10 @@ static void refuses_headers(void **state)
          VLM_ERR_LIMIT, "elements"},
         {"{" T("a", F32("[16777216,16777216,1]", "[0,4]")) "}", 4, VLM_ERR_LIMIT,
          "elements"}, /* 2^48 */
+        {"{" T("a", F32("[2147483647,131071,2147483647]", "[0,4]")) "}", 4, VLM_ERR_LIMIT,
+         "elements"}, /* passes 2^64 at the third factor */
+        {"{" T("a", "\"dtype\":\"F\\u0033 2\"") "}", 0, VLM_ERR_FORMAT, "one dtype"},
+        {"{" T("a", F32("[1]", "[0,-4]")) "}", 4, VLM_ERR_FORMAT, "data_offsets"},
         {"{" T("a", F32("[1]", "[4,0]")) "}", 4, VLM_ERR_FORMAT, "data_offsets [4, 0]"},
         {"{" T("a", F32("[1]", "[0,5]")) "}", 4, VLM_ERR_FORMAT, "within 4 bytes"},
         {"{" T("a", F32("[1]", "[18446744073709551612,18446744073709551615]")) "}", 4,
@@ -448,6 +452,12 @@ static void opens_models(void **state)
     assert_true(w.n_files == 1 && w.n_tensors == 1 && vlm_weights_find(&w, "x"));
     close_dir(&f, &w);
 
+    /* no tensors at all */
+    put("model.safetensors", "\2\0\0\0\0\0\0\0{}", 10);
+    assert_int_equal(open_dir(&f, &w, &err), VLM_OK);
+    assert_true(w.n_tensors == 0 && !vlm_weights_find(&w, "x"));
+    close_dir(&f, &w);
+
     /* the same from memory: views of the caller's bytes */
     size_t n = make("{" T("x", F32("[1]", "[0,4]")) "}", 4);
     vlm_file memory[] = {{"config.json", "{}", 2}, {"model.safetensors", file, n}};
@@ -469,6 +479,12 @@ static void opens_models(void **state)
     memory[0].data = NULL;
     assert_int_equal(vlm_files_init(&f, &vlm_mem_system, NULL, memory, 2, false, &err),
                      VLM_ERR_ARGUMENT);
+    memory[0] = (vlm_file){NULL, "", 0};
+    assert_int_equal(vlm_files_init(&f, &vlm_mem_system, NULL, memory, 2, false, &err),
+                     VLM_ERR_ARGUMENT);
+    memory[0] = (vlm_file){"empty", NULL, 0}; /* no bytes need no address */
+    assert_int_equal(vlm_files_init(&f, &vlm_mem_system, NULL, memory, 2, false, &err), VLM_OK);
+    vlm_files_free(&f);
     assert_int_equal(vlm_files_init(&f, &vlm_mem_system, NULL, NULL, 0, false, &err),
                      VLM_ERR_ARGUMENT);
 }
@@ -510,6 +526,8 @@ static void refuses_indexes(void **state)
         {"{\"weight_map\":{\"a\":\"/etc/passwd\"}}", "shard \"/etc/passwd\""},
         {"{\"weight_map\":{\"a\":\"sub/x\"}}", "shard \"sub/x\""},
         {"{\"weight_map\":{\"a\":\"..\"}}", "shard \"..\""},
+        {"{\"weight_map\":{\"a\":\".\"}}", "shard \".\""},
+        {"{\"weight_map\":{\"a\":\"sub\\\\x\"}}", "shard \"sub\\x\""},
         {"{\"weight_map\":{\"a\":\"\"}}", "shard \"\""},
         {"{\"weight_map\":{\"a\":\"x\\u0000y\"}}", "zero byte"},
         {"{\"weight_map\":{\"a\\u0000\":\"x\"}}", "zero byte"},
@@ -553,6 +571,30 @@ static void refuses_indexes(void **state)
     snprintf(text, sizeof text, "{\"weight_map\":{\"%s\":\"x\"}}", name);
     put_text(INDEX, text);
     assert_refused(VLM_ERR_LIMIT, "longer than");
+    /* more tensors than allowed, in the index and in all shards */
+    char *large = malloc(VLM_LIMIT_TENSORS * 20 + 100), *big[2];
+    size_t at = (size_t)sprintf(large, "{\"weight_map\":{\"x\":\"y\"");
+    for (size_t i = 0; i < VLM_LIMIT_TENSORS; i++)
+        at += (size_t)sprintf(large + at, ",\"%zu\":\"y\"", i);
+    strcpy(large + at, "}}");
+    put_text(INDEX, large);
+    assert_refused(VLM_ERR_LIMIT, "more than 65536 tensors");
+    free(large);
+    for (size_t i = 0; i < 2; i++) {
+        size_t size;
+        big[i] = many(VLM_LIMIT_TENSORS / 2 + i, &size);
+        put(i ? SHARD2 : SHARD1, big[i], size);
+        free(big[i]);
+    }
+    put_text(INDEX, "{\"weight_map\":{\"0\":\"" SHARD1 "\",\"1\":\"" SHARD2 "\"}}");
+    assert_refused(VLM_ERR_LIMIT, "more than 65536 tensors in all shards");
+    /* no file that can be opened */
+    char path[128];
+    snprintf(path, sizeof path, "%s/" INDEX, dir);
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_refused(VLM_ERR_IO, INDEX ": is a FIFO");
+    unlink(path);
     /* a shard cut by one byte */
     put_two_shards();
     put_shard(SHARD2, "{" T("a", F32("[3]", "[0,12]")) "}", 11);
@@ -601,14 +643,14 @@ static void out_of_memory(void **state)
 {
     (void)state;
     put_two_shards();
-    int failed = 0;
-    for (long long at = 1;; at++) {
+    int failed = 0, ended = 0; /* mapped, then copied */
+    for (long long at = 1; ended < 2; at++) {
         struct heap heap = {.fail_at = at, .fail_count = 1};
         vlm_allocator a = heap_allocator(&heap);
         struct vlm_files f;
         struct vlm_weights w;
         vlm_error err;
-        int rc = vlm_files_init(&f, &a, dir, NULL, 0, at % 2, &err); /* mapped and copied in turn */
+        int rc = vlm_files_init(&f, &a, dir, NULL, 0, ended == 1, &err);
         if (rc == VLM_OK && (rc = vlm_weights_open(&w, &f, &err)) == VLM_OK) {
             assert_int_equal(w.n_tensors, 3);
             vlm_weights_close(&w);
@@ -616,12 +658,15 @@ static void out_of_memory(void **state)
         vlm_files_free(&f);
         assert_int_equal(heap.blocks, 0);
         assert_int_equal(heap.errors, 0);
-        if (rc == VLM_OK && heap.calls < at)
-            break;
+        if (rc == VLM_OK && heap.calls < at) {
+            ended++;
+            at = 0;
+            continue;
+        }
         assert_int_equal(rc, VLM_ERR_MEMORY);
         failed++;
     }
-    assert_true(failed > 10);
+    assert_true(failed > 20);
 }
 
 static void labels(void **state)
