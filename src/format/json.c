@@ -247,7 +247,7 @@ enum vlm_json_kind vlm_json_next(struct vlm_json *j)
         return pass_value(j);
     }
     bool object = j->stack[j->depth];
-    if (j->state != WANT_KEY && j->at < j->end && *j->at == (object ? '}' : ']'))
+    if (j->at < j->end && *j->at == (object ? '}' : ']'))
         return close_container(j);
     if (j->state == WANT_COMMA) {
         if (j->at == j->end || *j->at != ',')
@@ -357,7 +357,7 @@ bool vlm_json_double(double *out, const struct vlm_json *j)
     char buf[DIGITS + 32];
     size_t n = 0, i = 0;
     int64_t exponent = 0, written = 0;
-    bool fraction = false, more = false, minus = j->n_text > 0 && j->text[0] == '-';
+    bool fraction = false, more = false, minus = j->text[0] == '-';
     for (i = minus; i < j->n_text && (j->text[i] | 0x20) != 'e'; i++) {
         char c = j->text[i];
         if (c == '.') {
@@ -405,7 +405,7 @@ int vlm_json_fail(const struct vlm_json *j, const char *file, vlm_error *err)
         return vlm_fail(err, VLM_ERR_LIMIT, "%s: byte %llu: JSON string over %llu bytes", file, at,
                         (unsigned long long)VLM_LIMIT_JSON_STRING_BYTES);
     struct vlm_quoted q;
-    if (j->what == bad_char && j->at < j->end)
+    if (j->what == bad_char) /* then there is one */
         return vlm_fail(err, VLM_ERR_FORMAT, "%s: byte %llu: unexpected character \"%s\" in JSON",
                         file, at, vlm_base_quote(&q, j->at, 1));
     return vlm_fail(err, VLM_ERR_FORMAT, "%s: byte %llu: %s in JSON", file, at,

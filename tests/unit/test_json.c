@@ -142,6 +142,8 @@ static void test_strings(void **state)
         {"\"\\ude00\\ud83d\"", "\xef\xbf\xbd\xef\xbf\xbd"},
         {"\"\\ud83d\\u0041\"", "\xef\xbf\xbd"
                                "A"},
+        {"\"\\ud83d\\nabcd\"", "\xef\xbf\xbd\nabcd"},
+        {"\"\\ud83d\\uffff\"", "\xef\xbf\xbd\xef\xbf\xbf"},
         {"\"\\ud83d\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -160,6 +162,18 @@ static void test_strings(void **state)
         assert_false(vlm_json_equals(&j, b.data));
         vlm_buf_free(&b);
     }
+}
+
+/* A caller that expected something else, where the JSON itself is fine. */
+static void test_unexpected(void **state)
+{
+    (void)state;
+    struct vlm_json j;
+    vlm_error err;
+    vlm_json_init(&j, "[1]", 3);
+    assert_int_equal(vlm_json_next(&j), VLM_JSON_ARRAY);
+    assert_int_equal(vlm_json_fail(&j, "f.json", &err), VLM_ERR_FORMAT);
+    assert_string_equal(err.message, "f.json: byte 1: unexpected value in JSON");
 }
 
 static bool read_double(double *d, const char *text)
@@ -416,19 +430,13 @@ static void test_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_documents),
-        cmocka_unit_test(test_nul_bytes),
-        cmocka_unit_test(test_errors_stay),
-        cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_doubles),
-        cmocka_unit_test(test_long_numbers),
-        cmocka_unit_test(test_double_in_a_comma_locale),
-        cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_skip),
-        cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_members),
-        cmocka_unit_test(test_string_limit),
-        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_documents),    cmocka_unit_test(test_nul_bytes),
+        cmocka_unit_test(test_errors_stay),  cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_unexpected),   cmocka_unit_test(test_doubles),
+        cmocka_unit_test(test_long_numbers), cmocka_unit_test(test_double_in_a_comma_locale),
+        cmocka_unit_test(test_integers),     cmocka_unit_test(test_skip),
+        cmocka_unit_test(test_depth),        cmocka_unit_test(test_members),
+        cmocka_unit_test(test_string_limit), cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
