@@ -14,6 +14,7 @@
 #include "base/os.h"
 #include "cmd.h"
 #include "io.h"
+#include "score.h"
 #include "signals.h"
 #include "steer.h"
 
@@ -68,6 +69,26 @@ static int answer(struct batch *b, struct cli_answer *a, struct cli_request *r, 
     return rc;
 }
 
+/* The same for score: the session keeps what lines share; it points at r until the next one. */
+static int score(struct batch *b, const json_t *object, struct cli_request *r, json_t **result,
+                 vlm_error *err)
+{
+    vlm_session_options so;
+    cli_session_options(&so, b->o);
+    so.max_tokens = 0;
+    int rc = b->session ? VLM_OK : vlm_session_open(&b->session, b->model.engine, &so, err);
+    if (rc == VLM_OK)
+        rc = cli_score_make(result, b->model.engine, b->session, r, object, err);
+    if (rc < 0) {
+        close_session(b);
+        cli_request_free(r);
+        return rc;
+    }
+    cli_request_free(&b->previous);
+    b->previous = *r;
+    return rc;
+}
+
 static int one_request(struct batch *b, json_t *object, const struct cli_source *source,
                        json_t **result, vlm_error *err)
 {
@@ -77,6 +98,13 @@ static int one_request(struct batch *b, json_t *object, const struct cli_source 
     int rc = cli_request_from_json(&r, b->model.engine, b->o, object, source, err);
     if (rc < 0)
         return rc;
+    if (b->o->verb->bit == V_SCORE)
+        return score(b, object, &r, result, err);
+    if (b->o->verb->bit == V_EMBED) {
+        rc = cli_embed_make(result, b->model.engine, &r, b->o, err);
+        cli_request_free(&r);
+        return rc;
+    }
     rc = answer(b, &a, &r, err);
     if (rc >= 0) {
         *result = cli_answer_json(&a, &b->model, &b->previous, b->load_ms, vlm_os_now_ms() - start);

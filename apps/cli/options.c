@@ -13,11 +13,13 @@
 
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const details[] = {"auto", "low", "high", NULL};
+static const char *const poolings[] = {"mean", "last", NULL};
 static const char *const kv_types[] = {"f32", "f16", "bf16", NULL};
 
 #define AT(field) offsetof(struct cli_options, field)
 #define MODELS (V_ALL & ~(unsigned)(V_LIMITS | V_VERSION | V_MAKE_DOCS | V_HELP))
-#define PICTURES (V_RUN | V_BATCH | V_RENDER | V_TRACE | V_TILES)
+#define LINES (V_BATCH | V_SCORE | V_EMBED) /* one request a line */
+#define PICTURES (V_RUN | LINES | V_RENDER | V_TRACE | V_TILES)
 #define ANSWERS (V_RUN | V_BATCH)
 #define FILES (V_RUN | V_TRACE | V_TILES)
 
@@ -45,7 +47,7 @@ const struct cli_option cli_option_table[] = {
     {"--ids", NULL, "LIST", "token ids with commas between, instead of a prompt", CLI_TEXT, V_TRACE,
      AT(ids), 0, 0, 0, 0, NULL},
     {"--system", NULL, "TEXT", "a system message before the others, repeatable", CLI_LIST,
-     ANSWERS | V_TRACE, AT(systems), 0, CLI_LIST_MAX, 0, 0, NULL},
+     ANSWERS | V_SCORE | V_EMBED | V_TRACE, AT(systems), 0, CLI_LIST_MAX, 0, 0, NULL},
     {"--max-tokens", "-n", "N", "tokens to answer with at most (run, batch: 256)", CLI_UINT,
      ANSWERS | V_TRACE, AT(max_tokens), 0, VLM_LIMIT_CONTEXT, 0, 0, NULL},
     {"--temp", NULL, "T", "temperature; 0, the default, takes the likeliest token", CLI_FLOAT,
@@ -83,15 +85,18 @@ const struct cli_option cli_option_table[] = {
     {"--max-tiles", NULL, "N", "tiles per picture at most, overview not counted", CLI_UINT,
      PICTURES, AT(max_tiles), 1, VLM_LIMIT_TILES, 0, 0, NULL},
     {"--ctx", NULL, "N", "positions to reserve (what the request needs; plan: the model's)",
-     CLI_UINT, ANSWERS | V_TRACE | V_PLAN, AT(context), 1, VLM_LIMIT_CONTEXT, 0, 0, NULL},
+     CLI_UINT, ANSWERS | V_SCORE | V_EMBED | V_TRACE | V_PLAN, AT(context), 1, VLM_LIMIT_CONTEXT, 0,
+     0, NULL},
     {"--chunk", NULL, "N", "rows of prompt per forward pass; changes no result", CLI_UINT,
-     ANSWERS | V_TRACE | V_PLAN, AT(chunk), 1, 65536, 0, 0, NULL},
+     ANSWERS | V_SCORE | V_EMBED | V_TRACE | V_PLAN, AT(chunk), 1, 65536, 0, 0, NULL},
     {"--kv", NULL, "TYPE", "how keys and values are stored (f32)", CLI_CHOICE,
-     ANSWERS | V_TRACE | V_PLAN, AT(kv_type), 0, 0, 0, 0, kv_types},
+     ANSWERS | V_SCORE | V_EMBED | V_TRACE | V_PLAN, AT(kv_type), 0, 0, 0, 0, kv_types},
     {"--max-memory", NULL, "BYTES",
      "memory beside the mapped weights; K, M, G, T are powers of 1024", CLI_BYTES,
-     ANSWERS | V_TRACE | V_PLAN, AT(max_memory), 1, INT64_MAX, 0, 0, NULL},
-    {"--output", "-o", "FILE", "write the results there", CLI_TEXT, V_BATCH, AT(output), 0, 0, 0, 0,
+     ANSWERS | V_SCORE | V_EMBED | V_TRACE | V_PLAN, AT(max_memory), 1, INT64_MAX, 0, 0, NULL},
+    {"--pooling", NULL, "HOW", "which positions: all (mean, the default) or the last", CLI_CHOICE,
+     V_EMBED, AT(pooling), 0, 0, 0, 0, poolings},
+    {"--output", "-o", "FILE", "write the results there", CLI_TEXT, LINES, AT(output), 0, 0, 0, 0,
      NULL},
     {"--jsonl", NULL, NULL, "one JSON value a line, in and out", CLI_FLAG,
      V_TOKENIZE | V_DETOKENIZE, AT(lines), 0, 0, 0, 0, NULL},

@@ -28,7 +28,9 @@ enum {
     V_PLAN = 1 << 12,
     V_SHOW = 1 << 13,
     V_HELP = 1 << 14,
-    V_ALL = (1 << 15) - 1
+    V_SCORE = 1 << 15,
+    V_EMBED = 1 << 16,
+    V_ALL = (1 << 17) - 1
 };
 
 #define CLI_LIST_MAX 64
@@ -90,7 +92,7 @@ struct cli_options {
     const char *json_schema, *regex;
     /* how to look and compute */
     uint64_t max_tiles, context, chunk, max_memory;
-    int detail, kv_type; /* vlm_detail, vlm_kv_type */
+    int detail, kv_type, pooling; /* vlm_detail, vlm_kv_type, vlm_pooling */
     /* single verbs */
     bool lines, special, tensors, no_generation_prompt;
     const char *output, *out_dir, *jsonl, *compare, *kind, *mmproj, *tools;

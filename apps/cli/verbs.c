@@ -26,6 +26,21 @@ static const char batch_notes[] = "A line is {\"id\":..., \"images\":[\"a.png\"]
                                   "fails becomes {\"id\":..., \"error\":\"...\"}, the others go "
                                   "on, and the exit status is 1.  What was\n"
                                   "seen in a line before is not looked at again.\n";
+static const char score_notes[] =
+    "A line is a request as in batch with \"answers\":[\" Yes\",\" No\"] or one \"answer\".  Each "
+    "becomes\n"
+    "{\"id\",\"scores\":[{\"answer\",\"logprob\",\"tokens\",\"token_logprobs\"}],\"best\"}: "
+    "natural "
+    "logarithms, summed\n"
+    "over the answer's tokens, its end not counted.  An answer is taken as it stands: where "
+    "replies "
+    "begin\n"
+    "with a space, as SmolVLM2's do, write it.\n";
+static const char embed_notes[] =
+    "A line is a request as in batch.  Each becomes {\"id\",\"embedding\":[...]}: the decoder's "
+    "last "
+    "layer\n"
+    "behind its norm, the mean of all positions or the last, scaled to length 1.\n";
 static const char render_notes[] =
     "Prints the prompt text as the model's template gives it; with --json also the ids, pictures\n"
     "expanded.  --jsonl prints such an object for each line of its file.\n";
@@ -61,6 +76,17 @@ const struct cli_verb cli_verbs[] = {
      batch_notes,
      "  vlm batch questions.jsonl -o answers.jsonl\n"
      "  vlm batch SmolVLM2-500M-Video-Instruct - < questions.jsonl | head -1\n",
+     cli_cmd_batch},
+    {"score", V_SCORE, 1, 2, "[MODEL] IN.jsonl [options]", "how likely given answers are",
+     score_notes,
+     "  vlm score questions.jsonl -o scores.jsonl\n"
+     "  echo '{\"id\":1,\"images\":[\"a.png\"],\"prompt\":\"Is it signed?\",\"answers\":[\" "
+     "Yes\",\" No\"]}'"
+     " | vlm score -\n",
+     cli_cmd_batch},
+    {"embed", V_EMBED, 1, 2, "[MODEL] IN.jsonl [options]", "texts and pictures as vectors",
+     embed_notes,
+     "  vlm embed SmolVLM2-500M-Video-Instruct pages.jsonl --pooling mean -o vectors.jsonl\n",
      cli_cmd_batch},
     {"tokenize", V_TOKENIZE, 1, 1, "MODEL [options]", "text on standard input to token ids",
      "No bos is added.  Text never yields control tokens unless --special is given.\n",
