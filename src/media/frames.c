@@ -1,4 +1,5 @@
 /* frames.c: clips that need no other program: a directory of pictures, an animated GIF. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,16 +80,13 @@ static int add_all(vlm_video *video, const vlm_engine *engine, const char *path,
 {
     uint32_t size[2] = {0, 0};
     for (size_t i = 0; i < l->n; i++) {
-        struct vlm_buf file;
+        char file[4096];
         if (s->progress && s->progress(s->ctx, i, l->n) != 0)
             return vlm_fail(err, VLM_ERR_CANCELLED, "cancelled");
-        vlm_buf_init(&file, l->alloc, 8192);
-        vlm_buf_puts(&file, path);
-        vlm_buf_putc(&file, '/');
-        int rc = vlm_buf_puts(&file, l->name[i])
-                     ? add_picture(video, engine, file.data, i, size, err)
-                     : vlm_fail(err, VLM_ERR_IO, "the path of picture %zu is too long", i + 1);
-        vlm_buf_free(&file);
+        int n = snprintf(file, sizeof file, "%s/%s", path, l->name[i]);
+        if (n < 0 || (size_t)n >= sizeof file)
+            return vlm_fail(err, VLM_ERR_IO, "the path of picture %zu is too long", i + 1);
+        int rc = add_picture(video, engine, file, i, size, err);
         if (rc < 0)
             return rc;
     }

@@ -94,8 +94,10 @@ int vlm_media_collect(struct vlm_media_run *r, struct vlm_buf *text, vlm_error *
     int rc;
     while ((rc = vlm_child_read(&r->child, piece, sizeof piece, &n, err)) == VLM_OK && n > 0)
         if (!vlm_buf_append(text, piece, n))
-            return vlm_fail(err, VLM_ERR_LIMIT, "%s: %s printed more than %zu bytes", r->shown,
-                            base_name(r->program), text->limit);
+            return text->n + n < text->limit
+                       ? vlm_fail_memory(err, n, "a program's output")
+                       : vlm_fail(err, VLM_ERR_LIMIT, "%s: %s printed more than %zu bytes",
+                                  r->shown, base_name(r->program), text->limit);
     return rc < 0 ? rc : vlm_media_finish(r, err);
 }
 

@@ -206,22 +206,17 @@ static int take_frames(struct clip *c, struct vlm_media_run *run, vlm_video *vid
     return rc;
 }
 
-static int decode(struct clip *c, vlm_video *video, vlm_error *err)
+static int run_ffmpeg(struct clip *c, vlm_video *video, const char *filter, const char *vsync,
+                      bool *unknown_option, vlm_error *err)
 {
-    struct vlm_buf filter;
     char map[32], frames[32];
-    vlm_buf_init(&filter, c->alloc, 64 * VLM_LIMIT_VIDEO_FRAMES);
     snprintf(map, sizeof map, "0:%llu", (unsigned long long)c->stream);
     snprintf(frames, sizeof frames, "%zu", c->n);
-    if (!write_filter(&filter, c)) {
-        vlm_buf_free(&filter);
-        return vlm_fail_memory(err, filter.limit, "a list of frames");
-    }
     const char *const argv[] = {
-        c->o.ffmpeg,  "-v",     "error",     "-nostdin", INPUT_OPTIONS, "-threads",
-        "2",          "-i",     INPUT,       "-map",     map,           "-filter_threads",
-        "1",          "-vf",    filter.data, "-vsync",   "passthrough", "-frames:v",
-        frames,       "-c:v",   "ppm",       "-pix_fmt", "rgb24",       "-f",
+        c->o.ffmpeg,  "-v",     "error", "-nostdin", INPUT_OPTIONS, "-threads",
+        "2",          "-i",     INPUT,   "-map",     map,           "-filter_threads",
+        "1",          "-vf",    filter,  vsync,      "passthrough", "-frames:v",
+        frames,       "-c:v",   "ppm",   "-pix_fmt", "rgb24",       "-f",
         "image2pipe", "pipe:1", NULL};
     struct vlm_media_task task = {.shown = c->shown,
                                   .program = c->o.ffmpeg,
@@ -234,10 +229,26 @@ static int decode(struct clip *c, vlm_video *video, vlm_error *err)
                                   .ctx = c};
     struct vlm_media_run run;
     int rc = vlm_media_start(&run, &task, err);
-    if (rc == VLM_OK) {
-        rc = take_frames(c, &run, video, err);
-        vlm_media_close(&run);
-    }
+    if (rc < 0)
+        return rc;
+    rc = take_frames(c, &run, video, err);
+    *unknown_option = rc < 0 && c->done == 0 && strstr(run.child.said, "Unrecognized option");
+    vlm_media_close(&run);
+    return rc;
+}
+
+/* No frame repeated, none dropped: -vsync passthrough, which newer versions call -fps_mode. */
+static int decode(struct clip *c, vlm_video *video, vlm_error *err)
+{
+    struct vlm_buf filter;
+    bool unknown = false;
+    vlm_buf_init(&filter, c->alloc, 64 * VLM_LIMIT_VIDEO_FRAMES);
+    int rc =
+        write_filter(&filter, c) ? VLM_OK : vlm_fail_memory(err, filter.limit, "a list of frames");
+    if (rc == VLM_OK)
+        rc = run_ffmpeg(c, video, filter.data, "-vsync", &unknown, err);
+    if (rc < 0 && unknown)
+        rc = run_ffmpeg(c, video, filter.data, "-fps_mode", &unknown, err);
     vlm_buf_free(&filter);
     return rc;
 }

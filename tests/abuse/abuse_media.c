@@ -89,6 +89,8 @@ static void lying_ffmpeg(void **state)
         {"turned", VLM_OK, ""},
         {"floods", VLM_OK, ""},
         {"more", VLM_OK, ""},
+        {"newer", VLM_OK, ""}, /* without -vsync */
+        {"unknown", VLM_ERR_FORMAT, "Unrecognized option"},
         {"few", VLM_ERR_FORMAT, "only 0 of 1 frames"},
         {"silent", VLM_ERR_FORMAT, "only 0 of 1 frames"},
         {"other-size", VLM_ERR_LIMIT, "9x9 pixels, expected at most 48"},

@@ -200,12 +200,62 @@ static void sandboxed_pictures(void **state)
     assert_true(same > 10);
 }
 
+/* ---- memory that ends, at every call in turn ---- */
+
+static int open_one(int kind, vlm_error *err)
+{
+    vlm_video *v;
+    vlm_video_options o;
+    vlm_image *image;
+    if (kind == 0)
+        return open_page("good", "good", 150, 1, err);
+    if (kind == 1) {
+        int rc = vlm_image_open_sandboxed(&image, engine, VLM_TEST_DATA "/video/list/1.png", err);
+        if (rc == VLM_OK)
+            vlm_image_close(image);
+        return rc;
+    }
+    vlm_video_options_init(&o);
+    o.ffprobe = program("ffprobe", "good");
+    o.ffmpeg = program("ffmpeg", "good");
+    o.fps = 3;
+    int rc = vlm_video_open(&v, engine,
+                            kind == 2   ? clip
+                            : kind == 3 ? VLM_TEST_DATA "/video/list"
+                                        : VLM_TEST_DATA "/video/palette.gif",
+                            &o, err);
+    if (rc == VLM_OK)
+        vlm_video_close(v);
+    return rc;
+}
+
+static void failing_memory(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"a page", "a picture", "a clip", "a directory", "a GIF"};
+    for (int kind = 0; kind < 5; kind++) {
+        long long n = 0;
+        for (int rc = -1; rc < 0; n++) {
+            vlm_error err;
+            heap.fail_at = atomic_load(&heap.calls) + 1 + n;
+            heap.fail_count = 1;
+            begin(&err);
+            rc = open_one(kind, &err);
+            heap.fail_count = 0;
+            check(kinds[kind], rc, rc < 0 ? VLM_ERR_MEMORY : VLM_OK, "memory", &err);
+        }
+        printf("%s: %lld failing allocations\n", kinds[kind], n - 1);
+        assert_true(n > 2);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(lying_pdf_programs),
         cmocka_unit_test(damaged_pdfs),
         cmocka_unit_test(sandboxed_pictures),
+        cmocka_unit_test(failing_memory),
     };
     if (argc < 2 || !realpath(argv[1], fake)) {
         fprintf(stderr, "usage: abuse_pdf FAKE [TEST]\n");

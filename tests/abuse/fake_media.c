@@ -155,10 +155,19 @@ static void ffprobe(void)
 static void ffmpeg(int argc, char **argv)
 {
     long n = 0;
-    for (int i = 1; i + 1 < argc; i++)
+    for (int i = 1; i + 1 < argc; i++) {
         if (strcmp(argv[i], "-frames:v") == 0)
             n = atol(argv[i + 1]);
-    if (is("good") || is("floods"))
+        if (is("newer") && strcmp(argv[i], "-vsync") == 0) {
+            fputs("Unrecognized option 'vsync'.\nError splitting the argument list\n", stderr);
+            exit(8);
+        }
+    }
+    if (is("unknown")) {
+        fputs("Unrecognized option 'x'.\n", stderr);
+        exit(8);
+    }
+    if (is("good") || is("floods") || is("newer"))
         frames(n, 8, 6);
     else if (is("turned"))
         frames(n, 6, 8);

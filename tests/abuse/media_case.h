@@ -112,7 +112,8 @@ static inline void remove_all(const char *path)
         char below[4096];
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
-        snprintf(below, sizeof below, "%s/%s", path, e->d_name);
+        if (snprintf(below, sizeof below, "%s/%s", path, e->d_name) >= (int)sizeof below)
+            continue;
         struct stat st;
         if (lstat(below, &st) == 0 && S_ISDIR(st.st_mode))
             remove_all(below);
