@@ -8,10 +8,11 @@ PEER_MODEL: another file for the peer (make_gguf.py widen: the exact floats of M
   ids      prompts whose ids are equal (all of them, not only the first ROWS)
   rms, max difference of the two engines' logits over all rows; size: rms of the peer's logits
   argmax   rows with the same argmax; of the others, the largest margin (top two of ours)
-  clear    rows whose margin exceeds 4 * rms, and how many of them differ: has to be 0
-           (with 4 * max instead of rms the claim is arithmetic, not a test; its rows are shown too)
+  4 rms    rows whose margin exceeds 4 * rms, and how many of them differ: at most --slack of them
+  4 max    the same for 4 * max; no row can differ there, so only their number says something
 
-Both programs write what they find to a pipe; nothing is stored.  Exit status: the verdict.
+Both programs write what they find to a pipe; nothing is stored.  Exit status 0: equal ids, and no row but
+--slack beyond 4 rms differs.
 """
 import argparse, os, random, subprocess, sys, tempfile
 import numpy as np
@@ -74,7 +75,7 @@ def top_two(x):
     return best, x[rows, best] - rest.max(axis=1)
 
 
-def compare(ours, peer, n):
+def compare(ours, peer, n, slack):
     same_ids = square = size = count = 0
     worst, margins, equal = 0.0, [], []
     for (ids_a, a), (ids_b, b) in zip(ours, peer):
@@ -94,8 +95,8 @@ def compare(ours, peer, n):
     off = margins[~equal].max() if (~equal).any() else 0
     print(f"  ids {same_ids}/{n}, rms {rms:.3g}, max {worst:.3g}, size {np.sqrt(size / count):.3g}; "
           f"argmax {equal.sum()}/{len(equal)}, largest margin of the others {off:.3g} = {off / rms:.2f} rms; "
-          f"clear {clear.sum()}, of them different {wrong}; margin > 4 max: {(margins > 4 * worst).sum()}", flush=True)
-    return same_ids == n and wrong == 0
+          f"4 rms: {clear.sum()} rows, {wrong} different; 4 max: {(margins > 4 * worst).sum()} rows", flush=True)
+    return same_ids == n and wrong <= slack
 
 
 def main():
@@ -104,6 +105,7 @@ def main():
     a.add_argument("--peer", required=True)
     a.add_argument("--rows", type=int, default=200)
     a.add_argument("--prompts", type=int, default=20)
+    a.add_argument("--slack", type=int, default=0)
     a.add_argument("--threads", default="1")
     a.add_argument("models", nargs="+")
     a = a.parse_args()
@@ -117,7 +119,7 @@ def main():
             print(os.path.basename(mine) + (f" (peer: {os.path.basename(theirs)})" if theirs else ""), flush=True)
             tail = [f.name, str(a.rows), a.threads]
             good &= compare(answers([a.ours, mine] + tail, len(texts)),
-                            answers([a.peer, "logits", theirs or mine] + tail, len(texts)), len(texts))
+                            answers([a.peer, "logits", theirs or mine] + tail, len(texts)), len(texts), a.slack)
     sys.exit(0 if good else 1)
 
 
