@@ -1,113 +1,330 @@
-"""Batches for training: pictures through the reference processor, glyph labels, packed conversations."""
+"""Batches for training: pictures through the reference processor, symbols, packed conversations, and where to look.
+
+Everything of a batch follows from its arguments (settings, seed), so that a run continues with the data it would have had."""
+import itertools
+import math
 import random
+import re
 import numpy as np
 import docgen
-from model import BYTE0, CONFIG, EOU, GLYPHS, encode
+from model import ASSISTANT, BYTE0, EOU, GLYPHS, NEWLINE, SHAPES, SPACE, USER, encode
 
-GRID = CONFIG["tile"] // CONFIG["patch"]
-TEXT_CELLS = 128
-CLASS = {ord(g): i + 1 for i, g in enumerate(GLYPHS)}
+CLASS = {g: i + 1 for i, g in enumerate(GLYPHS)} | {" ": SPACE, "\n": NEWLINE}
 TRAIN_SEED, HELD_SEED = 1 << 40, 1 << 20  # training seeds begin at the first, held-out documents at the second
+NOT_THERE = "not on the page"
+SMALL = dict(label=4, tag=3, form=3, card=3, ticket=1, shipping=1, list=1, blank=1)  # how often; few letters
+LARGE = dict(receipt=3, invoice=3, table=1, paragraph=1, text=1)
+COUNTED = ("absent", "how_many", "contains")  # families whose answers do not stand on the page
 
 
 def neighbours(text):
-    """for every letter of the page in reading order: its class and the tokens of what stands before and behind it"""
+    """for every character of the page: its class, and those of what stands before and behind it"""
     padded = "\n" + text + "\n"
-    code = lambda ch: BYTE0 + ch.encode()[0]
-    return [(CLASS.get(ord(ch), 0), code(padded[i]), code(padded[i + 2])) for i, ch in enumerate(text) if ch not in " \n"]
+    return [(CLASS.get(ch, 0), CLASS.get(padded[i], 0), CLASS.get(padded[i + 2], 0)) for i, ch in enumerate(text)]
 
 
-def cells_of(doc):
-    """-> cells [N,2] (0 nothing, -1 do not ask) by the glyph's middle, around [N,2]: tokens before and behind what is there"""
+def cells_of(doc, grid):
+    """-> cells [N,2] (0 nothing, -1 do not ask) by the glyph's middle, around [N,2]: what stands before and behind, and for
+    every character of the text the cell it stands in (a space: that of the character before it)"""
     w, h = doc["image"].size
-    cells, around = np.zeros((GRID * GRID, 2), np.int16), np.zeros((GRID * GRID, 2), np.int16)
-    g = doc["glyphs"]
-    x = (g["x0"] + g["x1"]) * (0.5 * GRID / w)
-    y = g["middle"] * (GRID / h)
-    col, row = np.clip(x.astype(int), 0, GRID - 1), np.clip(y.astype(int), 0, GRID - 1)
+    cells, around = np.zeros((grid * grid, 2), np.int16), np.zeros((grid * grid, 2), np.int16)
+    g, text = doc["glyphs"], doc["text"]
+    x = (g["x0"] + g["x1"]) * (0.5 * grid / w)
+    y = g["middle"] * (grid / h)
+    col, row = np.clip(x.astype(int), 0, grid - 1), np.clip(y.astype(int), 0, grid - 1)
     for i in np.nonzero(g["code"] == 0)[0]:
-        at = cells[row[i] * GRID + col[i]]
+        at = cells[row[i] * grid + col[i]]
         at[at == 0] = -1
-    letters = np.nonzero(g["code"])[0]
-    for i, (c, before, behind) in zip(letters, neighbours(doc["text"])):
-        at = row[i] * GRID + col[i]
-        slot = 0 if cells[at, 0] <= 0 else 1
-        if slot == 1 and cells[at, 1] > 0:  # a third letter moves on if it can
-            if col[i] + 1 == GRID or cells[at + 1, 0] > 0:
+    letters = iter(np.nonzero(g["code"])[0])
+    place, last = np.full(len(text), -1, np.int64), -1
+    for j, (c, before, behind) in enumerate(neighbours(text)):
+        if text[j] not in " \n":
+            i = next(letters, None)
+            if i is None:
+                break
+            at = row[i] * grid + col[i]
+            slot = 0 if cells[at, 0] <= 0 else 1
+            if slot == 1 and cells[at, 1] > 0:  # a third letter moves on if it can
+                if col[i] + 1 == grid or cells[at + 1, 0] > 0:
+                    continue
+                at, slot = at + 1, 0
+            cells[at, slot] = c
+            if slot == 0:
+                around[at, 0] = before
+            around[at, 1] = behind
+            last = at
+        place[j] = last
+    return cells, around, place
+
+
+def collage(make, tile, grid, rng, rows):
+    """lines cut out of many documents, side by side on a band of `rows` rows of cells, for the tower: many letters for the price of one picture.
+    make() -> a document; a letter's advance is 9 to 26 pixels, so that there is about one in a cell"""
+    pixels = np.full((tile, tile, 3), rng.randrange(150, 256), np.uint8)
+    cells, around = np.zeros((grid * grid, 2), np.int16), np.zeros((grid * grid, 2), np.int16)
+    first = rng.randrange(0, grid - rows + 1)
+    patch = tile // grid
+    blank, pool, y, bottom = docgen.Image.new("L", (tile, tile)), [], first * patch, (first + rows) * patch
+    band = np.repeat((np.arange(grid) >= first) & (np.arange(grid) < first + rows), grid)
+    while y < bottom - 16:
+        advance, x, tall = math.exp(rng.uniform(math.log(9), math.log(26))), 0, 0
+        stretch = rng.uniform(0.8, 1.7)
+        while x < tile - 2 * advance:
+            if not pool:
+                doc = make()
+                texts = doc["text"].split("\n")
+                pool = [(doc, doc["glyphs"][doc["glyphs"]["line"] == k].copy(), t) for k, t in enumerate(texts)]
+                rng.shuffle(pool)
+            doc, g, text = pool.pop()
+            if len(g) == 0:
                 continue
-            at, slot = at + 1, 0
-        cells[at, slot] = c
-        if slot == 0:
-            around[at, 0] = before
-        around[at, 1] = behind
-    return cells, around
+            (sw, sh), wide = doc["image"].size, float(np.mean(g["x1"] - g["x0"])) * 1.25 + 0.5
+            high = float(g["y1"].max() - g["y0"].min())
+            box = [max(0, g["x0"].min() - wide * rng.uniform(0.2, 1)), max(0, g["y0"].min() - high * rng.uniform(0.05, 0.4)),
+                   min(sw, g["x1"].max() + wide * rng.uniform(0.2, 1)), min(sh, g["y1"].max() + high * rng.uniform(0.05, 0.4))]
+            scale = advance / wide
+            w, h = int((box[2] - box[0]) * scale), int((box[3] - box[1]) * scale * stretch)
+            w, h = max(8, min(w, tile - x)), max(12, min(h, bottom - y))
+            if w < 0.75 * (box[2] - box[0]) * scale:
+                break
+            pixels[y : y + h, x : x + w] = np.asarray(doc["image"].resize((w, h), docgen.Image.LANCZOS, box=box))
+            for f in ("x0", "x1"):
+                g[f] = (g[f] - box[0]) * (w / (box[2] - box[0])) + x
+            g["middle"] = (g["middle"] - box[1]) * (h / (box[3] - box[1])) + y
+            c, a, _ = cells_of(dict(image=blank, glyphs=g, text=text), grid)
+            free = cells[:, 0] == 0
+            cells[free], around[free] = c[free], a[free]
+            x, tall = x + w, max(tall, h)
+        y += max(tall, 12)
+    return pixels, cells, around, band
 
 
-def text_cells(text, rng):
-    """The page as plain characters in reading order, in place of what is seen."""
-    cells, around = np.zeros((TEXT_CELLS, 2), np.int16), np.zeros((TEXT_CELLS, 2), np.int16)
-    at, letters = rng.randrange(0, 8), iter(neighbours(text))
-    for ch in text:
-        if at < TEXT_CELLS and ch not in " \n":
-            cells[at, 0], around[at, 0], around[at, 1] = next(letters)
-        at += 1 + (rng.randrange(0, 3) if ch == "\n" else 0)
-    return cells, around
+def text_cells(text, rng, grid):
+    """The page as plain characters in reading order, spaces and line ends among them, in place of what is seen."""
+    n = grid * grid
+    cells, around, place = np.zeros((n, 2), np.int16), np.zeros((n, 2), np.int16), np.full(len(text), -1, np.int64)
+    at = rng.randrange(0, 8)
+    for j, (c, before, behind) in enumerate(neighbours(text)):
+        if at >= n:
+            break
+        cells[at, 0], around[at], place[j] = c, (before, behind), at
+        at += 1 + (rng.randrange(0, 3) if c == NEWLINE else 0)
+    return cells, around, place
+
+
+def spread(answer, text, place):
+    """the cell to look at for each byte of ' ' + answer and the end, or None when the answer's place is not certain"""
+    found, at = [], text.find(answer)
+    while at >= 0:
+        end = at + len(answer)
+        if (at == 0 or text[at - 1] in " \n") and (end == len(text) or text[end] in " \n"):
+            found.append(at)
+        at = text.find(answer, at + 1)
+    if len(found) != 1:
+        return None
+    out = []
+    for k, ch in enumerate(answer):
+        out += [place[found[0] + k]] * len(ch.encode())
+    return [out[0]] + out + [out[-1]]
+
+
+def named(question, doc, place):
+    """the cell for each byte of the question's longest run of words that stands once on the page (-1 elsewhere; the first
+    two letters could yet be another word's)"""
+    out = [-1] * len(question.encode())
+    asked, page = question.lower(), doc["text"].lower()
+    if len(asked) != len(question) or len(page) != len(doc["text"]):
+        return out
+    words = [m.span() for m in re.finditer(r"\S+", asked.rstrip("?.!:"))]
+    best = None
+    for i in range(len(words)):
+        for j in range(len(words) - 1, i - 1, -1):
+            at, end = words[i][0], words[j][1]
+            if end - at < 3 or (best and end - at <= best[1] - best[0]):
+                break
+            there = page.find(asked[at:end])
+            if there >= 0 and page.count(asked[at:end]) == 1 and (there == 0 or page[there - 1] in " \n"):
+                best = (at, end, there)
+    if best:
+        at, end, there = best
+        for i in range(2, end - at):
+            out[len(question[: at + i].encode())] = place[there + i]
+    return out
 
 
 def turn(question, answer, first=True):
     """ids and loss weights of one question and its answer, as the chat template writes them"""
-    q = encode(question if first else "\nUser: " + question) + [EOU] + encode("\nAssistant:")
+    q = encode(question) if first else [BYTE0 + 10, USER] + encode(" " + question)
+    q += [EOU, BYTE0 + 10, ASSISTANT]
     a = encode(" " + answer) + [EOU]
     return q + a, [0] * len(q) + [1] * len(a)
 
 
-WEIGHT = dict(value=1.0, meaning=1.0, line=0.6, absent=0.4, read=0.1)
+def strange_question(doc, other, rng):
+    """a question about another document, whose key this one lacks"""
+    for key, value in other["fields"]:
+        if len(key) < 3 or key.lower() in doc["text"].lower():
+            continue
+        asked = [q[2] for q in other["questions"] if q[0] == "value" and q[3] == value and not q[1] and key.lower() in q[2].lower()]
+        if asked:
+            return ("absent", False, rng.choice(asked), NOT_THERE)
+    return None
 
 
-def conversations(doc, rng, n, length, talk, seen_only=True):
-    """n packed rows of `length` ids (next-token layout: ids, targets, -1 where no loss)"""
-    ids, want = np.zeros((n, length), np.int64), np.full((n, length), -1, np.int64)
-    pool = [q for q in doc["questions"] if not (seen_only and q[1])]
-    for i in range(n):
-        if not pool:
-            break
+def conversations(doc, place, rng, n, length, talk, weights, extra=None):
+    """n packed rows of at most `length` ids in next-token layout: (ids, targets with -1 where no loss, cells to look at
+    with -1 where none, the same for the letters of keys in questions, family)"""
+    rows = []  # of one question each, or of one conversation
+    pool = [q for q in doc["questions"] if not q[1] and weights.get(q[0], 0) > 0]
+    if extra is not None:
+        pool.append(extra)
+    while pool and len(rows) < n:
+        ids, mask, look, keys, family = [], [], [], [], "talk"
         if talk:  # one conversation of several turns, reading everything among them
             rng.shuffle(pool)
-            t, m = [], []
-            for k, q in enumerate(pool):
-                a, b = turn(q[2], q[3], k == 0)
-                if len(t) + len(a) <= length + 1:
-                    t, m = t + a, m + b
+            chosen, pool = pool, []
         else:
-            q = rng.choices(pool, [WEIGHT[q[0]] for q in pool])[0]
+            q = rng.choices(pool, [weights[q[0]] for q in pool])[0]
             pool.remove(q)
-            t, m = turn(q[2], q[3])
-            if len(t) > length + 1:
+            chosen, family = [q], q[0]
+        for q in chosen:
+            t, m = turn(q[2], q[3], not ids)
+            where = spread(q[3], doc["text"], place) if q[0] not in COUNTED else None
+            l = [-1] * (len(t) - sum(m)) + (where if where is not None else [-1] * sum(m))
+            n_key = [-1] * len(t)
+            if q[0] not in ("meaning", "line", "read", "absent", "how_many", "extreme"):
+                skip = 0 if not ids else 3
+                spelled = named(q[2], doc, place)
+                n_key[skip : skip + len(spelled)] = spelled
+            if len(ids) + len(t) > length + 1 and (family != "talk" or len(ids) + len(t) - sum(m) > length - 8):
                 continue
-        for j in range(len(t) - 1):
-            ids[i, j] = t[j]
-            if m[j + 1]:
-                want[i, j] = t[j + 1]
-    return ids, want
+            ids, mask, look, keys = ids + t, mask + m, look + l, keys + n_key
+        if ids:
+            ids, mask, look, keys = (x[: length + 1] for x in (ids, mask, look, keys))
+            rows.append((ids[:-1], [i if m else -1 for i, m in zip(ids[1:], mask[1:])], look[1:], keys[:-1], family))
+    return rows
 
 
-def batch(gen, seed, stage, size, lines=0, turns=5, length=52, kinds=None, seen_only=True):
-    """Everything of one batch follows from its arguments."""
-    rng = random.Random(seed)
-    talk = stage != "s1" and rng.random() < 0.12
-    if talk:
-        turns, length = 1, 192
-    kinds = kinds or dict(s1=(0, 1, 2, 2), s3=(0, 0, 0, 1, 1)).get(stage, (0, 0, 0, 1, 1))
-    out = dict(pixels=[], cells=[], around=[], ids=[], want=[])
-    for i in range(size):
-        doc = gen.make(rng.choice(kinds), TRAIN_SEED + seed * 64 + i, lines)
-        if stage in ("s1", "s3"):
-            out["pixels"].append(np.asarray(docgen.to_tile(doc["image"], CONFIG["tile"])))
-        cells, around = text_cells(doc["text"], rng) if stage == "text" else cells_of(doc)
-        out["cells"].append(cells)
-        out["around"].append(around)
+def choose(need, count, rng):
+    """`count` indices in order: all that are needed, then others by chance"""
+    must = np.nonzero(need)[0]
+    rest = rng.permutation(np.nonzero(~need)[0])
+    return np.sort(np.concatenate([must, rest[: max(0, count - len(must))]]))
+
+
+def inked(tile, patch):
+    """patches in which something is drawn"""
+    g = tile.shape[0] // patch
+    p = tile[..., 1].reshape(g, patch, g, patch)
+    return ((p.max((1, 3)).astype(int) - p.min((1, 3))) > 40).reshape(-1)
+
+
+WEIGHT = dict(value=1.0, meaning=0.8, line=0.4, absent=0.5, read=0.1, how_many=0.2, contains=0.2, compare=0.2, extreme=0.3)
+
+
+def family_id(name):
+    return docgen.FAMILIES.index(name) if name in docgen.FAMILIES else len(docgen.FAMILIES)
+
+
+def batch(gen, shape, seed, stage, size, settings):
+    """settings: lines (0: any), text (share of text pages), large (share of batches with large documents), kinds (name to how
+    often: instead of both), turns (questions a picture), talk (share of conversations), absent (whether what is not there is
+    asked), strength (of wear, at most), collage (s1) and bands (s3: share of batches for the tower alone), full (nothing
+    left out), clean (symbols without faults), alone, forget, mistake (neighbours not known, or wrong)"""
+    s = settings
+    c = SHAPES[shape]
+    grid = c["tile"] // c["patch"]
+    rng, nrng = random.Random(seed), np.random.default_rng(seed)
+    if stage == "s3" and rng.random() < s.get("bands", 0):  # the tower alone: four times as many letters in the same time
+        stage, s = "s1", dict(s, collage=1)
+    text_pages = stage == "s2" and rng.random() < s.get("text", 0)
+    large = rng.random() < s.get("large", 0.2)
+    kinds = [k for k, n in s.get("kinds", LARGE if large else SMALL).items() for _ in range(n)]
+    talk = stage != "s1" and rng.random() < s.get("talk", 0.12)
+    n_rows, length = (1, 232) if talk else (s.get("turns", 5), rng.choice((48, 48, 56, 56, 72, 120)))
+    weights = dict.fromkeys(docgen.FAMILIES, 0.5) | WEIGHT
+    if not s.get("absent", True):
+        weights["absent"] = 0
+    docs, out = [], []
+    bands = stage == "s1" and rng.random() < s.get("collage", 0.7)
+    size = size * 2 if bands else size
+    parts = 1 if bands else s.get("parts", 3 if stage == "s2" else 2)
+    for i in range(size * parts):
+        worn = 0.0 if stage == "s2" or rng.random() < 0.4 else rng.uniform(0, s.get("strength", 0.5))
+        docs.append(gen.make(rng.choice(kinds), TRAIN_SEED + seed * 4096 + i, s.get("lines", 0), strength=worn, random_strings=0.2))
+        docs[-1]["worn"], docs[-1]["id"] = worn, seed * 4096 + i
+    # of several times as many documents one part of like length, so that the shortest do not wait for the longest
+    part = rng.randrange(parts)
+    docs = sorted(docs, key=lambda d: len(d["glyphs"]))[part * size : (part + 1) * size]
+    for doc in docs:
+        if doc["worn"] > 0:
+            doc["image"] = docgen.jpeg(doc["image"], doc["id"], doc["worn"])
+    for i, doc in enumerate(docs):
+        d = dict()
+        cells, around, place = text_cells(doc["text"], rng, grid) if text_pages else cells_of(doc, grid)
+        if bands:
+            more = itertools.count(TRAIN_SEED + (1 << 38) + (seed * 4096 + i) * 64)
+            make = lambda: gen.make(rng.choice(kinds), next(more), strength=rng.choice((0, 0, 0.3)), random_strings=0.3)
+            d["tile"], cells, around, d["ink"] = collage(make, c["tile"], grid, rng, grid // 3)
+        elif stage != "s2":
+            tile = np.asarray(docgen.to_tile(doc["image"], c["tile"]))
+            d["tile"], d["ink"] = tile, inked(tile, c["patch"]) | (cells[:, 0] != 0)
+        else:
+            faults(cells, around, nrng, s)
+        d["cells"], d["around"] = cells, around
         if stage != "s1":
-            ids, want = conversations(doc, rng, turns, length, talk, seen_only)
-            out["ids"].append(ids)
-            out["want"].append(want)
-    return {k: np.stack(v) for k, v in out.items() if v}
+            extra = strange_question(doc, docs[i - 1], rng) if s.get("absent", True) and rng.random() < 0.3 else None
+            d["rows"] = conversations(doc, place, rng, n_rows, length, talk, weights, extra)
+        out.append(d)
+    return pack(out, grid, n_rows, nrng, s.get("full", False), text_pages, stage)
+
+
+def faults(cells, around, nrng, s):
+    """what a tower that errs would say: wrong and missing letters, neighbours not known"""
+    if s.get("clean"):
+        return
+    hit = (nrng.random(cells.shape) < 0.01) & (cells > 0)
+    wrong = np.where(nrng.random(cells.shape) < 0.4, 0, nrng.integers(1, 97, cells.shape))
+    cells[hit] = wrong[hit]
+    around[nrng.random(around.shape) < (1.0 if nrng.random() < s.get("alone", 0.25) else s.get("forget", 0.05))] = 0
+    hit = (nrng.random(around.shape) < s.get("mistake", 0.0)) & (around > 0)
+    around[hit] = nrng.integers(1, 99, around.shape)[hit]
+
+
+def pack(docs, grid, n_rows, nrng, full, text_pages, stage):
+    n, B = grid * grid, len(docs)
+    b = {}
+    if stage != "s2":
+        b["pixels"] = np.stack([d["tile"] for d in docs])
+        count = n if full else min(n, 8 * -(-int(max(d["ink"].sum() for d in docs) * 1.1 + 16) // 8))
+        keep = np.stack([choose(d["ink"], count, nrng) for d in docs])
+    else:
+        keep = np.tile(np.arange(n), (B, 1))
+    if stage != "s1":  # the decoder sees fewer: what holds something, and some that hold nothing
+        need = [np.take_along_axis(d["cells"][:, 0] != 0, k, 0) for d, k in zip(docs, keep)]
+        most = max(x.sum() for x in need)
+        count = keep.shape[1] if full else min(keep.shape[1], 8 * -(-int(most * 1.1 + 16) // 8))
+        sub = np.stack([choose(x, count, nrng) for x in need])
+        where = np.take_along_axis(keep, sub, 1)
+        b["sub"], b["where"] = sub, where
+        b["place"] = np.full_like(where, -1) if text_pages else where
+    at = keep if stage != "s2" else b["where"]
+    b["keep"] = keep if stage != "s2" else at
+    b["cells"] = np.stack([d["cells"][k] for d, k in zip(docs, at)])
+    b["around"] = np.stack([d["around"][k] for d, k in zip(docs, at)])
+    if stage != "s1":
+        T = max([len(r[0]) for d in docs for r in d["rows"]] + [8])
+        T = -(-T // 4) * 4
+        b["ids"] = np.zeros((B, n_rows, T), np.int64)
+        b["want"], b["point"] = np.full((B, n_rows, T), -1, np.int64), np.full((B, n_rows, T), -1, np.int64)
+        b["key"] = np.full((B, n_rows, T), -1, np.int64)
+        b["family"] = np.full((B, n_rows), -1, np.int64)
+        for i, d in enumerate(docs):
+            rank = np.full(n, -1, np.int64)
+            rank[b["where"][i]] = np.arange(b["where"].shape[1])
+            for j, (ids, want, look, keys, family) in enumerate(d["rows"]):
+                b["ids"][i, j, : len(ids)], b["want"][i, j, : len(want)] = ids, want
+                b["point"][i, j, : len(look)] = [rank[p] if p >= 0 else -1 for p in look]
+                b["key"][i, j, : len(keys)] = [rank[p] if p >= 0 else -1 for p in keys]
+                b["family"][i, j] = family_id(family)
+    return {k: np.ascontiguousarray(v) for k, v in b.items()}

@@ -1,18 +1,20 @@
-"""Exact answers of a model directory on held-out labels and tags, free-running and greedy.
+"""Exact answers of a model directory on held-out documents, free-running and greedy.
 
-  evaluate.py MODEL --library libdocgen.so [--fonts held-out] [--n 500] [--blank] [--show 20] [--reference]
+  evaluate.py MODEL --library libdocgen.so [--fonts held-out] [--n 500] [--kinds label,tag] [--blank] [--show 20]
+              [--read 60] [--bits 4] [--reference]
 
 Default: model.py in fp32 with the weights of MODEL.  An answer is exact when every token of it, the end included, is the
 likeliest after the right ones before it: the same as comparing what greedy decoding writes, and one pass for all questions.
 --reference: transformers' own generate with the PIL processor (slow; for checking that both agree).
 Seeds are never used in training; "unseen wording" are paraphrases kept out of it."""
-import argparse, collections, math, os
+import argparse, collections, json, math, os
 import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 import data, docgen
-from model import EOU, Pocket, lin
+import model as M
+from model import EOU, SHAPES, Pocket
 
 
 def distance(a, b):
@@ -47,14 +49,17 @@ class Reference:
 
 class Own:
     def __init__(self, path):
-        self.model = Pocket().eval()
+        with open(os.path.join(path, "config.json")) as f:
+            side = json.load(f)["vision_config"]
+        c = next(c for c in SHAPES.values() if (c["tile"], c["d"]) == (side["image_size"], side["hidden_size"]))
+        self.model = Pocket(c).eval()
         tensors = load_file(os.path.join(path, "model.safetensors"))
         names = {n[6:].replace("connector.modality_projection", "connector"): t.float() for n, t in tensors.items()}
         self.model.load_state_dict(names, strict=False)
 
     def see(self, image):
-        tile = torch.from_numpy(np.array(docgen.to_tile(image, 256)))[None]
-        return lin(self.model.vision_model(tile, dtype=torch.float32), self.model.connector.proj)
+        tile = torch.from_numpy(np.array(docgen.to_tile(image, self.model.c["tile"])))[None]
+        return self.model.see(tile)
 
     @torch.no_grad()
     def exact(self, image, questions):
@@ -62,7 +67,7 @@ class Own:
         ids = torch.zeros(1, len(turns), max(len(t) for t, _ in turns), dtype=torch.long)
         for i, (t, _) in enumerate(turns):
             ids[0, i, : len(t)] = torch.tensor(t)
-        top = self.model.text_model.logits(self.model.text_model(self.see(image), ids, dtype=torch.float32)).argmax(-1)[0]
+        top = self.model.text_model.logits(self.model.text_model(self.see(image), ids)[0]).argmax(-1)[0]
         return [all(top[i, j - 1] == t[j] for j in range(1, len(t)) if m[j]) for i, (t, m) in enumerate(turns)]
 
     @torch.no_grad()
@@ -71,9 +76,23 @@ class Own:
         ids, visual = t[: m.index(1)], self.see(image)
         n = len(ids)
         while len(ids) < n + limit and ids[-1] != EOU or len(ids) == n:
-            h = self.model.text_model(visual, torch.tensor(ids)[None, None], dtype=torch.float32)[0, 0, -1]
+            h = self.model.text_model(visual, torch.tensor(ids)[None, None])[0][0, 0, -1]
             ids.append(self.model.text_model.logits(h).argmax().item())
         return bytes(i - 3 for i in ids[n:] if 3 <= i < 259).decode(errors="replace")
+
+
+def agree(a, gen):
+    """transformers and model.py, both in fp32, answer by answer"""
+    own, reference, same, n = Own(a.model), Reference(a.model), 0, 0
+    for i in range(a.agree):
+        doc = gen.make(docgen.KINDS[i % 12], data.HELD_SEED + i, strength=a.strength)
+        for q in doc["questions"][:4]:
+            x, y = own.answer(doc["image"], q[2], 40), reference.answer(doc["image"], q[2], 40)
+            n += 1
+            same += x == y
+            if x != y:
+                print(repr(q[2]), repr(x), repr(y))
+    print(f"{same} of {n} answers are the same")
 
 
 def main():
@@ -86,31 +105,43 @@ def main():
     ap.add_argument("--show", type=int, default=0, help="print so many wrong answers")
     ap.add_argument("--read", type=int, default=0, help="transcribe so many documents for the character error rate")
     ap.add_argument("--reference", action="store_true")
+    ap.add_argument("--kinds", help="names, with commas between (all)")
+    ap.add_argument("--layouts", default="seen", choices=docgen.LAYOUTS)
+    ap.add_argument("--strength", type=float, default=0.5, help="of wear and photography, as make pocket-report has it")
+    ap.add_argument("--agree", type=int, default=0, help="compare transformers' answers with model.py's on so many documents")
+    ap.add_argument("--first", type=int, default=0, help="begin with this document")
+    ap.add_argument("--bits", type=int, default=0, choices=(0, 4, 8), help="weights rounded as Q8_0 or Q4_0 would")
     a = ap.parse_args()
     torch.set_num_threads(1)
     gen = docgen.Generator(a.library, docgen.fonts(a.fonts))
     model = Reference(a.model) if a.reference else Own(a.model)
+    if a.agree:
+        return agree(a, gen)
+    M.QUANT[0] = a.bits
+    kinds = a.kinds.split(",") if a.kinds else docgen.KINDS
     right, total = collections.Counter(), collections.Counter()
     errors = chars = 0
-    for i in range(a.n):
-        doc = gen.make(i % 2, data.HELD_SEED + i)
+    for i in range(a.first, a.first + a.n):
+        kind = kinds[i % len(kinds)]
+        doc = gen.make(kind, data.HELD_SEED + i, layouts=a.layouts, strength=a.strength)
+        doc["image"] = docgen.jpeg(doc["image"], i, a.strength)
         image = Image.new("RGB", doc["image"].size, (235, 235, 235)) if a.blank else doc["image"]
         for q, ok in zip(doc["questions"], model.exact(image, doc["questions"])):
-            keys = [q[0], "all", docgen.KINDS[i % 2], "unseen wording" if q[1] else "seen wording"]
+            keys = [q[0], "all", kind, "unseen wording" if q[1] else "seen wording"]
             if q[0] != "absent":
-                keys += ["all but absent", f"{doc['n_lines']} lines"]
+                keys += ["all but absent", kind + ", what is there"]
             for key in keys:
                 right[key] += ok
                 total[key] += 1
             if not ok and a.show > 0:
                 print(repr(q[2]), "said", repr(model.answer(image, q[2], 60).strip()), "truth", repr(q[3]))
                 a.show -= 1
-        if i < a.read:
+        if i < a.first + a.read:
             errors += distance(model.answer(image, "Read everything.").strip(), doc["text"])
             chars += len(doc["text"])
     for key in sorted(total):
         p, n = right[key] / total[key], total[key]
-        print(f"{key:15s} {right[key]:5d} of {n:5d} exact  {100 * p:5.1f} % +- {196 * math.sqrt(p * (1 - p) / n):.1f}")
+        print(f"{key:26s} {right[key]:5d} of {n:5d} exact  {100 * p:5.1f} % +- {196 * math.sqrt(p * (1 - p) / n):.1f}")
     if chars:
         print(f"character error rate of 'Read everything.': {100 * errors / chars:.1f} % ({a.read} documents)")
 

@@ -1,9 +1,12 @@
-"""Writes a training state as a model directory in SmolVLM2's layout: export.py STATE OUTDIR"""
+"""Writes a training state as a model directory in SmolVLM2's layout: export.py STATE OUTDIR [--last]
+
+The running average of the weights is written; --last: the weights of the last step."""
 import json, os, sys
 import torch
 from safetensors.torch import save_file
-from model import BYTE0, CONFIG, EOU, FAKE, GLOBAL, IMAGE, ROW0, ROWS, SPECIALS_FIRST, VOCAB, Pocket
+from model import ASSISTANT, BYTE0, EOU, FAKE, GLOBAL, IMAGE, ROW0, ROWS, SHAPES, SPECIALS_FIRST, USER, VOCAB, Pocket
 
+CONTEXT = 2048
 TEMPLATE = ("<|im_start|>{% for message in messages %}{{message['role'] | capitalize}}{% if message['content'][0]['type'] == 'image' %}"
             "{{':'}}{% else %}{{': '}}{% endif %}{% for line in message['content'] %}{% if line['type'] == 'text' %}{{line['text']}}"
             "{% elif line['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %}<end_of_utterance>\n{% endfor %}"
@@ -25,7 +28,7 @@ def byte_names():
 def tokenizer():
     added = [(i, s) for i, s in enumerate(SPECIALS_FIRST)] + [(GLOBAL, "<global-img>")]
     added += [(ROW0 + i, s) for i, s in enumerate(ROWS)]
-    added += [(FAKE, "<fake_token_around_image>"), (IMAGE, "<image>"), (EOU, "<end_of_utterance>")]
+    added += [(FAKE, "<fake_token_around_image>"), (IMAGE, "<image>"), (EOU, "<end_of_utterance>"), (USER, "User:"), (ASSISTANT, "Assistant:")]
     vocab = {s: i for i, s in enumerate(SPECIALS_FIRST)}
     vocab.update({n: BYTE0 + b for b, n in enumerate(byte_names())})
     level = dict(type="ByteLevel", add_prefix_space=False, trim_offsets=True, use_regex=True)
@@ -43,10 +46,11 @@ def tokenizer():
 def main():
     state, out = sys.argv[1:3]
     os.makedirs(out, exist_ok=True)
-    c, d = CONFIG, CONFIG["d"]
-    model = Pocket()
-    if state != "none":
-        model.load_state_dict(torch.load(state, weights_only=False)["model"])
+    state = torch.load(state, weights_only=False, map_location="cpu")
+    c = SHAPES[state["shape"]]
+    d = c["d"]
+    model = Pocket(c)
+    model.load_state_dict(state["model"] | ({} if "--last" in sys.argv else state["average"]))
     tensors = {}
     for name, t in model.state_dict().items():
         part = name.split(".")[0]
@@ -70,7 +74,7 @@ def main():
             architectures=["LlamaForCausalLM"], model_type="llama", vocab_size=VOCAB, hidden_size=d, intermediate_size=c["lm_ff"],
             num_hidden_layers=c["lm_layers"], num_attention_heads=c["lm_heads"], num_key_value_heads=c["lm_heads"],
             head_dim=d // c["lm_heads"], hidden_act="silu", rms_norm_eps=1e-5, rope_theta=c["theta"],
-            max_position_embeddings=1024, attention_bias=False, mlp_bias=False, tie_word_embeddings=True,
+            max_position_embeddings=CONTEXT, attention_bias=False, mlp_bias=False, tie_word_embeddings=True,
             bos_token_id=1, eos_token_id=EOU, pad_token_id=2, torch_dtype="bfloat16"),
         vision_config=dict(
             model_type="smolvlm_vision", hidden_size=d, intermediate_size=c["vit_ff"], num_hidden_layers=c["vit_layers"],
@@ -80,7 +84,7 @@ def main():
     write("tokenizer.json", tokenizer(), None)
     write("tokenizer_config.json", dict(
         add_prefix_space=False, bos_token="<|im_start|>", eos_token="<end_of_utterance>", pad_token="<|im_end|>",
-        unk_token="<|endoftext|>", clean_up_tokenization_spaces=False, model_max_length=1024, processor_class="SmolVLMProcessor",
+        unk_token="<|endoftext|>", clean_up_tokenization_spaces=False, model_max_length=CONTEXT, processor_class="SmolVLMProcessor",
         tokenizer_class="GPT2Tokenizer", additional_special_tokens=["<fake_token_around_image>", "<image>", "<end_of_utterance>"]))
     write("chat_template.json", dict(chat_template=TEMPLATE))
     write("processor_config.json", dict(image_seq_len=n, processor_class="SmolVLMProcessor"))

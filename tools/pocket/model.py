@@ -1,15 +1,38 @@
-"""The pocket model: SmolVLM's shape in a few megabytes, written for fast training on one CPU core.
+"""The pocket model: SmolVLM's shape in a few megabytes, written for fast training on one CPU core or one GPU.
 
-bf16 matrix products (AMX) on fp32 master weights; attention by plain batched products because the fused
-one has a slow bf16 backward; a batch is B pictures with S short conversations each, which share the
-picture's keys and values (the prefix).  Names of parameters are those of transformers' SmolVLM.
-"""
+A batch is B pictures with S short conversations each, which share the picture's keys and values (the prefix).  Training
+may leave out patches of the tower and picture tokens of the decoder that hold nothing (keep, where): positions stay those
+of the whole picture, so the released model is the same one, and most of the arithmetic is saved.  Linear weights may be
+rounded to int8 or int4 blocks on the way (quantise), gradients pass straight through.  Names of parameters are those of
+transformers' SmolVLM."""
 import math
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-CONFIG = dict(tile=256, patch=16, d=192, heads=6, lm_heads=3, vit_layers=4, vit_ff=768, lm_layers=5, lm_ff=384, theta=100000.0)
+SHAPES = {
+    "p4m-256": dict(tile=256, patch=16, d=192, heads=6, lm_heads=3, vit_layers=4, vit_ff=768, lm_layers=5, lm_ff=384,
+                    theta=100000.0),
+    "p4m-384": dict(tile=384, patch=16, d=192, heads=6, lm_heads=3, vit_layers=4, vit_ff=768, lm_layers=5, lm_ff=384,
+                    theta=100000.0),
+    "p7m-512": dict(tile=512, patch=16, d=256, heads=8, lm_heads=4, vit_layers=6, vit_ff=1024, lm_layers=5, lm_ff=640,
+                    theta=100000.0),
+}
+SHAPE = "p4m-384"
+
+
+def has_amx():
+    try:
+        with open("/proc/cpuinfo") as f:
+            return "amx_bf16" in f.read()
+    except OSError:
+        return False
+
+
+def best_dtype(device):
+    """bf16 products where the machine has them, on fp32 master weights; fp32 elsewhere"""
+    return torch.bfloat16 if torch.device(device).type == "cuda" or has_amx() else torch.float32
+
 
 # ---- vocabulary: 3 controls, 256 bytes, picture tokens; one glyph is one token
 SPECIALS_FIRST = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -21,7 +44,8 @@ FAKE = ROW0 + 16
 IMAGE = FAKE + 1
 EOU = IMAGE + 1
 VOCAB = 288
-N_TOKENS = EOU + 1
+USER, ASSISTANT = EOU + 1, EOU + 2  # one token each: a turn of one token a character is long enough without them
+N_TOKENS = ASSISTANT + 1
 
 
 def encode(text):
@@ -29,18 +53,37 @@ def encode(text):
 
 
 # the same for every picture: <|im_start|>User:<fake><global>[256 images]<fake>
-PREFIX_HEAD = [1] + encode("User:") + [FAKE, GLOBAL]
+PREFIX_HEAD = [1, USER, FAKE, GLOBAL]
 PREFIX_TAIL = [FAKE]
 
-# ---- glyph classes of the dense head: 94 ASCII + euro + pound; 0 is "nothing"
+# ---- glyph classes: 94 ASCII + euro + pound; 0 is "nothing"; the last two stand in text pages only
 GLYPHS = [chr(c) for c in range(33, 127)] + ["€", "£"]
 N_CLASSES = 1 + len(GLYPHS)
-GLYPH_TOKEN = [0] + [BYTE0 + g.encode()[0] for g in GLYPHS]  # class -> token whose embedding it shares
+SPACE, NEWLINE = N_CLASSES, N_CLASSES + 1
+N_SYMBOLS = N_CLASSES + 2
+GLYPH_TOKEN = [0] + [BYTE0 + g.encode()[0] for g in GLYPHS] + [BYTE0 + 32, BYTE0 + 10]  # class -> token it resembles
+
+QUANT = [0]  # 8 or 4: linear weights are rounded to blocks of 32 along rows, as Q8_0 and Q4_0 files hold them
+
+
+def rounded(w):
+    """w as the int8 or int4 file would hold it; the gradient passes straight through"""
+    with torch.no_grad():
+        blocks = w.detach().float().reshape(-1, 32)
+        if QUANT[0] == 8:
+            d = (blocks.abs().amax(1, keepdim=True) / 127).half().float()
+            q = (blocks / d.clamp(min=1e-12)).round().clamp(-127, 127)
+        else:
+            d = (blocks.gather(1, blocks.abs().argmax(1, keepdim=True)) / -8).half().float()
+            q = (blocks / torch.where(d == 0, torch.ones_like(d), d)).round().clamp(-8, 7)
+        delta = (q * d).view_as(w) - w
+    return w + delta
 
 
 def lin(x, layer):
     b = layer.bias
-    return F.linear(x, layer.weight.to(x.dtype), None if b is None else b.to(x.dtype))
+    w = rounded(layer.weight) if QUANT[0] else layer.weight
+    return F.linear(x, w.to(x.dtype), None if b is None else b.to(x.dtype))
 
 
 class LayerNorm(nn.LayerNorm):
@@ -70,9 +113,12 @@ class VisionAttention(nn.Module):
         def split(layer, scale=1.0):
             return (lin(x, layer) * scale if scale != 1 else lin(x, layer)).view(B, T, h, hd).transpose(1, 2)
 
-        q, k, v = split(self.q_proj, hd ** -0.5), split(self.k_proj), split(self.v_proj)
-        a = torch.softmax(q @ k.transpose(-1, -2), -1)
-        return lin((a @ v).transpose(1, 2).reshape(B, T, d), self.out_proj)
+        if x.dtype == torch.bfloat16 and not x.is_cuda:  # the fused one has a slow bf16 backward on CPUs
+            q, k, v = split(self.q_proj, hd ** -0.5), split(self.k_proj), split(self.v_proj)
+            a = torch.softmax(q @ k.transpose(-1, -2), -1) @ v
+        else:
+            a = F.scaled_dot_product_attention(split(self.q_proj), split(self.k_proj), split(self.v_proj))
+        return lin(a.transpose(1, 2).reshape(B, T, d), self.out_proj)
 
 
 class VisionLayer(nn.Module):
@@ -101,23 +147,28 @@ class VisionModel(nn.Module):
         self.encoder.layers = nn.ModuleList([VisionLayer(c) for _ in range(c["vit_layers"])])
         self.post_layernorm = LayerNorm(c["d"], eps=1e-6)
 
-    def forward(self, pixels, dtype=torch.bfloat16):
-        """uint8 [B, H, W, 3] -> [B, patches, d]"""
+    def forward(self, pixels, dtype=torch.float32, keep=None):
+        """uint8 [B, H, W, 3], keep [B, K]: the patches to look at (None: all) -> [B, K, d]"""
         B, H, W, _ = pixels.shape
         P = self.patch
         x = pixels.view(B, H // P, P, W // P, P, 3).permute(0, 1, 3, 5, 2, 4).reshape(B, -1, 3 * P * P)
-        x = x.to(torch.float32).mul_(1 / 255).sub_(0.5).mul_(2).to(dtype)
         e = self.embeddings
-        x = F.linear(x, e.patch_embedding.weight.flatten(1).to(dtype), e.patch_embedding.bias.to(dtype))
-        x = x + e.position_embedding.weight.to(dtype)
+        place = e.position_embedding.weight
+        if keep is not None:
+            x = x.gather(1, keep[..., None].expand(-1, -1, x.shape[2]))
+            place = place[keep]
+        x = x.to(torch.float32).mul_(1 / 255).sub_(0.5).mul_(2).to(dtype)
+        w = e.patch_embedding.weight.flatten(1)
+        x = F.linear(x, (rounded(w) if QUANT[0] else w).to(dtype), e.patch_embedding.bias.to(dtype))
+        x = x + place.to(dtype)
         for layer in self.encoder.layers:
             x = layer(x)
         return self.post_layernorm(x)
 
 
 def rope(positions, hd, theta, dtype):
-    f = theta ** (-torch.arange(0, hd, 2).float() / hd)
-    a = positions.float()[:, None] * f
+    f = theta ** (-torch.arange(0, hd, 2, device=positions.device).float() / hd)
+    a = positions.float()[..., None] * f
     return torch.cat([a.cos(), a.cos()], -1).to(dtype), torch.cat([a.sin(), a.sin()], -1).to(dtype)
 
 
@@ -125,10 +176,6 @@ def rotate(x, cs):
     c, s = cs
     half = x.shape[-1] // 2
     return x * c + torch.cat([-x[..., half:], x[..., :half]], -1) * s
-
-
-def causal(n, dtype):
-    return torch.full((n, n), float("-inf"), dtype=dtype).triu_(1)
 
 
 class TextAttention(nn.Module):
@@ -139,7 +186,7 @@ class TextAttention(nn.Module):
 
     def qkv(self, x, cs, want_q=True):
         shape = x.shape[:-1] + (self.heads, -1)
-        q = rotate(lin(x, self.q_proj).view(shape).transpose(-3, -2), cs) * (x.shape[-1] // self.heads) ** -0.5 if want_q else None
+        q = rotate(lin(x, self.q_proj).view(shape).transpose(-3, -2), cs) if want_q else None
         k = rotate(lin(x, self.k_proj).view(shape).transpose(-3, -2), cs)
         v = lin(x, self.v_proj).view(shape).transpose(-3, -2)
         return q, k, v
@@ -162,21 +209,24 @@ class TextLayer(nn.Module):
         h = self.post_attention_layernorm(x)
         return x + lin(F.silu(lin(h, self.mlp.gate_proj)) * lin(h, self.mlp.up_proj), self.mlp.down_proj)
 
-    def forward(self, p, s, cs_p, cs_s, mask_p, mask_s, last):
-        """p [B,P,d] the prefix, s [B,S,T,d] conversations that see the prefix and themselves"""
+    def forward(self, p, s, cs_p, cs_s, mask_s, last, points):
+        """p [B,P,d] the prefix, s [B,S,T,d] conversations that see the prefix and themselves; with points, a list of
+        (head, [B,S,T] indices into the prefix), also what each of those heads gives those places, [B,S,T]"""
         at = self.self_attn
         q, kp, vp = at.qkv(self.input_layernorm(p), cs_p, want_q=not last)
         if not last:
-            p = self.feed(p + at.out(torch.softmax(q @ kp.transpose(-1, -2) + mask_p, -1) @ vp))
+            p = self.feed(p + at.out(F.scaled_dot_product_attention(q, kp, vp, is_causal=True)))
         q, ks, vs = at.qkv(self.input_layernorm(s), cs_s)  # [B,S,h,T,hd]
         B, S, h, T, hd = q.shape
         P = kp.shape[2]
+        q = q * hd ** -0.5
         to_p = (q.transpose(1, 2).reshape(B, h, S * T, hd) @ kp.transpose(-1, -2)).view(B, h, S, T, P)
         to_s = q.transpose(1, 2) @ ks.transpose(1, 2).transpose(-1, -2) + mask_s
         a = torch.softmax(torch.cat([to_p, to_s], -1), -1)
         o = (a[..., :P].reshape(B, h, S * T, P) @ vp).view(B, h, S, T, hd)
         o = o + a[..., P:] @ vs.transpose(1, 2)
-        return p, self.feed(s + at.out(o.permute(0, 2, 1, 3, 4)))
+        shares = [a[:, head].gather(-1, point[..., None])[..., 0] for head, point in points]
+        return p, self.feed(s + at.out(o.permute(0, 2, 1, 3, 4))), shares
 
 
 class TextModel(nn.Module):
@@ -187,29 +237,80 @@ class TextModel(nn.Module):
         self.layers = nn.ModuleList([TextLayer(c) for _ in range(c["lm_layers"])])
         self.norm = RMSNorm(c["d"])
 
-    def forward(self, visual, ids, dtype=torch.bfloat16):
-        """visual [B,N,d] in place of <image>, ids [B,S,T] -> logits fp32 [B,S,T,vocab] for the next token"""
+    def forward(self, visual, ids, where=None, total=None, points=()):
+        """visual [B,K,d] in place of <image>, where [B,K]: which of the `total` picture tokens those are (None: all of
+        them), ids [B,S,T], points: (layer, head, [B,S,T] indices of picture tokens) ... -> hidden states [B,S,T,d] (final
+        norm applied) and what those heads gave those tokens"""
         B, N, d = visual.shape
         S, T = ids.shape[1:]
-        head = self.embed_tokens(torch.tensor(PREFIX_HEAD)).expand(B, -1, -1)
-        tail = self.embed_tokens(torch.tensor(PREFIX_TAIL)).expand(B, -1, -1)
-        p = torch.cat([head.to(dtype), visual.to(dtype), tail.to(dtype)], 1)
-        s = self.embed_tokens(ids).to(dtype)
-        P, hd = p.shape[1], d // self.c["lm_heads"]
-        cs_p = rope(torch.arange(P), hd, self.c["theta"], dtype)
-        cs_s = rope(torch.arange(P, P + T), hd, self.c["theta"], dtype)
-        mask_p, mask_s = causal(P, dtype), causal(T, dtype)
+        dtype, dev = visual.dtype, visual.device
+        embed = self.embed_tokens
+        head = embed(torch.tensor(PREFIX_HEAD, device=dev)).expand(B, -1, -1)
+        tail = embed(torch.tensor(PREFIX_TAIL, device=dev)).expand(B, -1, -1)
+        p = torch.cat([head.to(dtype), visual, tail.to(dtype)], 1)
+        s = embed(ids).to(dtype)
+        hd, H = d // self.c["lm_heads"], len(PREFIX_HEAD)
+        total = N if total is None else total
+        if where is None:
+            at = torch.arange(H + total + 1, device=dev)
+        else:
+            one = where[:, :1]
+            at = torch.cat([torch.arange(H, device=dev).expand(B, -1), where + H, torch.full_like(one, H + total)], 1)[:, None]
+        cs_p = rope(at, hd, self.c["theta"], dtype)
+        cs_s = rope(torch.arange(H + total + 1, H + total + 1 + T, device=dev), hd, self.c["theta"], dtype)
+        mask = torch.full((T, T), float("-inf"), dtype=dtype, device=dev).triu_(1)
+        shares = [None] * len(points)
         for i, layer in enumerate(self.layers):
-            p, s = layer(p, s, cs_p, cs_s, mask_p, mask_s, i == len(self.layers) - 1)
-        return self.norm(s)
+            mine = [k for k, x in enumerate(points) if x[0] == i]
+            p, s, got = layer(p, s, cs_p, cs_s, mask, i == len(self.layers) - 1, [(points[k][1], points[k][2] + H) for k in mine])
+            for k, share in zip(mine, got):
+                shares[k] = share
+        return self.norm(s), shares
 
     def logits(self, h):
-        return F.linear(h, self.embed_tokens.weight.to(h.dtype)).float()
+        w = self.embed_tokens.weight
+        return F.linear(h, (rounded(w) if QUANT[0] else w).to(h.dtype)).float()
+
+
+class Symbols(nn.Module):
+    """What the decoder learns to read before there are pictures, and what the tower learns to say: fixed codes, the same
+    for every run of one shape, so that tower and decoder can be trained apart from the first minute.  A cell's symbol is
+    the sum of its letter, a second letter if two share the cell, what stands before and behind, its row and its column."""
+
+    def __init__(self, c):
+        super().__init__()
+        d, grid = c["d"], c["tile"] // c["patch"]
+        g = torch.Generator().manual_seed(20261121)
+        letters = torch.randn(N_SYMBOLS, d, generator=g) * 0.3
+        for k in range(26):  # a capital resembles its small letter
+            letters[1 + 65 - 33 + k] = 0.7 * letters[1 + 65 - 33 + k] + 0.7 * letters[1 + 97 - 33 + k]
+        letters[0] = 0
+        turn = [torch.linalg.qr(torch.randn(d, d, generator=g))[0] for _ in range(3)]
+        self.register_buffer("letters", letters)
+        self.register_buffer("second", 0.6 * letters + 0.5 * letters @ turn[2])
+        self.register_buffer("before", 0.8 * letters @ turn[0])
+        self.register_buffer("behind", 0.8 * letters @ turn[1])
+        self.register_buffer("turns", torch.stack(turn))
+
+        def line():  # smooth codes: near places have near codes
+            x = torch.arange(grid).float()[:, None] / grid
+            f, phase = torch.randn(1, d, generator=g) * 8, torch.rand(1, d, generator=g) * 2 * math.pi
+            return 0.2 * torch.cos(x * f + phase)
+
+        rows, columns = line(), line()
+        self.register_buffer("places", (rows[:, None] + columns[None]).reshape(grid * grid, d))
+
+    def forward(self, cells, around, where):
+        """cells, around [B,K,2] classes (<= 0: none), where [B,K] (-1: text, no place) -> [B,K,d]"""
+        k, n = cells.clamp(min=0), around.clamp(min=0)
+        x = self.letters[k[..., 0]] + self.second[k[..., 1]] + self.before[n[..., 0]] + self.behind[n[..., 1]]
+        return x + self.places[where.clamp(min=0)] * (where >= 0)[..., None]
 
 
 class Pocket(nn.Module):
-    def __init__(self, c=CONFIG):
+    def __init__(self, c=None):
         super().__init__()
+        c = c or SHAPES[SHAPE]
         d = c["d"]
         self.c = c
         self.vision_model = VisionModel(c)
@@ -217,11 +318,8 @@ class Pocket(nn.Module):
         self.connector.proj = nn.Linear(d, d, bias=False)
         self.text_model = TextModel(c)
         # only for training
-        self.dense = nn.Linear(d, 2 * N_CLASSES)
-        self.slots = nn.Parameter(torch.randn(2, N_CLASSES, d) * 0.1)
-        self.cell_position = nn.Parameter(torch.randn((c["tile"] // c["patch"]) ** 2, d) * 0.05)
-        self.register_buffer("turn", torch.linalg.qr(torch.randn(d, d))[0])
-        self.register_buffer("turn_back", torch.linalg.qr(torch.randn(d, d))[0])
+        self.symbols = Symbols(c)
+        self.floor = nn.Parameter(torch.full((4,), 2.8))  # the logit of "nothing" for letter, second, before, behind
         self.start()
 
     def start(self):
@@ -232,17 +330,17 @@ class Pocket(nn.Module):
                 if m.bias is not None:
                     nn.init.zeros_(m.bias)
         nn.init.normal_(self.text_model.embed_tokens.weight, std=0.3)
-        table = self.text_model.embed_tokens.weight.data  # a capital resembles its small letter
-        for k in range(26):
-            table[BYTE0 + 65 + k].mul_(0.7).add_(table[BYTE0 + 97 + k], alpha=0.7)
+        table = self.text_model.embed_tokens.weight.data
+        for k in range(1, N_SYMBOLS):
+            table[GLYPH_TOKEN[k]] = self.symbols.letters[k]
         nn.init.constant_(self.text_model.norm.weight, 0.25)  # tied head: logits of about 10, not 60
         nn.init.normal_(self.vision_model.embeddings.position_embedding.weight, std=0.02)
-        nn.init.normal_(self.dense.weight, std=0.02)
         for l in self.vision_model.encoder.layers:
             for w in (l.self_attn.out_proj.weight, l.mlp.fc2.weight):
                 w.data.mul_(1 / math.sqrt(2 * c["vit_layers"]))
         nn.init.zeros_(self.connector.proj.weight)
         hd = d // c["lm_heads"]
+        before, behind = self.symbols.turns[0], self.symbols.turns[1]
         for i, l in enumerate(self.text_model.layers):  # attention that begins by looking for its like
             a, q, u = l.self_attn, torch.linalg.qr(torch.randn(d, d))[0], torch.linalg.qr(torch.randn(d, d))[0]
             noise = lambda: torch.randn(d, d) / math.sqrt(d) * 0.3
@@ -251,41 +349,40 @@ class Pocket(nn.Module):
             a.v_proj.weight.data.copy_(u)
             a.o_proj.weight.data.copy_(0.3 * u.T)
             if i >= 1:  # two ways to copy: find what has me before it; find my like and take what is behind it
-                a.q_proj.weight.data[:hd] = q[:hd] @ self.turn.T + noise()[:hd]
-                a.o_proj.weight.data[:, hd : 2 * hd] = 0.3 * (self.turn_back @ u.T)[:, hd : 2 * hd]
+                a.q_proj.weight.data[:hd] = q[:hd] @ before.T + noise()[:hd]
+                a.o_proj.weight.data[:, hd : 2 * hd] = 0.3 * (behind @ u.T)[:, hd : 2 * hd]
             l.mlp.down_proj.weight.data.mul_(1 / math.sqrt(2 * c["lm_layers"]))
 
-    def symbols(self, cells, around):
-        """cells [B,N,2] glyph classes (<=0: none), around [B,N,2] tokens before and behind (0: none) -> [B,N,d]"""
-        table = self.text_model.embed_tokens.weight
-        e = table[torch.tensor(GLYPH_TOKEN)]
-        e = torch.cat([torch.zeros_like(e[:1]), e[1:]])
-        k, there = cells.clamp(min=0), (around > 0).unsqueeze(-1)
-        x = e[k[..., 0]] + self.slots[0][k[..., 0]]
-        x = x + 0.7 * e[k[..., 1]] + self.slots[1][k[..., 1]]
-        x = x + 0.8 * ((table @ self.turn)[around[..., 0]] * there[..., 0, :] + (table @ self.turn_back)[around[..., 1]] * there[..., 1, :])
-        return x + self.cell_position[: x.shape[1]]
+    def see(self, pixels, dtype=torch.float32, keep=None):
+        return lin(self.vision_model(pixels, dtype, keep), self.connector.proj)
 
-    def symbol_loss(self, visual, cells, around):
-        """cross-entropy of what is seen against the tables that symbols are sums of: letter, before, behind"""
-        table = self.text_model.embed_tokens.weight.detach()
-        there = cells[..., 0] > 0
-        v = visual[there].float()
-        letter = table[torch.tensor(GLYPH_TOKEN)] + self.slots[0].detach()
-        loss = F.cross_entropy(0.5 * v @ letter[1:].T, cells[..., 0][there] - 1)
-        for k, turn in ((0, self.turn), (1, self.turn_back)):
-            loss = loss + F.cross_entropy(0.5 * v @ (table @ turn).T, around[..., k][there])
-        return loss
-
-    def see(self, pixels):
-        h = self.vision_model(pixels)
-        return h, lin(h, self.connector.proj)
+    def seen_loss(self, visual, cells, around):
+        """cross-entropy of what is seen against the tables that symbols are sums of -> loss, shares right (letter, second,
+        neighbours), share of empty cells in which something is seen"""
+        s, v = self.symbols, visual.float()
+        keep = cells[..., 0] >= 0
+        loss, right = 0, []
+        for k, (table, t, weight) in enumerate(((s.letters[:N_CLASSES], cells[..., 0], 1.0), (s.second[:N_CLASSES], cells[..., 1], 0.5),
+                                                (s.before, around[..., 0], 0.3), (s.behind, around[..., 1], 0.3))):
+            ask = keep if k == 0 else cells[..., 0] > 0
+            logits = v[ask] @ table.T
+            logits = torch.cat([self.floor[k] * 3 + logits[:, :1] * 0, logits[:, 1:]], 1)
+            want = t[ask].long().clamp(min=0)
+            rare = torch.ones(logits.shape[1], device=v.device)
+            rare[0] = 0.2  # most cells are empty
+            loss = loss + weight * F.cross_entropy(logits, want, weight=rare)
+            top = logits.detach().argmax(-1)
+            there = want > 0
+            right.append((top[there] == want[there]).float().mean())
+            if k == 0:
+                wrong = (top[~there] > 0).float().mean()
+        return loss, right, wrong
 
 
 # ---- optimiser: Muon for hidden matrices, AdamW for the rest
 def orthogonal(g, steps=5):
     """Newton-Schulz on a stack [n, r, c]"""
-    x = g.bfloat16()
+    x = g.bfloat16() if g.is_cuda or has_amx() else g.float()
     flip = x.shape[1] > x.shape[2]
     if flip:
         x = x.transpose(1, 2)
@@ -301,7 +398,7 @@ class Muon:
         self.groups = {}
         for p in params:
             self.groups.setdefault(tuple(p.shape), []).append(p)
-        self.momentum = {s: torch.zeros(len(ps), *s) for s, ps in self.groups.items()}
+        self.momentum = {s: torch.zeros(len(ps), *s, device=ps[0].device) for s, ps in self.groups.items()}
 
     @torch.no_grad()
     def step(self, lr_of):
@@ -321,4 +418,5 @@ class Muon:
         return self.momentum
 
     def load_state_dict(self, s):
-        self.momentum = s
+        for k, v in s.items():
+            self.momentum[k].copy_(v)

@@ -1,198 +1,292 @@
 """Trains the pocket model in stages; see docs/POCKET.md for the recipe and what was measured.
 
-  train.py s1 ...   the tower alone: which glyph stands in which patch (dense labels)
-  train.py s2 ...   the decoder alone: text in place of the picture, then symbols in place of what is seen
+  train.py s1 ...   the tower and the connector: what stands in which cell, in the symbols of model.py
+  train.py s2 ...   the decoder: text pages, then symbols in place of what is seen
   train.py s3 ...   both, from pixels to answers
+  train.py all --state FOLDER --steps N [--device cuda --batch 96 --producers 14]
 
-A stage stops at a clock time (--until HH:MM) and lets its rate fall over the last --decay share of it.
-State is saved every few minutes and a later run with the same --state continues: weights, optimiser,
-step (and with it the data).  Curves go to --log as CSV."""
-import argparse, csv, datetime, os, queue, time
+--steps N: the schedule follows the steps, and a run is repeatable.  --until HH:MM: it follows the clock instead.
+State is saved every few minutes; a later run with the same --state continues exactly: weights, optimiser, average, step,
+curriculum and with them the data.  Curves go to --log as CSV.  fp32 here, bf16 with AMX or CUDA (--device)."""
+import argparse, collections, csv, datetime, json, os, queue, signal, subprocess, sys, time
 import torch
 import torch.multiprocessing as mp
 import torch.nn.functional as F
 import data, docgen
-from model import Muon, Pocket
+import model as M
+from model import Muon, Pocket, SHAPES
 
-BATCH = 16
-GATE = 0.87  # token accuracy at which s2 goes on to longer pages
+AHEAD = 6  # batches under way: the settings of a batch are those of this many steps before
+COLUMNS = ("stage step seconds rate lines text loss_answer token exact look key value meaning line absent read talk loss_seen "
+           "letter second neighbours false").split()
 
 
-def producer(library, stage, control, out, start, size):
-    os.nice(3)
+def producer(library, shape, stage, size, split, orders, out):
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, [int(x) for x in os.environ.get("PRODUCER_CORES", "").split(",") if x] or range(os.cpu_count()))
     torch.set_num_threads(1)
-    gen = docgen.Generator(library, docgen.fonts("train"))
-    step = start
+    faces = []
+    for part in split:  # "train" or, for its first 24, "train:24"
+        name, _, n = part.partition(":")
+        faces += docgen.fonts(name)[: int(n) if n else None]
+    gen = docgen.Generator(library, faces)
     while True:
-        lines, text_share = control[0], control[1] / 100
-        s = stage
-        if stage == "s2" and (step * 7919 % 100) / 100 < text_share:
-            s = "text"
-        b = data.batch(gen, step, s, size, lines=lines)
-        out.put((step, s, {k: torch.from_numpy(v) for k, v in b.items()}))
-        step += 1
+        step, settings = orders.get()
+        b = data.batch(gen, shape, step, stage, size, settings)
+        out.put((step, {k: torch.from_numpy(v) for k, v in b.items()}))
 
 
-def noisy(cells, share):
-    """drops and swaps a few symbols, as a tower that errs would"""
-    hit = (torch.rand(cells.shape) < share) & (cells > 0)
-    wrong = torch.where(torch.rand(cells.shape) < 0.4, torch.zeros_like(cells), torch.randint_like(cells, 1, 97))
-    return torch.where(hit, wrong, cells)
+def curriculum(c, token, step):
+    """s2: longer pages as accuracy allows, text first, then symbols; c holds lines, text, absent, since"""
+    if token < 0.88 or step - c["since"] < 20 or c["lines"] == 0:
+        return
+    c["since"] = step + AHEAD
+    c["lines"] += 1
+    if c["lines"] == 3:
+        c["text"] = 0.4
+    if c["lines"] == 4:
+        c["text"], c["absent"] = 0.1, True
+    if c["lines"] > 5:
+        c["lines"] = 0  # any number
 
 
-def dense_loss(model, h, cells, blank):
-    logits = F.linear(h, model.dense.weight.to(h.dtype), model.dense.bias.to(h.dtype)).float().unflatten(-1, (2, -1))
-    t = cells.long()
-    keep = t >= 0
-    w = torch.ones(logits.shape[-1])
-    w[0] = blank
-    loss = F.cross_entropy(logits[keep], t[keep], weight=w)
-    glyph = t > 0
-    top = logits.argmax(-1)
-    return loss, (top[glyph] == t[glyph]).float().mean().item(), (top[t == 0] > 0).float().mean().item()
-
-
-def answer_loss(model, visual, ids, want):
-    """-> loss, share of right tokens, share of wholly right answers"""
-    h = model.text_model(visual, ids)
+def answer_loss(model, visual, b, a):
+    """-> loss, and what is to be logged"""
+    point, key = b["point"], b["key"]
+    points = []
+    if a.look > 0:
+        points = [(i, 0, point.clamp(min=0)) for i in a.look_layers] + [(i, 2, key.clamp(min=0)) for i in a.key_layers]
+    h, shares = model.text_model(visual, b["ids"], b["where"], model.vision_model.embeddings.position_embedding.num_embeddings, points)
+    want = b["want"]
     asked = want >= 0
     logits, t = model.text_model.logits(h[asked]), want[asked]
     right = logits.argmax(-1) == t
-    bad = torch.zeros_like(want, dtype=torch.bool)
+    loss = F.cross_entropy(logits, t)
+    note = dict(loss_answer=loss.item(), token=right.float().mean().item())
+    n = len(a.look_layers)
+    for name, shares, there in (("look", shares[:n], point >= 0), ("key", shares[n:], key >= 0)):
+        if shares and there.any():
+            for s in shares:
+                loss = loss - a.look / len(shares) * s[there].float().clamp(min=1e-6).log().mean()
+            note[name] = shares[-1][there].float().mean().item()
+    bad = torch.zeros_like(asked)
     bad[asked] = ~right
-    rows = asked.any(-1)
-    return F.cross_entropy(logits, t), right.float().mean().item(), (~bad.any(-1))[rows].float().mean().item()
+    ok, rows = ~bad.any(-1), asked.any(-1)
+    family = b["family"]
+    note["exact"] = ok[rows & (family != docgen.FAMILIES.index("absent"))].float().mean().item()
+    for i, name in enumerate(tuple(docgen.FAMILIES) + ("talk",)):
+        mine = family == i
+        if name in COLUMNS and mine.any():
+            note[name] = ok[mine].float().mean().item()
+    return loss, note
 
 
-def main():
-    ap = argparse.ArgumentParser()
-    ap.add_argument("stage", choices=("s1", "s2", "s3"))
+def arguments():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("stage", choices=("s1", "s2", "s3", "all"))
     ap.add_argument("--library", default="build/libdocgen.so")
-    ap.add_argument("--state", required=True)
-    ap.add_argument("--tower", help="state of s1 to begin s3 with")
-    ap.add_argument("--decoder", help="state of s2: s3 begins with it, s1 also learns its symbols")
-    ap.add_argument("--decoder-every", type=int, default=1, help="s3: answers in every n-th step only")
-    ap.add_argument("--log", required=True)
-    ap.add_argument("--until", required=True, help="HH:MM, UTC")
-    ap.add_argument("--decay", type=float, default=0.25)
+    ap.add_argument("--shape", default=M.SHAPE, choices=SHAPES)
+    ap.add_argument("--device", default="cpu")
+    ap.add_argument("--producers", type=int, default=1, help="processes that draw documents")
+    ap.add_argument("--state", help="the file to save to and to continue from; for all: a folder")
+    ap.add_argument("--tower", help="state to take tower and connector from")
+    ap.add_argument("--decoder", help="state to take the decoder from")
+    ap.add_argument("--log", help="(the state's name with .csv)")
+    ap.add_argument("--steps", type=int, help="the whole run's number of steps")
+    ap.add_argument("--until", help="HH:MM, UTC: end then")
+    ap.add_argument("--decay", type=float, default=0.3, help="the share of the run in which the rate falls to nothing")
     ap.add_argument("--muon", type=float, default=0.02)
     ap.add_argument("--adam", type=float, default=1e-3)
     ap.add_argument("--tower-rate", type=float, default=1.0, help="of the Muon rate, for the tower")
-    ap.add_argument("--lines", type=int, default=0, help="s2: go back to pages of so many lines")
-    ap.add_argument("--text", type=int, default=0, help="s2: per cent of batches with text in place of symbols")
-    ap.add_argument("--follow", help="s3: train the decoder only, on what the tower of this state (an s1 still running) sees")
-    ap.add_argument("--through", type=float, default=0.0, help="s3: share of the answers' gradient that reaches the tower")
-    ap.add_argument("--mixed", type=float, default=0.5, help="s3: the share of the time in which half of the pages are symbols")
-    ap.add_argument("--no-compile", action="store_true")
-    ap.add_argument("--batch", type=int, default=BATCH)
+    ap.add_argument("--batch", type=int, default=16)
+    ap.add_argument("--look", type=float, default=0.5, help="weight of telling the first head of a layer where to look")
+    ap.add_argument("--look-layers", type=lambda s: [int(x) for x in s.split(",")], default=[2, 3, 4])
+    ap.add_argument("--key-layers", type=lambda s: [int(x) for x in s.split(",")], default=[1, 2])
+    ap.add_argument("--noise", type=float, default=0.0, help="s2: the most noise on symbols, whose entries are about 0.3 a part")
+    ap.add_argument("--seen", type=float, default=0.3, help="s3: weight of what is seen against the symbols")
+    ap.add_argument("--mixed", type=float, default=0.0, help="s3: the first share of the run, with symbols for half of the pages")
+    ap.add_argument("--like", type=float, default=1.0, help="weight of the distance to the symbols, within --seen")
+    ap.add_argument("--fit", type=int, default=0, help="begin with a least-squares connector from so many batches")
+    ap.add_argument("--average", type=float, default=0.998, help="of the weights: the share of the old in each step")
+    ap.add_argument("--qat", type=float, default=0.0, help="the last share of the run, with weights rounded to int8 and int4")
+    ap.add_argument("--full", type=float, default=0.0, help="the last share of the run, with nothing left out")
+    ap.add_argument("--fonts", default="train:24,train", help="splits of fonts.txt; NAME:N is the first N faces of one")
+    ap.add_argument("--set", default="{}", help="settings of the batches (data.batch), as JSON")
+    ap.add_argument("--threads", type=int, default=1)
     a = ap.parse_args()
-    torch.set_num_threads(1)
+    a.log = a.log or os.path.splitext(a.state)[0] + ".csv"
+    return a
+
+
+def everything(a):
+    """all stages in turn with the settings of docs/POCKET.md; --steps: of s3, the others follow.  Continues where it was."""
+    base = ["--library", a.library, "--shape", a.shape, "--device", a.device, "--threads", str(a.threads), "--batch", str(a.batch),
+            "--producers", str(a.producers)]
+    n = a.steps or 12000
+    os.makedirs(a.state, exist_ok=True)
+    at = lambda name: os.path.join(a.state, name + ".pt")
+    easy = dict(lines=1, text=1.0, kinds=dict(label=3, tag=1))
+    hard = dict(lines=0, text=0.05, large=0.2, alone=0.3, forget=0.2, mistake=0.1)
+    stages = (
+        ("s1", "s1", n, ["--adam", "2e-3", "--muon", "0.015", "--set", json.dumps(dict(large=0.3, strength=0.6))]),
+        ("s2", "s2-easy", n // 4, ["--decay", "0", "--noise", "0.12", "--set", json.dumps(easy)]),
+        ("s2", "s2", n // 2, ["--noise", "0.3", "--decoder", at("s2-easy"), "--set", json.dumps(hard)]),
+        ("s3", "s3", n, ["--fit", "20", "--mixed", "0.2", "--qat", "0.08", "--full", "0.1", "--decay", "0.5", "--muon", "0.015", "--tower", at("s1"),
+                         "--decoder", at("s2"), "--set", json.dumps(dict(large=0.3, turns=8, strength=0.6, bands=0.3))]),
+    )
+    for stage, name, steps, more in stages:
+        done = subprocess.run([sys.executable, os.path.abspath(__file__), stage, "--state", at(name), "--steps", str(steps)] + base + more)
+        if done.returncode:
+            raise SystemExit(done.returncode)
+    print(f"now: export.py {at('s3')} models/pocket")
+
+
+def load_parts(model, a, parts):
+    full = model.state_dict()
+    for path, keep in ((a.tower, parts["s1"]), (a.decoder, parts["s2"])):
+        if path is None:
+            continue
+        s = torch.load(path, weights_only=False, map_location="cpu")
+        s = s["model"] | s["average"]
+        full.update({k: v for k, v in s.items() if k.split(".")[0] in keep})
+    model.load_state_dict(full)
+
+
+def fit_connector(model, gen_batch, n, dtype):
+    """the connector that says the symbols best in the sense of least squares, for a tower that was trained without it or
+    whose cross-entropy has led it away from them"""
+    d = model.c["d"]
+    hh, hy = torch.zeros(d, d, device=model.floor.device), torch.zeros(d, d, device=model.floor.device)
+    with torch.no_grad():
+        for i in range(n):
+            b = {k: torch.from_numpy(v).to(model.floor.device) for k, v in gen_batch(i).items()}
+            h = model.vision_model(b["pixels"], dtype, b["keep"]).float()
+            y = model.symbols(b["cells"].long(), b["around"].long(), b["keep"])
+            w = torch.where(b["cells"][..., :1] > 0, 1.0, 0.2) * (b["cells"][..., :1] >= 0)
+            hh += (h * w).flatten(0, 1).T @ h.flatten(0, 1)
+            hy += (h * w).flatten(0, 1).T @ y.flatten(0, 1)
+        hh += torch.eye(d, device=hh.device) * hh.trace() / d * 1e-4
+        model.connector.proj.weight.copy_(torch.linalg.solve(hh, hy).T)
+        model.floor.fill_(2.8)
+
+
+def main():
+    a = arguments()
+    if a.stage == "all":
+        return everything(a)
+    torch.set_num_threads(a.threads)
     torch.manual_seed(1)
     mp.set_sharing_strategy("file_system")
-    hour, minute = map(int, a.until.split(":"))
-    end = datetime.datetime.now(datetime.timezone.utc).replace(hour=hour, minute=minute, second=0).timestamp()
+    dtype = M.best_dtype(a.device)
     began = time.time()
+    end = None
+    if a.until:
+        hour, minute = map(int, a.until.split(":"))
+        end = datetime.datetime.now(datetime.timezone.utc).replace(hour=hour, minute=minute, second=0).timestamp()
 
-    model = Pocket()
-    tower, decoder = ("vision_model", "dense"), ("text_model", "slots", "cell_position")
-    symbols = a.stage == "s3" or (a.stage == "s1" and a.decoder is not None)
-    parts = dict(s1=tower + ("connector",) * symbols, s2=decoder, s3=tower + decoder + ("connector",))[a.stage]
-    if a.follow:
-        parts = decoder
-    mine = [(n, p) for n, p in model.named_parameters() if n.split(".")[0] in parts]
+    model = Pocket(SHAPES[a.shape])
+    parts = dict(s1=("vision_model", "connector", "floor"), s2=("text_model",))
+    parts["s3"] = parts["s1"] + parts["s2"]
+    resumed = os.path.exists(a.state)
+    if not resumed:
+        load_parts(model, a, parts)
+    model.to(a.device)
+    if a.fit and not resumed:
+        gen = docgen.Generator(a.library, docgen.fonts("train")[:24])
+        settings = dict(json.loads(a.set), collage=0.3)
+        fit_connector(model, lambda i: data.batch(gen, a.shape, (1 << 24) + i, "s1", a.batch, settings), a.fit, dtype)
+    mine = [(n, p) for n, p in model.named_parameters() if n.split(".")[0] in parts[a.stage]]
     hidden = [p for n, p in mine if ".layers." in n and p.ndim == 2]
     in_tower = {id(p) for n, p in mine if n.startswith("vision_model")}
     ids = {id(p) for p in hidden}
     muon = Muon(hidden)
     adam = torch.optim.AdamW([p for _, p in mine if id(p) not in ids], lr=a.adam, betas=(0.9, 0.98), weight_decay=0.0)
-    step, lines, text_share = 0, a.lines or 1, a.text or 100
-    average = None
-    if os.path.exists(a.state):
-        s = torch.load(a.state, weights_only=False)
-        model.load_state_dict(s["model"]); muon.load_state_dict(s["muon"]); adam.load_state_dict(s["adam"])
-        step, lines, text_share = s["step"], s["lines"], s["text_share"]
-        lines, text_share = a.lines or lines, a.text or text_share
-    else:
-        full = model.state_dict()
-        for path, keep in ((a.tower, tower + ("connector",)), (a.decoder, decoder + ("turn", "turn_back"))):
-            if path is not None:
-                s = torch.load(path, weights_only=False)["model"]
-                full.update({k: v for k, v in s.items() if k.split(".")[0] in keep})
-        model.load_state_dict(full)
+    average = {n: p.detach().clone() for n, p in mine}
+    settings = json.loads(a.set)
+    course = dict(lines=settings.pop("lines", 1), text=settings.pop("text", 1.0), absent=False, since=0)
+    course["absent"] = course["lines"] == 0
     if a.stage != "s2":
-        lines = a.lines
-    if a.stage != "s1" and not a.no_compile:
-        import model as M
-        M.TextLayer.forward = torch.compile(M.TextLayer.forward, dynamic=False)
+        course.update(lines=0, text=0, absent=True)
+    step, spent, pending = 0, 0.0, []
+    if resumed:
+        s = torch.load(a.state, weights_only=False, map_location=a.device)
+        model.load_state_dict(s["model"]); muon.load_state_dict(s["muon"]); adam.load_state_dict(s["adam"])
+        average, course, step, spent, pending = s["average"], s["course"], s["step"], s["spent"], s["pending"]
 
-    control = mp.Array("i", [lines, text_share])
-    q = mp.Queue(4)
-    worker = mp.Process(target=producer, args=(a.library, a.stage, control, q, step, a.batch), daemon=True)
-    worker.start()
+    n = a.producers
+    orders, queues = [mp.Queue() for _ in range(n)], [mp.Queue(max(2, AHEAD // n)) for _ in range(n)]
+    workers = [mp.Process(target=producer, args=(a.library, a.shape, a.stage, a.batch, a.fonts.split(","), orders[i], queues[i]),
+                          daemon=True) for i in range(n)]
+    for w in workers:
+        w.start()
+    pending = collections.deque(pending)
+    for order in pending:
+        orders[order[0] % n].put(order)
     new = not os.path.exists(a.log)
     log = open(a.log, "a", newline="")
     out = csv.writer(log)
     if new:
-        out.writerow("stage step seconds rate lines text loss_answer token exact loss_dense glyph false_glyph loss_symbol symbol_ce".split())
-    followed = None
-    mean, count, saved, level_since = {}, {}, time.time(), step
+        out.writerow(COLUMNS)
+    mean, count, saved = {}, {}, time.time()
 
     def save():
-        torch.save(dict(model=model.state_dict(), muon=muon.state_dict(), adam=adam.state_dict(), step=step, lines=lines,
-                        text_share=text_share), a.state + ".new")
+        torch.save(dict(model=model.state_dict(), muon=muon.state_dict(), adam=adam.state_dict(), average=average, course=course,
+                        step=step, spent=spent + time.time() - began, pending=list(pending), shape=a.shape), a.state + ".new")
         os.replace(a.state + ".new", a.state)
 
-    while True:
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    while not stop:
         now = time.time()
-        if now >= end:
+        progress = step / a.steps if a.steps else (now - began) / (end - began)
+        if progress >= 1 or (end and now >= end):
             break
-        rate = min(1.0, (end - now) / (a.decay * (end - began)), (step + 1) / 60 if step < 60 else 1.0)
-        try:
-            _, kind, b = q.get(timeout=10)
-        except queue.Empty:
-            if not worker.is_alive():
-                raise SystemExit("the producer died")
-            continue
-        note = {}
-        loss = 0
-        answers = a.stage == "s2" or (a.stage == "s3" and step % a.decoder_every == 0)
-        if a.follow:
-            if followed != os.path.getmtime(a.follow):
-                followed = os.path.getmtime(a.follow)
-                seen = torch.load(a.follow, weights_only=False)["model"]
-                model.load_state_dict({k: v for k, v in seen.items() if k.split(".")[0] in tower + ("connector",)}, strict=False)
-            progress = (now - began) / (end - began)
-            with torch.no_grad():
-                _, visual = model.see(b["pixels"])
-        elif a.stage in ("s1", "s3"):
-            progress = (now - began) / (end - began)
-            h, visual = model.see(b["pixels"])
-            blank = 1.0 if symbols else 0.1 if progress < 0.25 else 0.3 if progress < 0.6 else 1.0
-            l, note["glyph"], note["false_glyph"] = dense_loss(model, h, b["cells"], blank)
-            note["loss_dense"] = l.item()
-            loss = loss + (0.5 if a.stage == "s3" else 1.0) * l
+        while len(pending) < max(AHEAD, 2 * n):
+            here = dict(settings, lines=course["lines"], text=course["text"], absent=course["absent"], full=progress > 1 - a.full)
+            pending.append((step + len(pending), here))
+            orders[pending[-1][0] % n].put(pending[-1])
+        rate = min(1.0, (1 - progress) / a.decay if a.decay else 1.0, (step + 1) / 60)
+        while True:
+            try:
+                got, b = queues[step % n].get(timeout=20)
+                break
+            except queue.Empty:
+                if not all(w.is_alive() for w in workers):
+                    raise SystemExit("the producer died")
+        assert got == step
+        pending.popleft()
+        b = {k: v.to(a.device, non_blocking=True) for k, v in b.items()}
+        M.QUANT[0] = (0, 8, 4, 4)[step % 4] if progress > 1 - a.qat else 0
+        note, loss = {}, 0
         if a.stage == "s2":
-            visual = model.symbols(noisy(b["cells"].long(), 0.01), b["around"].long())
-        if symbols and not a.follow:
+            visual = model.symbols(b["cells"].long(), b["around"].long(), b["place"])
+            if a.noise:  # what a tower says is never quite the symbol
+                some = torch.Generator().manual_seed(step)
+                level = a.noise * torch.rand(len(visual), 1, 1, generator=some)
+                visual = visual + (level * torch.randn(visual.shape, generator=some)).to(visual.device)
+            visual = visual.to(dtype)
+        else:
+            visual = model.see(b["pixels"], dtype, b["keep"])
+            cells, around = b["cells"].long(), b["around"].long()
+            l, (note["letter"], note["second"], *rest), note["false"] = model.seen_loss(visual, cells, around)
+            note["neighbours"] = (rest[0] + rest[1]) / 2
+            note["loss_seen"] = l.detach()
             with torch.no_grad():
-                target = model.symbols(b["cells"].long(), b["around"].long())
-                w = torch.where(b["cells"][..., 0] > 0, 1.0, 0.2).unsqueeze(-1)
-                power = ((target - (target * w).sum((0, 1)) / w.sum()).pow(2) * w).sum()
-            l = ((visual.float() - target).pow(2) * w).sum() / power  # the part not explained
-            note["loss_symbol"] = l.item()
-            loss = loss + 0.1 * l
-            l = model.symbol_loss(visual, b["cells"].long(), b["around"].long())
-            note["symbol_ce"] = l.item()
-            loss = loss + 0.1 * l
-        if answers:
-            if a.stage == "s3" and not a.follow:  # the answers' gradient is noise to the tower at first: only a share of it gets there
-                visual = a.through * visual + (1 - a.through) * visual.detach()
-            if a.stage == "s3" and progress < a.mixed:  # half of the pages as clean symbols, so that look-up goes on forming
-                with_symbols = model.symbols(b["cells"].long(), b["around"].long()).to(visual.dtype)
-                half = (torch.arange(len(visual)) < len(visual) // 2)[:, None, None]
-                visual = torch.where(half, with_symbols, visual)
-            l, note["token"], note["exact"] = answer_loss(model, visual, b["ids"], b["want"])
-            note["loss_answer"] = l.item()
+                target = model.symbols(cells, around, b["keep"])
+                w = torch.where(cells[..., 0] > 0, 1.0, 0.2).unsqueeze(-1) * (cells[..., :1] >= 0)
+                power = (target.pow(2) * w).sum()
+            l = l + a.like * ((visual.float() - target).pow(2) * w).sum() / power
+            loss = l if "ids" not in b else a.seen * l
+            if "ids" in b:
+                visual = visual.gather(1, b["sub"][..., None].expand(-1, -1, visual.shape[2]))
+                if progress < a.mixed:  # every second page as symbols, so that look-up goes on forming
+                    sub = b["sub"][::2, :, None].expand(-1, -1, 2)
+                    clean = model.symbols(cells[::2].gather(1, sub), around[::2].gather(1, sub), b["where"][::2])
+                    visual = torch.stack([clean.to(dtype), visual[1::2]], 1).flatten(0, 1)
+        if "ids" in b:
+            l, more = answer_loss(model, visual, b, a)
+            note.update(more)
             loss = loss + l
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_([p for p in adam.param_groups[0]["params"] if p.grad is not None], 1.0)
@@ -203,28 +297,28 @@ def main():
             muon.step(lambda p: a.muon * rate * (a.tower_rate if id(p) in in_tower else 1.0))
         model.zero_grad(set_to_none=True)
         step += 1
+        keep = min(a.average, step / (step + 10))
+        with torch.no_grad():
+            torch._foreach_lerp_([average[n] for n, _ in mine], [p.detach() for _, p in mine], 1 - keep)
         for k, v in note.items():
-            mean[k], count[k] = mean.get(k, 0) + v, count.get(k, 0) + 1
+            v = float(v)
+            if v == v:
+                mean[k], count[k] = mean.get(k, 0) + v, count.get(k, 0) + 1
         if step % 20 == 0:
-            m = {k: v / count[k] for k, v in mean.items()}
-            out.writerow([a.stage, step, round(time.time() - began), round(rate, 3), lines, kind] +
-                         [round(m[k], 4) if k in m else "" for k in
-                          "loss_answer token exact loss_dense glyph false_glyph loss_symbol symbol_ce".split()])
+            m = {k: round(v / count[k], 4) for k, v in mean.items()}
+            m.update(stage=a.stage, step=step, seconds=round(spent + time.time() - began), rate=round(rate, 3),
+                     lines=course["lines"], text=course["text"])
+            out.writerow([m.get(k, "") for k in COLUMNS])
             log.flush()
+            if a.stage == "s2":
+                curriculum(course, m["token"], step)
             mean, count = {}, {}
-            if a.stage == "s2" and step - level_since >= 20:  # the curriculum: more lines, then symbols
-                if m["token"] > GATE and lines > 0:
-                    lines += 1
-                    if lines > 5 and text_share == 100:
-                        text_share, lines = 10, 2
-                    elif lines > 5:
-                        lines = 0  # any number
-                    level_since = step + 10
-                control[0], control[1] = lines, text_share
         if time.time() - saved > 120:
             save()
             saved = time.time()
     save()
+    for w in workers:
+        w.terminate()
 
 
 if __name__ == "__main__":
