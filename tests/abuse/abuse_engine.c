@@ -402,6 +402,69 @@ static void each_tensor_wrong(void **state)
     }
 }
 
+/* Matrices of 8 bits: the forms of scales that are computed with, and those that are refused. */
+static void scales(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *weight, *suffix, *type;
+        size_t n_dims;
+        uint64_t shape[2]; /* 0: the number of rows */
+        const char *says;  /* NULL: it opens */
+    } cases[] = {
+        {"I8", NULL, NULL, 0, {0}, NULL},
+        {"F8_E4M3", "_scale", "F32", 0, {0}, NULL},
+        {"F8_E4M3", "_scale_inv", "F16", 1, {1}, NULL},
+        {"I8", "_scale", "BF16", 1, {0}, NULL},
+        {"I8", "_scale", "F32", 2, {0, 1}, NULL},
+        {"F8_E4M3", "_scale_inv", "F32", 2, {1, 1}, NULL},
+        {"F8_E4M3", "_scale_inv", "F32", 2, {2, 3}, "one number or one for each of"},
+        {"I8", "_scale", "F32", 1, {3}, "one number or one for each of"},
+        {"I8", "_scale", "F32", 2, {1, 0}, "one number or one for each of"},
+        {"I8", "_scale", "I8", 1, {0}, "expected F32, F16 or BF16"},
+        {"I8", "_zero_point", "I8", 1, {0}, "is not supported beside"},
+        {"F8_E5M2", NULL, NULL, 0, {0}, "type F8_E5M2"},
+        {"U8", NULL, NULL, 0, {0}, "type U8"},
+    };
+    static struct test_tensor t[MAX_TENSORS];
+    size_t n = test_tensors(t, MAX_TENSORS - 1, test_model_file(&good, "model.safetensors"));
+    size_t m = 0;
+    while (strcmp(t[m].name, "model.text_model.layers.0.mlp.up_proj.weight") != 0)
+        m++;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct test_tensor old = t[m];
+        struct test_tensor *s = &t[n];
+        uint64_t count = 1, size = 0;
+        t[m].data = NULL;
+        t[m].bytes = old.shape[0] * old.shape[1];
+        snprintf(t[m].type, sizeof t[m].type, "%s", cases[i].weight);
+        if (cases[i].suffix) {
+            *s = (struct test_tensor){.n_dims = cases[i].n_dims};
+            snprintf(s->name, sizeof s->name, "%.200s%s", old.name, cases[i].suffix);
+            snprintf(s->type, sizeof s->type, "%s", cases[i].type);
+            for (size_t d = 0; d < s->n_dims; d++)
+                count *= s->shape[d] = cases[i].shape[d] ? cases[i].shape[d] : old.shape[0];
+            size = strcmp(s->type, "F32") == 0 ? 4 : strcmp(s->type, "I8") == 0 ? 1 : 2;
+            s->bytes = count * size;
+        }
+        struct attempt a = with_tensors(t, n + (cases[i].suffix != NULL), SIZE_MAX);
+        if (!cases[i].says && a.rc != VLM_OK)
+            fail_msg("case %zu: %s", i, a.err.message);
+        if (cases[i].says && (a.rc == VLM_OK || !strstr(a.err.message, cases[i].says)))
+            fail_msg("case %zu: %d %s", i, a.rc, a.err.message);
+        t[m] = old;
+    }
+    /* a norm of 8 bits */
+    size_t v = 0;
+    while (t[v].n_dims != 1)
+        v++;
+    t[v].bytes = t[v].shape[0];
+    t[v].data = NULL;
+    snprintf(t[v].type, sizeof t[v].type, "F8_E4M3");
+    struct attempt a = with_tensors(t, n, SIZE_MAX);
+    assert_true(a.rc < 0 && strstr(a.err.message, "expected F32, F16 or BF16"));
+}
+
 /* Not-a-number in each tensor in turn: the answer ends in an error.  Infinite, tiny and zero ones:
  * an error or an end, no loop. */
 static void strange_numbers(void **state)
@@ -821,12 +884,19 @@ static void vocabulary_only(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_model_answers),   cmocka_unit_test(hyper_parameters),
-        cmocka_unit_test(damaged_files),        cmocka_unit_test(each_tensor_wrong),
-        cmocka_unit_test(strange_numbers),      cmocka_unit_test(session_option_ranges),
-        cmocka_unit_test(engine_option_ranges), cmocka_unit_test(conversation_limits),
-        cmocka_unit_test(hostile_messages),     cmocka_unit_test(text_calls),
-        cmocka_unit_test(step_misuse),          cmocka_unit_test(vocabulary_only),
+        cmocka_unit_test(good_model_answers),
+        cmocka_unit_test(hyper_parameters),
+        cmocka_unit_test(damaged_files),
+        cmocka_unit_test(each_tensor_wrong),
+        cmocka_unit_test(scales),
+        cmocka_unit_test(strange_numbers),
+        cmocka_unit_test(session_option_ranges),
+        cmocka_unit_test(engine_option_ranges),
+        cmocka_unit_test(conversation_limits),
+        cmocka_unit_test(hostile_messages),
+        cmocka_unit_test(text_calls),
+        cmocka_unit_test(step_misuse),
+        cmocka_unit_test(vocabulary_only),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
