@@ -66,6 +66,13 @@ typedef struct vlm_rendered {
 VLM_API int vlm_render(vlm_rendered *out, const vlm_engine *engine, const vlm_message *messages,
                        size_t n_messages, int add_generation_prompt, const vlm_session_options *o,
                        vlm_error *err);
+/* The same with what only templates know, as JSON text: tools, a list; members, a list of as many
+ * objects as messages, whose members but role, content and prefix ("tool_calls", "name") are handed
+ * on.  Each may be NULL. */
+VLM_API int vlm_render_data(vlm_rendered *out, const vlm_engine *engine, const vlm_message *messages,
+                            size_t n_messages, int add_generation_prompt,
+                            const vlm_session_options *o, const char *tools, const char *members,
+                            vlm_error *err);
 VLM_API void vlm_rendered_free(vlm_rendered *r);
 
 /* ---- tiles --------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* cmd_render.c: vlm render: the prompt text of a conversation, and its ids. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -23,14 +24,38 @@ static int print_rendered(const vlm_rendered *r, bool as_json, vlm_error *err)
         err);
 }
 
+/* What the template gets beside the messages: JSON values, or NULL. */
+struct extra {
+    const json_t *tools, *messages;
+};
+
+/* JSON text of a list that is not empty; NULL for none. */
+static int dump(char **out, const json_t *list, const char *what, vlm_error *err)
+{
+    *out = NULL;
+    if (!list || json_is_null(list) || (json_is_array(list) && json_array_size(list) == 0))
+        return VLM_OK;
+    if (!json_is_array(list))
+        return vlm_fail(err, VLM_ERR_FORMAT, "%s: found no list, expected one", what);
+    *out = json_dumps(list, JSON_COMPACT);
+    return *out ? VLM_OK : vlm_fail_memory(err, 0, what);
+}
+
 static int render(const struct cli_options *o, const vlm_engine *engine,
-                  const struct cli_request *r, bool as_json, vlm_error *err)
+                  const struct cli_request *r, const struct extra *x, bool as_json, vlm_error *err)
 {
     vlm_rendered out;
     vlm_session_options so;
+    char *tools = NULL, *members = NULL;
     cli_session_options(&so, o);
-    int rc =
-        vlm_render(&out, engine, r->messages, r->n_messages, !o->no_generation_prompt, &so, err);
+    int rc = dump(&tools, x->tools, "tools", err);
+    if (rc == VLM_OK)
+        rc = dump(&members, x->messages, "messages", err);
+    if (rc == VLM_OK)
+        rc = vlm_render_data(&out, engine, r->messages, r->n_messages, !o->no_generation_prompt,
+                             &so, tools, members, err);
+    free(tools);
+    free(members);
     if (rc < 0)
         return rc;
     rc = print_rendered(&out, as_json, err);
@@ -38,18 +63,20 @@ static int render(const struct cli_options *o, const vlm_engine *engine,
     return rc;
 }
 
-static int render_file(const struct cli_options *o, const vlm_engine *engine, vlm_error *err)
+static int render_file(const struct cli_options *o, const vlm_engine *engine, const json_t *tools,
+                       vlm_error *err)
 {
     struct cli_request r;
     int rc = cli_request_from_options(&r, engine, o, &o->media, NULL, err);
     if (rc < 0)
         return rc;
-    rc = render(o, engine, &r, o->json, err);
+    rc = render(o, engine, &r, &(struct extra){tools, r.json}, o->json, err);
     cli_request_free(&r);
     return rc;
 }
 
-static int render_line(const struct cli_options *o, const vlm_engine *engine,
+/* A line's own tools come before those of --tools. */
+static int render_line(const struct cli_options *o, const vlm_engine *engine, const json_t *tools,
                        const struct vlm_buf *line, const char *where, vlm_error *err)
 {
     struct cli_source source = {where, o->jsonl, true};
@@ -62,12 +89,15 @@ static int render_line(const struct cli_options *o, const vlm_engine *engine,
     json_decref(object);
     if (rc < 0)
         return rc;
-    rc = render(o, engine, &r, true, err);
+    const json_t *own = json_object_get(r.json, "tools");
+    rc = render(o, engine, &r,
+                &(struct extra){own ? own : tools, json_object_get(r.json, "messages")}, true, err);
     cli_request_free(&r);
     return rc;
 }
 
-static int render_lines(const struct cli_options *o, const vlm_engine *engine, vlm_error *err)
+static int render_lines(const struct cli_options *o, const vlm_engine *engine, const json_t *tools,
+                        vlm_error *err)
 {
     struct vlm_buf line;
     struct vlm_quoted q;
@@ -81,7 +111,7 @@ static int render_lines(const struct cli_options *o, const vlm_engine *engine, v
     vlm_buf_init(&line, &vlm_mem_system, VLM_LIMIT_TEXT_BYTES);
     for (size_t i = 1; (rc = cli_read_line(&line, f, q.text, err)) == VLM_OK; i++) {
         snprintf(where, sizeof where, "%s: line %zu", q.text, i);
-        rc = render_line(o, engine, &line, where, err);
+        rc = render_line(o, engine, tools, &line, where, err);
         if (rc < 0)
             break;
     }
@@ -89,6 +119,22 @@ static int render_lines(const struct cli_options *o, const vlm_engine *engine, v
     if (!standard)
         fclose(f);
     return rc < 0 ? rc : VLM_OK;
+}
+
+static int read_tools(json_t **out, const char *path, vlm_error *err)
+{
+    struct vlm_buf b;
+    int rc = cli_read(&b, path, VLM_LIMIT_TEXT_BYTES, err);
+    if (rc < 0)
+        return rc;
+    rc = cli_json_parse(out, b.data, b.n, cli_shown(path), err);
+    vlm_buf_free(&b);
+    if (rc < 0 || json_is_array(*out))
+        return rc;
+    json_decref(*out);
+    *out = NULL;
+    return vlm_fail(err, VLM_ERR_FORMAT, "%s: found no list, expected a list of tools",
+                    cli_shown(path));
 }
 
 int cli_cmd_render(const struct cli_options *o)
@@ -101,7 +147,12 @@ int cli_cmd_render(const struct cli_options *o)
     int status = cli_model_open(&m, o, o->args.v[0], true);
     if (status)
         return status;
-    int rc = o->jsonl ? render_lines(o, m.engine, &err) : render_file(o, m.engine, &err);
+    json_t *tools = NULL;
+    int rc = o->tools ? read_tools(&tools, o->tools, &err) : VLM_OK;
+    if (rc == VLM_OK)
+        rc = o->jsonl ? render_lines(o, m.engine, tools, &err)
+                      : render_file(o, m.engine, tools, &err);
+    json_decref(tools);
     if (rc >= 0)
         rc = cli_flush(stdout, "standard output", &err);
     cli_model_close(&m);

@@ -43,7 +43,9 @@ static const char embed_notes[] =
     "behind its norm, the mean of all positions or the last, scaled to length 1.\n";
 static const char render_notes[] =
     "Prints the prompt text as the model's template gives it; with --json also the ids, pictures\n"
-    "expanded.  --jsonl prints such an object for each line of its file.\n";
+    "expanded.  --jsonl prints such an object for each line of its file, which may have tools of "
+    "its\n"
+    "own.  Members of messages that only the template knows (tool_calls, name) are handed on.\n";
 static const char trace_notes[] =
     "Writes prompt_ids, pixels, vision.embed, vision.00 ..., vision.out, connector, text.embed, "
     "text.00 ...,\n"
@@ -101,7 +103,8 @@ const struct cli_verb cli_verbs[] = {
     {"render", V_RENDER, 1, 1, "MODEL (--messages F.json | --jsonl F.jsonl) [options]",
      "the prompt that a conversation becomes", render_notes,
      "  vlm render pocket --messages conversation.json\n"
-     "  vlm render SmolVLM2-500M-Video-Instruct --messages conversation.json --json\n",
+     "  vlm render SmolVLM2-500M-Video-Instruct --messages conversation.json --json\n"
+     "  vlm render MODEL --jsonl conversations.jsonl --tools tools.json\n",
      cli_cmd_render},
     {"trace", V_TRACE, 0, CLI_LIST_MAX,
      "MODEL [FILE]... (PROMPT | --messages F | --ids LIST) --out DIR [options]",

@@ -109,6 +109,7 @@ struct vlm_prompt_picture {
     size_t first_token; /* index among the prompt's image tokens */
 };
 struct vlm_prompt {
+    struct vlm_prompt_data data; /* for the template; none after init */
     struct vlm_prompt_text text;
     struct vlm_ids ids;
     struct vlm_prompt_picture *pictures;

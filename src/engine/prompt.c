@@ -232,7 +232,8 @@ int vlm_engine_prompt_build(struct vlm_prompt *p, const vlm_engine *e, const vlm
         rc = plan_pictures(p, e, messages, n_messages, o, err);
     const vlm_template *tmpl = n.videos && e->video_tmpl ? e->video_tmpl : e->tmpl;
     if (rc == VLM_OK)
-        rc = vlm_prompt_render(&p->text, tmpl, messages, n_messages, add_generation_prompt, err);
+        rc = vlm_prompt_render_data(&p->text, tmpl, messages, n_messages, add_generation_prompt,
+                                    &p->data, err);
     return rc == VLM_OK ? expand(p, e, err) : rc;
 }
 

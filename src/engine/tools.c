@@ -108,12 +108,22 @@ int vlm_render(vlm_rendered *out, const vlm_engine *e, const vlm_message *messag
                size_t n_messages, int add_generation_prompt, const vlm_session_options *options,
                vlm_error *err)
 {
+    return vlm_render_data(out, e, messages, n_messages, add_generation_prompt, options, NULL, NULL,
+                           err);
+}
+
+int vlm_render_data(vlm_rendered *out, const vlm_engine *e, const vlm_message *messages,
+                    size_t n_messages, int add_generation_prompt,
+                    const vlm_session_options *options, const char *tools, const char *members,
+                    vlm_error *err)
+{
     vlm_session_options o;
     struct vlm_prompt p;
     int rc = vlm_engine_session_options(&o, options, err);
     if (rc < 0)
         return rc;
     vlm_engine_prompt_init(&p, e);
+    p.data = (struct vlm_prompt_data){tools, members};
     rc = vlm_engine_prompt_build(&p, e, messages, n_messages, add_generation_prompt, &o, err);
     if (rc == VLM_OK) {
         vlm_rendered r = {.n_ids = p.ids.n, .n_image_tokens = p.n_image_tokens, .engine = e};

@@ -36,6 +36,17 @@ int vlm_prompt_render(struct vlm_prompt_text *out, const vlm_template *t,
                       const vlm_message *messages, size_t n_messages, bool add_generation_prompt,
                       vlm_error *err);
 
+/* The same with data that only templates know.  Each is JSON text or NULL: tools, a list; messages,
+ * a list of as many objects as there are messages, whose members but role, content and prefix are
+ * handed on; where content is null there, the template sees none. */
+struct vlm_prompt_data {
+    const char *tools, *messages;
+};
+int vlm_prompt_render_data(struct vlm_prompt_text *out, const vlm_template *t,
+                           const vlm_message *messages, size_t n_messages,
+                           bool add_generation_prompt, const struct vlm_prompt_data *data,
+                           vlm_error *err);
+
 /* What stands in one slot of the prompt: a picture of rows x cols tiles and an overview, or of
  * (0, 0) one frame; or a video. */
 struct vlm_prompt_video {

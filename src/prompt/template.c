@@ -14,6 +14,7 @@ struct vlm_template {
     struct vlm_run run; /* holds the tree */
     struct vlm_tree tree;
     char *file;
+    bool texts; /* contents are to be strings, not lists of parts */
 };
 
 /* Newlines become \n and one at the end is dropped, as jinja2 does. */
@@ -35,6 +36,8 @@ static char *normal_source(struct vlm_run *r, const char *source, size_t *n)
     *n = k;
     return copy;
 }
+
+static int probe(vlm_template *t, vlm_error *err);
 
 int vlm_template_open(vlm_template **out, const vlm_allocator *alloc, const char *source, size_t n,
                       const char *file, vlm_error *err)
@@ -61,6 +64,8 @@ int vlm_template_open(vlm_template **out, const vlm_allocator *alloc, const char
     else if (!copy || !vlm_jinja_parse(&t->run, &t->tree, copy, n))
         status = t->run.status;
     t->run.err = NULL;
+    if (status == VLM_OK)
+        status = probe(t, err);
     if (status != VLM_OK) {
         vlm_template_close(t);
         return status;
@@ -168,8 +173,30 @@ static bool make_part(struct vlm_run *r, const vlm_part *part, const char *tag, 
     return vlm_v_puts(r, out, "text", text);
 }
 
-static bool make_message(struct vlm_run *r, const vlm_message *m, const char *tag, size_t n_tag,
-                         struct vlm_value *out)
+/* The parts' texts, one behind the other. */
+static bool make_text(struct vlm_run *r, const vlm_message *m, const char *tag, size_t n_tag,
+                      struct vlm_value *out)
+{
+    struct vlm_text t = {0};
+    struct vlm_value part;
+
+    for (size_t i = 0; i < m->n_parts; i++)
+        if (!vlm_v_user_string(r, &part, m->parts[i].text, m->parts[i].n_text) ||
+            !vlm_text_str(r, &t, part.u.s))
+            return false;
+    return (!n_tag || vlm_text_append(r, &t, tag, n_tag, true)) && vlm_text_finish(r, &t, out);
+}
+
+static bool all_text(const vlm_message *m)
+{
+    for (size_t i = 0; i < m->n_parts; i++)
+        if (m->parts[i].kind != VLM_PART_TEXT)
+            return false;
+    return true;
+}
+
+static bool make_message(struct vlm_run *r, const vlm_message *m, bool texts, const char *tag,
+                         size_t n_tag, struct vlm_value *out)
 {
     struct vlm_value role, content, part;
     size_t last = m->n_parts;
@@ -182,8 +209,11 @@ static bool make_message(struct vlm_run *r, const vlm_message *m, const char *ta
         return vlm_run_fail(r, VLM_ERR_LIMIT, "a message has %zu parts, expected at most %llu",
                             m->n_parts, (unsigned long long)VLM_LIMIT_PARTS);
     if (!vlm_v_dict(r, out, VLM_V_DICT, 2) ||
-        !vlm_v_user_string(r, &role, m->role, strlen(m->role)) ||
-        !vlm_v_puts(r, out, "role", role) || !vlm_v_list(r, &content, VLM_V_LIST, m->n_parts))
+        !vlm_v_user_string(r, &role, m->role, strlen(m->role)) || !vlm_v_puts(r, out, "role", role))
+        return false;
+    if (texts && all_text(m))
+        return make_text(r, m, tag, n_tag, &content) && vlm_v_puts(r, out, "content", content);
+    if (!vlm_v_list(r, &content, VLM_V_LIST, m->n_parts))
         return false;
     for (size_t i = 0; i < m->n_parts; i++) {
         if (!make_part(r, &m->parts[i], tag, i == last ? n_tag : 0, &part) ||
@@ -218,31 +248,86 @@ static bool cut_at_tag(struct vlm_run *r, const struct vlm_str *s, size_t *end)
     return true;
 }
 
-static bool make_variables(struct vlm_run *r, const vlm_message *messages, size_t n,
-                           bool generation, bool prefix, struct vlm_value *out)
+/* Members of the JSON message that the message itself does not have. */
+static bool add_members(struct vlm_run *r, struct vlm_value *m, const struct vlm_value *json)
 {
-    struct vlm_value list, m;
+    if (json->kind != VLM_V_DICT)
+        return vlm_run_fail(r, VLM_ERR_FORMAT, "a message is no JSON object");
+    for (size_t i = 0; i < json->u.dict->n; i++) {
+        const struct vlm_pair *p = &json->u.dict->pairs[i];
+        bool content = vlm_str_is(p->key.u.s, "content");
+        if (vlm_str_is(p->key.u.s, "role") || vlm_str_is(p->key.u.s, "prefix") ||
+            (content && p->value.kind != VLM_V_NONE))
+            continue;
+        if (!vlm_v_put(r, m, p->key, p->value))
+            return false;
+    }
+    return true;
+}
 
-    if (!vlm_v_dict(r, out, VLM_V_DICT, 4) || !vlm_v_list(r, &list, VLM_V_LIST, n))
+/* A JSON list, or none. */
+static bool read_list(struct vlm_run *r, struct vlm_value *out, const char *json, const char *what)
+{
+    *out = vlm_v_none();
+    if (!json)
+        return true;
+    if (!vlm_v_json(r, out, json, strlen(json), what))
         return false;
-    for (size_t i = 0; i < n; i++) {
-        if (!make_message(r, &messages[i], tag_text, prefix && i + 1 == n ? sizeof tag_text - 1 : 0,
-                          &m) ||
+    return out->kind == VLM_V_LIST || vlm_run_fail(r, VLM_ERR_FORMAT, "%s are no JSON list", what);
+}
+
+struct conversation {
+    const vlm_message *messages;
+    size_t n;
+    const struct vlm_prompt_data *data;
+    bool generation, prefix, texts;
+};
+
+static bool make_variables(struct vlm_run *r, const struct conversation *c, struct vlm_value *out)
+{
+    struct vlm_value list, m, tools, members;
+
+    if (!vlm_v_dict(r, out, VLM_V_DICT, 4) || !vlm_v_list(r, &list, VLM_V_LIST, c->n) ||
+        !read_list(r, &tools, c->data->tools, "tools") ||
+        !read_list(r, &members, c->data->messages, "messages"))
+        return false;
+    if (c->data->messages && members.u.seq->n != c->n)
+        return vlm_run_fail(r, VLM_ERR_ARGUMENT, "%zu messages in JSON, expected %zu",
+                            members.u.seq->n, c->n);
+    for (size_t i = 0; i < c->n; i++) {
+        if (!make_message(r, &c->messages[i], c->texts, tag_text,
+                          c->prefix && i + 1 == c->n ? sizeof tag_text - 1 : 0, &m) ||
+            (c->data->messages && !add_members(r, &m, &members.u.seq->items[i])) ||
             !vlm_v_push(r, &list, m))
             return false;
     }
-    return vlm_v_puts(r, out, "messages", list) && vlm_v_puts(r, out, "tools", vlm_v_none()) &&
+    return vlm_v_puts(r, out, "messages", list) && vlm_v_puts(r, out, "tools", tools) &&
            vlm_v_puts(r, out, "documents", vlm_v_none()) &&
-           vlm_v_puts(r, out, "add_generation_prompt", vlm_v_bool(generation && !prefix));
+           vlm_v_puts(r, out, "add_generation_prompt", vlm_v_bool(c->generation && !c->prefix));
 }
 
-int vlm_prompt_render(struct vlm_prompt_text *out, const vlm_template *t,
-                      const vlm_message *messages, size_t n_messages, bool add_generation_prompt,
-                      vlm_error *err)
+/* Runs within steps; what it took to make the variables is not the template's. */
+static bool render(const vlm_template *t, struct vlm_run *run, const struct conversation *c,
+                   uint64_t steps, struct vlm_value *text)
+{
+    struct vlm_value variables;
+
+    if (!make_variables(run, c, &variables))
+        return false;
+    run->steps = steps;
+    return vlm_template_run(t, run, &variables, text);
+}
+
+int vlm_prompt_render_data(struct vlm_prompt_text *out, const vlm_template *t,
+                           const vlm_message *messages, size_t n_messages,
+                           bool add_generation_prompt, const struct vlm_prompt_data *data,
+                           vlm_error *err)
 {
     bool prefix = n_messages && messages[n_messages - 1].prefix, ok;
+    const struct conversation c = {messages, n_messages, data, add_generation_prompt,
+                                   prefix,   t->texts};
     struct vlm_run run;
-    struct vlm_value variables, text;
+    struct vlm_value text;
     size_t end = 0;
     int status;
 
@@ -250,10 +335,7 @@ int vlm_prompt_render(struct vlm_prompt_text *out, const vlm_template *t,
         return vlm_fail(err, VLM_ERR_LIMIT, "%zu messages, expected at most %llu", n_messages,
                         (unsigned long long)VLM_LIMIT_MESSAGES);
     vlm_template_begin(t, &run, out->text.alloc, err);
-    ok = make_variables(&run, messages, n_messages, add_generation_prompt, prefix, &variables);
-    run.steps =
-        VLM_LIMIT_TEMPLATE_STEPS; /* what it took to make the variables is not the template's */
-    ok = ok && vlm_template_run(t, &run, &variables, &text);
+    ok = render(t, &run, &c, VLM_LIMIT_TEMPLATE_STEPS, &text);
     run.line = 0;
     if (ok) {
         end = text.u.s->n;
@@ -264,4 +346,55 @@ int vlm_prompt_render(struct vlm_prompt_text *out, const vlm_template *t,
         status = vlm_fail_memory(err, end, "a prompt");
     vlm_run_free(&run);
     return status;
+}
+
+int vlm_prompt_render(struct vlm_prompt_text *out, const vlm_template *t,
+                      const vlm_message *messages, size_t n_messages, bool add_generation_prompt,
+                      vlm_error *err)
+{
+    static const struct vlm_prompt_data none = {NULL, NULL};
+
+    return vlm_prompt_render_data(out, t, messages, n_messages, add_generation_prompt, &none, err);
+}
+
+/* ---- lists of parts, or texts? ---- */
+
+#define PROBE "vlm probe"
+
+/* Is the text written out, and not as a part of a list that is printed? */
+static bool shows(const vlm_template *t, bool texts, bool *as_list, int *status)
+{
+    static const struct vlm_prompt_data none = {NULL, NULL};
+    const vlm_part part = {VLM_PART_TEXT, PROBE, sizeof PROBE - 1, NULL, NULL};
+    const vlm_message message = {"user", &part, 1, 0};
+    const struct conversation c = {&message, 1, &none, true, false, texts};
+    struct vlm_run run;
+    struct vlm_value text;
+    bool found = false;
+
+    vlm_template_begin(t, &run, t->alloc, NULL);
+    if (render(t, &run, &c, 20000, &text)) {
+        const struct vlm_str *s = text.u.s;
+        const char *at = s->n ? memmem(s->p, s->n, PROBE, sizeof PROBE - 1) : NULL;
+        found = at != NULL;
+        *as_list = at > s->p && (at[-1] == '\'' || at[-1] == '"') &&
+                   memmem(s->p, (size_t)(at - s->p), "type", 4);
+    }
+    *status = run.status;
+    vlm_run_free(&run);
+    return found;
+}
+
+/* A template that prints a list of parts as such, or nothing of it, but a text as it is, wants
+ * texts.  What it does else is for the conversation to see. */
+static int probe(vlm_template *t, vlm_error *err)
+{
+    bool as_list = false;
+    int status = VLM_OK, other = VLM_OK;
+
+    if (!shows(t, false, &as_list, &status) || as_list)
+        t->texts = shows(t, true, &as_list, &other) && !as_list;
+    return status == VLM_ERR_MEMORY || other == VLM_ERR_MEMORY
+               ? vlm_fail_memory(err, 0, "a chat template")
+               : VLM_OK;
 }

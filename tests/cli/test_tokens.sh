@@ -57,6 +57,33 @@ cp "$tmp/out" "$tmp/object"
 expect 0 render "$model" --jsonl "$tmp/m.jsonl"
 cmp -s "$tmp/out" "$tmp/object" || fail "--jsonl and --messages --json differ"
 
+# tools, members that only templates know, and templates that want texts: as jinja2 renders them
+mkdir "$tmp/other"
+cp "$model/tokenizer.json" "$model/tokenizer_config.json" "$tmp/other/"
+cat >"$tmp/other/chat_template.jinja" <<'END'
+{%- if tools %}{% for t in tools %}{{ t.function.name }}:{{ t | tojson }} {% endfor %}{% endif %}
+{% for m in messages %}<{{ m.role }}>{{ m.content or '-' }}{% for c in m.tool_calls or [] %}[{{ c.function.name }} {{
+c.function.arguments | tojson }}]{% endfor %}{{ m.name }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}
+END
+cat >"$tmp/m.json" <<'END'
+[{"role":"user","content":"Weather <image>?"},{"role":"assistant","content":null,
+ "tool_calls":[{"function":{"name":"w","arguments":{"x":1.5,"y":[1,null,true]}}}]},
+ {"role":"tool","name":"w","content":[{"type":"text","text":"sun"}]}]
+END
+echo '[{"type":"function","function":{"name":"w","description":"é <b>"}}]' >"$tmp/t.json"
+expect 0 render "$tmp/other" --messages "$tmp/m.json" --tools "$tmp/t.json"
+[ "$(cat "$tmp/out")" = 'w:{"type": "function", "function": {"name": "w", "description": "é <b>"}} <user>Weather <image>?'\
+'<assistant>-[w {"x": 1.5, "y": [1, null, true]}]<tool>sunw<assistant>' ] || fail "tools: $(cat "$tmp/out")"
+{ printf '{"tools":[],"messages":'; tr -d '\n' <"$tmp/m.json"; printf '}\n'; } >"$tmp/m.jsonl"
+expect 0 render "$tmp/other" --jsonl "$tmp/m.jsonl" --tools "$tmp/t.json"
+has "$tmp/out" '{"prompt": "<user>Weather'
+expect 1 render "$model" --messages "$tmp/missing.json" --tools "$tmp/t.json"
+expect 1 render "$tmp/other" --messages "$tmp/m.json" --tools "$tmp/m.jsonl"
+has "$tmp/err" m.jsonl
+echo '{"prompt":"a","suffix":"b"}' >"$tmp/m.jsonl"
+expect 1 render "$model" --jsonl "$tmp/m.jsonl"
+has "$tmp/err" suffix
+
 bad_messages() {
   printf '%s' "$1" >"$tmp/bad.json"
   expect 1 render "$model" --messages "$tmp/bad.json"
