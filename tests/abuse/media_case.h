@@ -149,4 +149,33 @@ static inline void write_text(const char *name, const char *text)
     fclose(f);
 }
 
+static inline void copy_file(const char *from, const char *to)
+{
+    size_t n;
+    char *data = test_read(from, &n);
+    FILE *f = fopen(to, "wb");
+    if (!f || fwrite(data, 1, n, f) != n)
+        fail_msg("%s: %s", to, strerror(errno));
+    fclose(f);
+    free(data);
+}
+
+static inline int open_clip(const char *path, const char *probe, const char *decode, double fps,
+                            size_t max, size_t *n, vlm_error *err)
+{
+    vlm_video *v = NULL;
+    vlm_video_options o;
+    vlm_video_options_init(&o);
+    if (probe)
+        o.ffprobe = probe;
+    if (decode)
+        o.ffmpeg = decode;
+    o.fps = fps;
+    o.max_frames = max;
+    int rc = vlm_video_open(&v, engine, path, &o, err);
+    *n = rc == VLM_OK ? vlm_video_n_frames(v) : 0;
+    vlm_video_close(v);
+    return rc;
+}
+
 #endif
