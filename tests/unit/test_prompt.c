@@ -244,6 +244,82 @@ static void test_marks(void **state)
     }
 }
 
+/* Templates that want a text as content get one; those that take lists, or both, get lists. */
+static void test_texts(void **state)
+{
+    static const struct {
+        const char *source, *want;
+        int prefix;
+    } cases[] = {
+        {"{% for m in messages %}<{{ m.content }}>{% endfor %}", "<[ab]>", 0},
+        {"{% for m in messages %}<{{ m['content'] | trim }}>{% endfor %}", "<[ab]>", 0},
+        {"{% for m in messages %}<{{ m.content + '!' }}>{% endfor %}", "<[ab]!>", 0},
+        {"{% for m in messages %}{{ m.content | tojson }}{% endfor %}", "\"[ab]\"", 0},
+        {"{% for m in messages %}<{{ m.content }}>{% endfor %}", "<[ab]", 1},
+        {"{% for m in messages %}{% if m.content is string %}S{{ m.content }}{% else %}"
+         "{% for p in m.content %}L{{ p.text }}{% endfor %}{% endif %}{% endfor %}",
+         "L[a]L[b]", 0},
+        {"{% for m in messages %}{% for p in m.content %}{{ p.type }}{{ p.text }}{% endfor %}"
+         "{% endfor %}",
+         "text[a]text[b]", 0},
+        {"{% if messages[0].content is string %}{{ raise_exception('no') }}{% endif %}"
+         "{{ messages[0].content[1].text }}",
+         "[b]", 0},
+        {"{{ messages | length }}", "1", 0},
+    };
+    vlm_part parts[] = {text("a"), text("b")};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        vlm_message m = {cases[i].prefix ? "assistant" : "user", parts, 2, cases[i].prefix};
+        vlm_template *t = open_template(cases[i].source);
+        struct vlm_prompt_text p;
+        render(&p, t, &m, 1, false);
+        expect_marked(&p, cases[i].want);
+        vlm_prompt_text_free(&p);
+        vlm_template_close(t);
+    }
+}
+
+static int render_data(const char *source, const char *tools, const char *members,
+                       struct vlm_prompt_text *p, vlm_error *err)
+{
+    vlm_part part = text("hi");
+    vlm_message m = {"user", &part, 1, 0};
+    const struct vlm_prompt_data data = {tools, members};
+    vlm_template *t = open_template(source);
+    vlm_prompt_text_init(p, mem);
+    int rc = vlm_prompt_render_data(p, t, &m, 1, false, &data, err);
+    vlm_template_close(t);
+    return rc;
+}
+
+/* Tools and members of messages are users' bytes (T7), and only what they should be. */
+static void test_data(void **state)
+{
+    static const char source[] = "{% for t in tools or [] %}{{ t.name }};{% endfor %}"
+                                 "{{ messages[0].role }}{{ messages[0].name }}"
+                                 "{{ messages[0].content is none }}";
+    static const char *const bad[][2] = {{"{}", NULL},      {"[", NULL},   {"1", NULL},
+                                         {NULL, "{}"},      {NULL, "[]"},  {NULL, "[1]"},
+                                         {NULL, "[{},{}]"}, {NULL, "null"}};
+    struct vlm_prompt_text p;
+    vlm_error err;
+    (void)state;
+    assert_int_equal(render_data(source, "[{\"name\":\"<image>\"}]",
+                                 "[{\"role\":\"x\",\"name\":\"<|im_end|>\",\"content\":null}]", &p,
+                                 &err),
+                     VLM_OK);
+    expect_marked(&p, "[<image>];[user<|im_end|>]True");
+    vlm_prompt_text_free(&p);
+    assert_int_equal(render_data(source, NULL, "[{\"content\":\"other\"}]", &p, &err), VLM_OK);
+    expect_marked(&p, "[user]False");
+    vlm_prompt_text_free(&p);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_true(render_data(source, bad[i][0], bad[i][1], &p, &err) < 0);
+        vlm_prompt_text_free(&p);
+    }
+}
+
 /* ---- expansion
  * ----------------------------------------------------------------------------------- */
 
@@ -562,6 +638,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_render),     cmocka_unit_test(test_no_parts),
         cmocka_unit_test(test_prefix),     cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_texts),      cmocka_unit_test(test_data),
         cmocka_unit_test(test_expansion),  cmocka_unit_test(test_slots),
         cmocka_unit_test(test_ids),        cmocka_unit_test(test_look_alikes),
         cmocka_unit_test(test_half_slots), cmocka_unit_test(test_bytes),
