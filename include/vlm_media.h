@@ -3,7 +3,8 @@
  * Clips are decoded by ffmpeg, PDF pages by pdftoppm, each a child without network, with limits on
  * memory, time and files (limits.h), one page or frame at a time.  The programs are found by absolute
  * path only; a missing one is an error that names its Debian package.  The conventions of vlm.h hold.
- * POSIX only; these functions fork. */
+ * POSIX only; these functions fork, from any thread, and leave no child behind.  What a child can do
+ * beside decoding depends on the kernel: docs/ARCHITECTURE.md, section 7. */
 #ifndef VLM_MEDIA_H
 #define VLM_MEDIA_H
 

@@ -23,6 +23,15 @@
 #define GUARD_ARCH AUDIT_ARCH_AARCH64
 #endif
 
+/* A sanitizer's shadow takes terabytes of addresses. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ADDRESSES_FREE 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define ADDRESSES_FREE 1
+#endif
+#endif
+
 /* ---- limits ---- */
 
 static void limit(int what, uint64_t soft, uint64_t hard)
@@ -37,8 +46,8 @@ static void limit(int what, uint64_t soft, uint64_t hard)
 
 void vlm_guard_limits(const struct vlm_child_limits *limits, uint64_t begins_with)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    (void)begins_with; /* their shadow takes terabytes of addresses */
+#ifdef ADDRESSES_FREE
+    (void)begins_with;
 #else
     limit(RLIMIT_AS, begins_with + limits->bytes, begins_with + limits->bytes);
 #endif

@@ -169,6 +169,46 @@ static void damaged_pdfs(void **state)
           &err);
 }
 
+/* Pages are what pdftoppm's own PNG shows. */
+static void pages_as_pdftoppm(void **state)
+{
+    (void)state;
+    if (!have("/usr/bin/pdfinfo") || !have("/usr/bin/pdftoppm"))
+        skip();
+    static const struct {
+        const char *page;
+        double dpi;
+    } cases[] = {{"/MediaBox [0 0 200 100]", 150},
+                 {"/MediaBox [0 0 200 100] /Rotate 90", 97.5},
+                 {"/MediaBox [-10 5 111.7 99.3] /CropBox [0 10 50 60]", 72},
+                 {"/MediaBox [0 0 20 10]", 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[1200], png[1200], command[4096];
+        vlm_error err;
+        vlm_pdf *pdf;
+        vlm_image *a, *b;
+        vlm_pdf_options o;
+        vlm_pdf_options_init(&o);
+        o.dpi = cases[i].dpi;
+        snprintf(path, sizeof path, "%s/page.pdf", dir);
+        snprintf(png, sizeof png, "%s/page.png", dir);
+        write_pdf(path, "/Count 1", cases[i].page,
+                  "<< /Length 72 >>\nstream\n1 0 0 rg 10 10 m 90 33 l 50 80 l f  0 0 1 RG 3 w "
+                  "5 5 m 99 71 150 3 188 88 c S  \nendstream");
+        snprintf(command, sizeof command, "/usr/bin/pdftoppm -q -r %g -png %s > %s", o.dpi, path,
+                 png);
+        assert_int_equal(system(command), 0);
+        assert_int_equal(vlm_image_open(&a, engine, png, &err), VLM_OK);
+        if (vlm_pdf_open(&pdf, engine, path, &o, &err) < 0 || vlm_pdf_page(&b, pdf, 1, &err) < 0)
+            fail_msg("%s", err.message);
+        if (memcmp(vlm_image_hash(a), vlm_image_hash(b), 32) != 0)
+            fail_msg("%s at %g: other pixels", cases[i].page, o.dpi);
+        vlm_image_close(a);
+        vlm_image_close(b);
+        vlm_pdf_close(pdf);
+    }
+}
+
 /* ---- pictures in a child ---- */
 
 /* Every seed of the picture fuzzer: the child says what the decoder here says. */
@@ -252,9 +292,8 @@ static void failing_memory(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lying_pdf_programs),
-        cmocka_unit_test(damaged_pdfs),
-        cmocka_unit_test(sandboxed_pictures),
+        cmocka_unit_test(lying_pdf_programs), cmocka_unit_test(damaged_pdfs),
+        cmocka_unit_test(pages_as_pdftoppm),  cmocka_unit_test(sandboxed_pictures),
         cmocka_unit_test(failing_memory),
     };
     if (argc < 2 || !realpath(argv[1], fake)) {
