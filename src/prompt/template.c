@@ -173,26 +173,23 @@ static bool make_part(struct vlm_run *r, const vlm_part *part, const char *tag, 
     return vlm_v_puts(r, out, "text", text);
 }
 
-/* The parts' texts, one behind the other. */
+/* The parts one behind the other, pictures and videos as the slots that the template lacks. */
 static bool make_text(struct vlm_run *r, const vlm_message *m, const char *tag, size_t n_tag,
                       struct vlm_value *out)
 {
     struct vlm_text t = {0};
     struct vlm_value part;
+    bool ok = true;
 
-    for (size_t i = 0; i < m->n_parts; i++)
-        if (!vlm_v_user_string(r, &part, m->parts[i].text, m->parts[i].n_text) ||
-            !vlm_text_str(r, &t, part.u.s))
-            return false;
-    return (!n_tag || vlm_text_append(r, &t, tag, n_tag, true)) && vlm_text_finish(r, &t, out);
-}
-
-static bool all_text(const vlm_message *m)
-{
-    for (size_t i = 0; i < m->n_parts; i++)
+    for (size_t i = 0; ok && i < m->n_parts; i++) {
         if (m->parts[i].kind != VLM_PART_TEXT)
-            return false;
-    return true;
+            ok = vlm_text_puts(r, &t, m->parts[i].kind == VLM_PART_IMAGE ? "<image>" : "<video>");
+        else
+            ok = vlm_v_user_string(r, &part, m->parts[i].text, m->parts[i].n_text) &&
+                 vlm_text_str(r, &t, part.u.s);
+    }
+    return ok && (!n_tag || vlm_text_append(r, &t, tag, n_tag, true)) &&
+           vlm_text_finish(r, &t, out);
 }
 
 static bool make_message(struct vlm_run *r, const vlm_message *m, bool texts, const char *tag,
@@ -211,7 +208,7 @@ static bool make_message(struct vlm_run *r, const vlm_message *m, bool texts, co
     if (!vlm_v_dict(r, out, VLM_V_DICT, 2) ||
         !vlm_v_user_string(r, &role, m->role, strlen(m->role)) || !vlm_v_puts(r, out, "role", role))
         return false;
-    if (texts && all_text(m))
+    if (texts)
         return make_text(r, m, tag, n_tag, &content) && vlm_v_puts(r, out, "content", content);
     if (!vlm_v_list(r, &content, VLM_V_LIST, m->n_parts))
         return false;

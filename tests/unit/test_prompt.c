@@ -340,6 +340,22 @@ static void expect_expanded(const struct vlm_prompt_text *p, size_t seq_len,
     vlm_prompt_text_free(&out);
 }
 
+/* A template of texts that knows no pictures: they stand where the message has them. */
+static void test_text_slots(void **state)
+{
+    vlm_part parts[] = {text("see <image>"), image(), text("b")};
+    vlm_message m = {"user", parts, 3, 0};
+    struct vlm_prompt_image one[] = {{0, 0, NULL}};
+    vlm_template *t = open_template("{% for m in messages %}<{{ m.content }}>{% endfor %}");
+    struct vlm_prompt_text p;
+    (void)state;
+    render(&p, t, &m, 1, false);
+    expect_marked(&p, "<[see <image>]<image>[b]>");
+    expect_expanded(&p, 1, one, 1, "<[see <image>]" F "<global-img>" I F "[b]>");
+    vlm_prompt_text_free(&p);
+    vlm_template_close(t);
+}
+
 /* The wanted strings are get_image_prompt_string's of transformers 5.23.0 (models/smolvlm). */
 static void test_expansion(void **state)
 {
@@ -636,13 +652,14 @@ static void test_memory_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_render),     cmocka_unit_test(test_no_parts),
-        cmocka_unit_test(test_prefix),     cmocka_unit_test(test_marks),
-        cmocka_unit_test(test_texts),      cmocka_unit_test(test_data),
-        cmocka_unit_test(test_expansion),  cmocka_unit_test(test_slots),
-        cmocka_unit_test(test_ids),        cmocka_unit_test(test_look_alikes),
-        cmocka_unit_test(test_half_slots), cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_limits),     cmocka_unit_test(test_memory_failures),
+        cmocka_unit_test(test_render),          cmocka_unit_test(test_no_parts),
+        cmocka_unit_test(test_prefix),          cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_texts),           cmocka_unit_test(test_data),
+        cmocka_unit_test(test_text_slots),      cmocka_unit_test(test_expansion),
+        cmocka_unit_test(test_slots),           cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_look_alikes),     cmocka_unit_test(test_half_slots),
+        cmocka_unit_test(test_bytes),           cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_memory_failures),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
