@@ -189,7 +189,7 @@ static void without_walls(void **state)
             _exit(4);
         _exit(0);
     }
-    int status;
+    int status = 0;
     assert_true(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
     if (WEXITSTATUS(status) == 77) {
         printf("skip: children without walls, no seccomp to take them away\n");
