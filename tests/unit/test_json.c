@@ -142,6 +142,8 @@ static void test_strings(void **state)
         {"\"\\ude00\\ud83d\"", "\xef\xbf\xbd\xef\xbf\xbd"},
         {"\"\\ud83d\\u0041\"", "\xef\xbf\xbd"
                                "A"},
+        {"\"\\ud83dabcdefgh\"", "\xef\xbf\xbd"
+                                "abcdefgh"},
         {"\"\\ud83d\\nabcd\"", "\xef\xbf\xbd\nabcd"},
         {"\"\\ud83d\\uffff\"", "\xef\xbf\xbd\xef\xbf\xbf"},
         {"\"\\ud83d\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80"},

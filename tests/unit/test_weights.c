@@ -80,6 +80,14 @@ static void accepts(void **state)
     assert_int_equal(l.at[3].dtype, VLM_NUM_OTHER);
     vlm_weight_list_free(&l);
 
+    /* one of no bytes lies before the one that begins at the same place */
+    n = make("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+             "\"b\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}",
+             4);
+    assert_int_equal(read_bytes(&l, file, n, &err), VLM_OK);
+    assert_string_equal(l.at[0].name, "b");
+    vlm_weight_list_free(&l);
+
     assert_int_equal(read_bytes(&l, file, make("{}", 0), &err), VLM_OK);
     assert_int_equal(l.n, 0);
     vlm_weight_list_free(&l);
@@ -426,6 +434,33 @@ static void put_two_shards(void)
                     "\",\"b\":\"" SHARD1 "\",\"d\":\"" SHARD1 "\"}}");
 }
 
+/* Notes the names it is given; the second one is enough. */
+static bool note_name(void *ctx, const char *name)
+{
+    char *seen = ctx;
+    strcat(strcat(seen, name), " ");
+    return strlen(seen) < 12;
+}
+
+static void lists_files(void **state)
+{
+    (void)state;
+    struct vlm_files f;
+    vlm_error err;
+    char seen[100] = "";
+    vlm_file memory[] = {{"one", "1", 1}, {"others", "2", 1}, {"three", "3", 1}};
+    assert_int_equal(vlm_files_init(&f, &vlm_mem_system, NULL, memory, 3, false, &err), VLM_OK);
+    assert_int_equal(vlm_files_each(&f, note_name, seen, &err), VLM_OK);
+    assert_string_equal(seen, "one others three ");
+    seen[0] = 0;
+    f.n_memory = 1;
+    assert_int_equal(vlm_files_each(&f, note_name, seen, &err), VLM_OK);
+    assert_string_equal(seen, "one ");
+    vlm_files_free(&f);
+    assert_int_equal(vlm_files_init(&f, &vlm_mem_system, NULL, memory, 0, false, &err),
+                     VLM_ERR_ARGUMENT);
+}
+
 static void opens_models(void **state)
 {
     (void)state;
@@ -702,6 +737,7 @@ int main(void)
         cmocka_unit_test(refuses_lengths),
         cmocka_unit_test(survives_damage),
         cmocka_unit_test(limits),
+        cmocka_unit_test(lists_files),
         cmocka_unit_test_setup_teardown(opens_models, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(refuses_directories, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(refuses_indexes, make_dir, remove_dir),
