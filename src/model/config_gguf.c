@@ -243,7 +243,6 @@ int vlm_config_check_pair(const struct vlm_gguf *text, const struct vlm_gguf *vi
                                                                     : "clip.vision.projector_type";
     uint32_t width = 0, hidden = 0;
     expect_word(&k, "general.architecture", "clip", false);
-    expect_word(&k, "general.type", "mmproj", true);
     expect_bool(&k, "clip.has_vision_encoder", true, false);
     expect_word(&k, type, "idefics3", false);
     read_u32(&width, &k, "clip.vision.projection_dim", false, 1, VLM_LIMIT_HIDDEN);

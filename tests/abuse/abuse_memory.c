@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gguf_model.h"
 #include "heap.h"
 #include "model.h"
 
@@ -161,6 +162,35 @@ static void memory_ends(void **state)
     }
 }
 
+/* Opening a GGUF model and its tower: one allocation fails, or all from one on. */
+static void gguf_memory(void **state)
+{
+    static uint8_t text[1 << 20], tower[1 << 20];
+    const struct test_model whole = model;
+    long long at = 0;
+    model.files[0] = (vlm_file){"m.gguf", text, gguf_model(text, sizeof text, false, NULL, 0)};
+    model.files[1] =
+        (vlm_file){"mmproj-m.gguf", tower, gguf_model(tower, sizeof tower, true, NULL, 0)};
+    model.n = 2;
+    memory_ends(state);
+    for (int rc = VLM_ERR_MEMORY; rc != VLM_OK;) {
+        struct heap heap = {.fail_at = ++at, .fail_count = 1};
+        vlm_engine_options eo;
+        vlm_engine_options_init(&eo);
+        eo.n_threads = 1;
+        eo.allocator = heap_allocator(&heap);
+        vlm_engine *engine = NULL;
+        vlm_error err;
+        rc = vlm_engine_open_files(&engine, model.files, model.n, &eo, &err);
+        vlm_engine_close(engine);
+        assert_int_equal(heap.blocks, 0);
+        if (rc != VLM_ERR_MEMORY && heap.calls >= at)
+            fail_msg("allocation %lld failed: %d", at, rc);
+    }
+    assert_true(at > 50);
+    model = whole;
+}
+
 /* The same with a budget instead of a failing allocator. */
 static void budget(void **state)
 {
@@ -302,6 +332,7 @@ int main(int argc, char **argv)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_allocation_fails_once),
         cmocka_unit_test(memory_ends),
+        cmocka_unit_test(gguf_memory),
         cmocka_unit_test(budget),
         cmocka_unit_test(failed_sync_changes_nothing),
         cmocka_unit_test(decoding_takes_no_memory),
