@@ -108,7 +108,7 @@ static void read_tensor(struct golden_case *c, const char *line)
     t->data = read_npy(c->folder, t);
 }
 
-static void read_part(struct golden_case *c, char *value, bool is_image)
+static void read_part(struct golden_case *c, char *value, vlm_part_kind kind)
 {
     if (c->n_messages == 0 || c->n_parts == CASE_MAX_PARTS)
         golden_die("%s/case.txt: a part outside a message, or too many", c->folder);
@@ -117,8 +117,10 @@ static void read_part(struct golden_case *c, char *value, bool is_image)
         m->parts = &c->parts[c->n_parts];
     m->n_parts++;
     unescape(value);
-    c->files[c->n_parts] = is_image ? value : NULL;
-    c->parts[c->n_parts++] = is_image ? vlm_part_image(NULL) : vlm_part_text(value);
+    c->files[c->n_parts] = kind == VLM_PART_TEXT ? NULL : value;
+    c->parts[c->n_parts++] = kind == VLM_PART_TEXT    ? vlm_part_text(value)
+                             : kind == VLM_PART_IMAGE ? vlm_part_image(NULL)
+                                                      : vlm_part_video(NULL);
 }
 
 struct golden_case *golden_case_read(const char *folder)
@@ -139,8 +141,12 @@ struct golden_case *golden_case_read(const char *folder)
         *value++ = 0;
         if (strcmp(line, "message") == 0 && c->n_messages < CASE_MAX_MESSAGES)
             c->messages[c->n_messages++].role = value;
-        else if (strcmp(line, "text") == 0 || strcmp(line, "image") == 0)
-            read_part(c, value, *line == 'i');
+        else if (strcmp(line, "text") == 0 || strcmp(line, "image") == 0 ||
+                 strcmp(line, "video") == 0)
+            read_part(c, value,
+                      *line == 't'   ? VLM_PART_TEXT
+                      : *line == 'i' ? VLM_PART_IMAGE
+                                     : VLM_PART_VIDEO);
         else if (strcmp(line, "tensor") == 0)
             read_tensor(c, value);
         else if (strcmp(line, "rendered") == 0)
@@ -161,17 +167,53 @@ void golden_case_free(struct golden_case *c)
     free(c);
 }
 
-void golden_case_bind(struct golden_case *c, const vlm_engine *engine)
+static vlm_image *open_picture(const struct golden_case *c, const char *name,
+                               const vlm_engine *engine)
 {
     vlm_error err;
+    vlm_image *image;
+    char path[2000];
+    snprintf(path, sizeof path, "%s/%s", c->folder, name);
+    if (vlm_image_open(&image, engine, path, &err) < 0)
+        golden_die("%s: %s", c->folder, err.message);
+    return image;
+}
+
+/* "66.7 0 f0.png 4 f1.png": the length, then each frame's time and picture. */
+static vlm_video *open_video(const struct golden_case *c, const char *line,
+                             const vlm_engine *engine)
+{
+    vlm_error err;
+    vlm_video *v;
+    double duration, seconds;
+    char name[64];
+    int n;
+    if (vlm_video_begin(&v, engine, &err) < 0 || sscanf(line, "%lf%n", &duration, &n) != 1)
+        golden_die("%s: no video: %s", c->folder, line);
+    for (line += n; sscanf(line, " %lf %63s%n", &seconds, name, &n) == 2; line += n) {
+        vlm_image *image = open_picture(c, name, engine);
+        if (vlm_video_add(v, vlm_image_pixels(image), vlm_image_width(image),
+                          vlm_image_height(image), seconds, &err) < 0)
+            golden_die("%s: %s", c->folder, err.message);
+        vlm_image_close(image);
+    }
+    if (vlm_video_end(v, duration, &err) < 0)
+        golden_die("%s: %s", c->folder, err.message);
+    return v;
+}
+
+void golden_case_bind(struct golden_case *c, const vlm_engine *engine)
+{
     for (size_t i = 0; i < c->n_parts; i++) {
         if (!c->files[i])
             continue;
-        char path[2000];
-        snprintf(path, sizeof path, "%s/%s", c->folder, c->files[i]);
-        if (vlm_image_open(&c->images[i], engine, path, &err) < 0)
-            golden_die("%s: %s", c->folder, err.message);
-        c->parts[i] = vlm_part_image(c->images[i]);
+        if (c->parts[i].kind == VLM_PART_VIDEO) {
+            c->videos[i] = open_video(c, c->files[i], engine);
+            c->parts[i] = vlm_part_video(c->videos[i]);
+        } else {
+            c->images[i] = open_picture(c, c->files[i], engine);
+            c->parts[i] = vlm_part_image(c->images[i]);
+        }
     }
 }
 
@@ -179,7 +221,9 @@ void golden_case_unbind(struct golden_case *c)
 {
     for (size_t i = 0; i < c->n_parts; i++) {
         vlm_image_close(c->images[i]);
+        vlm_video_close(c->videos[i]);
         c->images[i] = NULL;
+        c->videos[i] = NULL;
     }
 }
 

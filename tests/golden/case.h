@@ -31,8 +31,9 @@ struct golden_case {
     vlm_message messages[CASE_MAX_MESSAGES];
     size_t n_messages;
     vlm_part parts[CASE_MAX_PARTS];
-    const char *files[CASE_MAX_PARTS]; /* picture of a part, or NULL */
+    const char *files[CASE_MAX_PARTS]; /* picture of a part, or a video's line, or NULL */
     vlm_image *images[CASE_MAX_PARTS]; /* open while bound to an engine */
+    vlm_video *videos[CASE_MAX_PARTS]; /* likewise */
     size_t n_parts;
     struct golden_tensor tensors[CASE_MAX_TENSORS];
     size_t n_tensors;
