@@ -135,7 +135,7 @@ static void truth_agrees_with_picture(void **state)
     (void)state;
     struct vlm_docgen *gen = open_gen(NULL);
     for (int kind = 0; kind < VLM_DOCGEN_N_KINDS; kind++)
-        for (uint64_t seed = 1000; seed < 1200; seed++) {
+        for (uint64_t seed = 1000; seed < 1080; seed++) {
             struct vlm_docgen_doc *doc = make(gen, kind, seed);
             assert_true(doc->width >= 50 && doc->width <= 900 && doc->height >= 50 &&
                         doc->height <= 900);
@@ -164,7 +164,7 @@ static void strength_changes_the_picture_alone(void **state)
     assert_int_equal(o.size, sizeof o);
     size_t differ = 0;
     for (int kind = 0; kind < VLM_DOCGEN_N_KINDS; kind++)
-        for (uint64_t seed = 0; seed < 20; seed++) {
+        for (uint64_t seed = 0; seed < 10; seed++) {
             o.strength = 0;
             struct vlm_docgen_doc *clean = draw(gen, kind, seed, &o);
             o.strength = 1;
@@ -183,7 +183,7 @@ static void strength_changes_the_picture_alone(void **state)
             vlm_docgen_doc_free(gen, again);
         }
     /* each effect has its own chance: a few in a hundred stay clean even at strength 1 */
-    assert_true(differ > VLM_DOCGEN_N_KINDS * 20 * 9 / 10);
+    assert_true(differ > VLM_DOCGEN_N_KINDS * 10 * 9 / 10);
     vlm_docgen_close(gen);
 }
 
@@ -211,7 +211,7 @@ static void boxes_lie_on_ink(void **state)
         size_t n = 0, faint = 0;
         o.strength = (float)worn;
         for (int kind = 0; kind < VLM_DOCGEN_N_KINDS; kind++)
-            for (uint64_t seed = 0; seed < 30; seed++) {
+            for (uint64_t seed = 0; seed < 20; seed++) {
                 struct vlm_docgen_doc *doc = draw(gen, kind, seed, &o);
                 for (uint32_t i = 0; i < doc->n_glyphs; i++) {
                     faint += contrast(doc, &doc->glyphs[i]) < 60;
@@ -272,7 +272,7 @@ static void sums_agree_unless_marked(void **state)
     for (int marked = 0; marked < 2; marked++) {
         o.inconsistent = (float)marked;
         for (int kind = VLM_DOCGEN_RECEIPT; kind <= VLM_DOCGEN_INVOICE; kind++)
-            for (uint64_t seed = 0; seed < 300; seed++) {
+            for (uint64_t seed = 0; seed < 120; seed++) {
                 struct vlm_docgen_doc *doc = draw(gen, kind, seed, &o);
                 assert_int_equal(doc->inconsistent, marked && doc->sums.total >= 0);
                 with_total[marked] += doc->sums.total >= 0;
@@ -280,7 +280,7 @@ static void sums_agree_unless_marked(void **state)
                 vlm_docgen_doc_free(gen, doc);
             }
     }
-    assert_true(with_total[0] > 500 && with_total[1] > 500);
+    assert_true(with_total[0] > 200 && with_total[1] > 200);
     vlm_docgen_close(gen);
 }
 
@@ -292,7 +292,7 @@ static void held_out_layouts(void **state)
     vlm_docgen_options_init(&o);
     for (int kind = 0; kind < VLM_DOCGEN_N_KINDS; kind++) {
         uint32_t most_seen = 0;
-        for (uint64_t seed = 0; seed < 60; seed++) {
+        for (uint64_t seed = 0; seed < 40; seed++) {
             o.layouts = VLM_DOCGEN_SEEN;
             struct vlm_docgen_doc *doc = draw(gen, kind, seed, &o);
             assert_false(doc->layout_held);
@@ -319,7 +319,7 @@ static void wordings_are_numbered(void **state)
     struct vlm_docgen *gen = open_gen(NULL);
     memset(known, 0, sizeof known);
     for (int kind = 0; kind < VLM_DOCGEN_N_KINDS; kind++)
-        for (uint64_t seed = 0; seed < 150; seed++) {
+        for (uint64_t seed = 0; seed < 60; seed++) {
             struct vlm_docgen_doc *doc = make(gen, kind, seed);
             for (uint32_t i = 0; i < doc->n_questions; i++) {
                 const struct vlm_docgen_question *q = &doc->questions[i];
@@ -363,7 +363,7 @@ static void random_strings_only(void **state)
 static void speed(void **state)
 {
     (void)state;
-    enum { N = 40 };
+    enum { N = 10 };
     struct vlm_docgen *gen = open_gen(NULL);
     struct vlm_docgen_options o;
     vlm_docgen_options_init(&o);
