@@ -237,6 +237,28 @@ static void some_pairs(void)
         {false, "tokenizer.ggml.model", "4:8 s:llama", "'llama', expected 'gpt2'"},
         {false, "tokenizer.ggml.pre", "4:8 s:nobody", "'nobody', expected"},
         {false, "tokenizer.ggml.add_bos_token", "4:7 1:1", "add_bos_token is true"},
+        {false, "general.architecture", "4:8 s:lllma", "'lllma', expected 'llama'"},
+        {false, "llama.rope.scaling.factor", "4:6 f:2", "rope.scaling.factor is 2, expected 1"},
+        {false, "llama.use_parallel_residual", "4:7 1:1", "is true, expected false"},
+        {false, "llama.attention.key_length", "4:4 4:1026", "1026, expected"},
+        {true, "clip.use_silu", "4:7 1:1", "clip.use_silu is true, expected false"},
+        {true, "clip.use_gelu", "4:7 1:0", "clip.use_gelu is false, expected true"},
+        {true, "clip.vision.image_mean", "4:9 4:8 8:3 s:0 s:0 s:0", "image_mean"},
+        {true, "clip.vision.image_mean", "4:9 4:6 8:3 f:0 f:-2000 f:0", "element 1 is -2000"},
+        {true, "clip.vision.image_std", "4:9 4:6 8:3 f:1 f:1 f:2000", "element 2 is 2000"},
+        {false, "tokenizer.ggml.token_type", "types:264 5=0",
+         "token 5 is of type 0, expected 1 to"},
+        {false, "tokenizer.ggml.token_type", "types:264 5=6",
+         "token 5 is of type 6, expected 1 to"},
+        {false, "tokenizer.ggml.token_type", "types:264 5=2", NULL}, /* unknown */
+        {false, "tokenizer.ggml.token_type", "types:264 5=5", NULL}, /* unused */
+        {false, "tokenizer.ggml.token_type", "types:264 258=1", "<image>"},
+        {false, "tokenizer.ggml.token_type", "4:9 4:7 8:1 1:1", "array of integers"},
+        {false, "tokenizer.ggml.token_type", "4:9 4:12 8:1 d:1", "array of integers"},
+        {false, "tokenizer.ggml.pre", "4:8 s:gpt-2", NULL},
+        {false, "tokenizer.ggml.pre", "4:8 s:refact", NULL},
+        {false, "tokenizer.ggml.merges", "4:9 4:8 8:1 8:3 x:612062", "merge"}, /* no token "ab" */
+        {false, "tokenizer.ggml.eot_token_id", "4:4 4:258", NULL},
         {false, "tokenizer.chat_template", "4:8 s:{%if", "chat_template"},
         {false, "tokenizer.chat_template", "4:8 s:{{raise_exception('\x1b[31m')}}", "\\x1b[31m"},
     };
@@ -244,6 +266,46 @@ static void some_pairs(void)
         struct gguf_edit e = {.name = cases[i].key, .value = cases[i].value};
         try_edit(cases[i].says ? 1 : 10, cases[i].vision, &e, cases[i].says);
     }
+}
+
+/* Two towers that fit, a tower that is named, none at all, and one in parts. */
+static void towers(void)
+{
+    char two[200];
+    size_t n = gguf_model(file, sizeof file, true, NULL, 0);
+    try_edit(0, false, NULL, NULL);
+    put("mmproj-n.gguf", file, n);
+    check(1, "run @D/m.gguf -n 2 -p a", "both fit the model: name one with --mmproj");
+    check(0, "run @D/m.gguf -n 2 --mmproj @D/mmproj-n.gguf --image @I -p a", NULL);
+    check(1, "run @D/m.gguf -n 2 --mmproj @D/m.gguf -p a", "'llama', expected 'clip'");
+    unlink(path_of("mmproj-n.gguf"));
+    unlink(path_of("mmproj-m.gguf"));
+    check(0, "run @D/m.gguf -n 2 -p a", NULL);
+    check(1, "run @D/m.gguf -n 2 --image @I -p a", NULL);
+    put("mmproj-m-00002-of-00002.gguf", file, n); /* not a first part: no tower by itself */
+    check(0, "run @D/m.gguf -n 2 -p a", NULL);
+    snprintf(two, sizeof two, "%s", path_of("mmproj-m-00001-of-00001.gguf"));
+    put("mmproj-m-00001-of-00001.gguf", file, n);
+    check(0, "run @D/m.gguf -n 2 --image @I -p a", NULL);
+    unlink(two);
+    unlink(path_of("mmproj-m-00002-of-00002.gguf"));
+}
+
+/* Early files name the matrices of the tower's MLP the other way round. */
+static void swapped(void)
+{
+    static const struct gguf_tensor t[] = {{"v.blk.0.ffn_up.weight", 2, {32, 16}, 0},
+                                           {"v.blk.0.ffn_up.bias", 1, {16}, 0},
+                                           {"v.blk.0.ffn_down.weight", 2, {16, 32}, 0},
+                                           {"v.blk.0.ffn_down.bias", 1, {32}, 0}};
+    struct gguf_edit e[4];
+    for (size_t i = 0; i < 4; i++)
+        e[i] = (struct gguf_edit){.name = t[i].name, .tensor = &t[i]};
+    put("m.gguf", file, gguf_model(file, sizeof file, false, NULL, 0));
+    put("mmproj-m.gguf", file, gguf_model(file, sizeof file, true, e, 4));
+    check(0, "run @D/m.gguf -n 2 --image @I -p a", NULL);
+    put("mmproj-m.gguf", file, gguf_model(file, sizeof file, true, e, 3));
+    check(1, "run @D/m.gguf -n 2 --image @I -p a", "v.blk.0.ffn_");
 }
 
 /* M18, M19: each tensor is missing, too long, too short, turned, of another type or of NaN. */
@@ -307,6 +369,8 @@ int main(int argc, char **argv)
     try_edit(0, false, NULL, NULL);
     each_pair();
     some_pairs();
+    towers();
+    swapped();
     each_tensor();
     no_numbers();
     return command_end();

@@ -178,12 +178,14 @@ static inline size_t gguf_value(uint8_t *p, const char *words)
     unsigned n;
     if (sscanf(words, "tokens:%u", &n) == 1) {
         p += gguf_tokens(p, words, n);
-    } else if (sscanf(words, "types:%u", &n) == 1) {
+    } else if (sscanf(words, "types:%u", &n) == 1) { /* "types:N I=V": number I is of type V */
+        unsigned other = UINT32_MAX, type = 1;
+        sscanf(words, "types:%*u %u=%u", &other, &type);
         p += gguf_from_text(p, "4:9 4:5");
         gguf_text_little(p, n, 8);
         p += 8;
         for (unsigned id = 0; id < n; id++, p += 4)
-            gguf_text_little(p, id < 256 ? 1 : 3, 4);
+            gguf_text_little(p, id == other ? type : id < 256 ? 1 : 3, 4);
     } else {
         p += gguf_from_text(p, words);
         for (uint8_t *c = begin + 12; c < p && words[2] == '8'; c++)
