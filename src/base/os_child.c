@@ -415,27 +415,35 @@ static _Noreturn void run_function(void (*fn)(void *arg), void *arg,
     leave(0);
 }
 
+/* What the child reported of its walls, if it has; false at the end of the pipe. */
+static bool read_guards(int alive, unsigned *guards, int ms)
+{
+    uint32_t said;
+    struct pollfd p = {alive, POLLIN, 0};
+    if (poll(&p, 1, ms) <= 0)
+        return true;
+    ssize_t n = read(alive, &said, sizeof said);
+    if (n == (ssize_t)sizeof said && *guards == 0)
+        *guards = said;
+    return n != 0;
+}
+
 /* Until the child is gone or time is up.  The end of the pipe only says when to look: a child that
  * closed it is not believed. */
 static int watch(int pid, int alive, double deadline_ms, unsigned *guards,
                  const struct vlm_child_limits *limits, struct vlm_child_end *end, vlm_error *err)
 {
-    uint32_t said = 0;
-    bool first = true, open = true;
+    bool open = true;
     while (!reap(pid, WNOHANG, end)) {
-        struct pollfd p = {open ? alive : -1, POLLIN, 0};
         int ms = tick(deadline_ms);
         if (ms == 0)
             return fail_late(err, "decoder", limits);
-        if (poll(&p, 1, open ? ms : 1) <= 0)
-            continue;
-        ssize_t n = read(alive, &said, sizeof said);
-        if (n == 0)
-            open = false;
-        else if (first && n == (ssize_t)sizeof said)
-            *guards = said;
-        first = false;
+        if (open)
+            open = read_guards(alive, guards, ms);
+        else
+            poll(NULL, 0, 1);
     }
+    read_guards(alive, guards, 0); /* it may have been faster than we */
     return VLM_OK;
 }
 

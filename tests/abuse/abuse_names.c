@@ -176,8 +176,10 @@ static void without_walls(void **state)
         struct vlm_child_limits limits = {64 << 20, 5, 20};
         lose_walls();
         if (vlm_child_call(nothing, NULL, &limits, &guards, &end, &err) < 0 ||
-            guards != VLM_GUARD_LIMITS)
+            guards != VLM_GUARD_LIMITS) {
+            fprintf(stderr, "guards %u, %s\n", guards, err.message);
             _exit(1);
+        }
         if (open_clip(VLM_TEST_DATA "/video/half.mkv", NULL, NULL, 0, 0, &n, &err) < 0 || n != 6)
             _exit(2);
         for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
