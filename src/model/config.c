@@ -537,20 +537,6 @@ bool vlm_config_is_eos(const struct vlm_config *c, int32_t id)
 
 /* ---- the template ---- */
 
-int vlm_config_take_template(char **source, size_t *n, const vlm_allocator *alloc, const char *text,
-                             size_t n_text, vlm_error *err)
-{
-    if (n_text > VLM_LIMIT_TEMPLATE_BYTES)
-        return vlm_fail(err, VLM_ERR_LIMIT, "chat template: %zu bytes, expected at most %u", n_text,
-                        (unsigned)VLM_LIMIT_TEMPLATE_BYTES);
-    char *copy = vlm_mem_strndup(alloc, text, n_text);
-    if (!copy)
-        return vlm_fail_memory(err, n_text, "the chat template");
-    *source = copy;
-    *n = n_text;
-    return VLM_OK;
-}
-
 /* "chat_template" is a string, or a list of {"name", "template"} of which "default" counts. */
 static const json_t *template_of(const json_t *root)
 {

@@ -281,6 +281,22 @@ int vlm_config_read_gguf(struct vlm_config *c, const struct vlm_gguf_model *g, v
     return vision.rc;
 }
 
+/* ---- the template: here, and the copy for any other file ---- */
+
+int vlm_config_take_template(char **source, size_t *n, const vlm_allocator *alloc, const char *text,
+                             size_t n_text, vlm_error *err)
+{
+    if (n_text > VLM_LIMIT_TEMPLATE_BYTES)
+        return vlm_fail(err, VLM_ERR_LIMIT, "chat template: %zu bytes, expected at most %u", n_text,
+                        (unsigned)VLM_LIMIT_TEMPLATE_BYTES);
+    char *copy = vlm_mem_strndup(alloc, text, n_text);
+    if (!copy)
+        return vlm_fail_memory(err, n_text, "the chat template");
+    *source = copy;
+    *n = n_text;
+    return VLM_OK;
+}
+
 int vlm_config_template_gguf(char **source, size_t *n, const vlm_allocator *alloc,
                              const struct vlm_gguf_model *g, vlm_error *err)
 {

@@ -135,7 +135,7 @@ static void attention_block(struct pass *p, const struct vlm_text_layer *w, size
     vlm_op_linear(p->b, &p->q, &p->h, &w->q);             /* [R, Q] */
     vlm_op_linear(p->b, &p->k, &p->h, &w->k);             /* [R, K] */
     vlm_op_linear(p->b, &p->v, &p->h, &w->v);             /* [R, K] */
-    if (p->m->paired) { /* a GGUF file's rows */
+    if (p->m->paired) {                                   /* a GGUF file's rows */
         vlm_op_unpair(p->b, &p->q, t->heads, t->head_dim);
         vlm_op_unpair(p->b, &p->k, t->kv_heads, t->head_dim);
     }
