@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds of fuzz_safetensors, fuzz_gguf and fuzz_config (Python 3, no packages)."""
+"""Writes the seeds of fuzz_safetensors, fuzz_gguf*, fuzz_config and some of fuzz_template (Python 3, no packages)."""
 import json, os, struct
 
 here = os.path.dirname(os.path.abspath(__file__))
@@ -152,6 +152,23 @@ put(m, "tied", bytes([0x54, 5]))
 for n, t in enumerate([1, 2, 8, 12, 20, 30, 39]):  # token_embd and a matrix of a layer in this type
     put(m, f"type{n}", bytes([0x40, 2, 9, 15, t, 7, 0x42, 2, 9, 9, t, 3]))
 put(m, "turned", bytes([0xD3, 2, 11, 9, 0, 0, 0xD5, 1, 6, 0, 1]))
+
+# templates with a mistake each: what the lexer and the parser refuse
+wrong = ["{% for %}", "{% for a %}", "{% for a b c %}", "{% for a in x if %}{% endfor %}", "{% if x %}{% elif %}",
+         "{% set %}", "{% set a = %}", "{% set (a, b = 1 %}", "{% macro %}", "{% macro m %}", "{% macro m(a b) %}",
+         "{% macro m(1) %}", "{% macro m(a=) %}", "{% macro m(kwargs, varargs, caller) %}{{ caller() }}{% endmacro %}",
+         "{% call %}{% endcall %}", "{% call(a b) m() %}{% endcall %}", "{% call m %}{% endcall %}", "{% call 1 %}",
+         "{% filter %}{% endfilter %}", "{% filter 1 %}", "{% with a %}", "{% with a = %}", "{% with a = 1 b = 2 %}",
+         "{% with 1 = 2 %}", "{% do %}", "{% nobody %}", "{% endfor %}", "{% 17 %}", "{{ }}", "{{ a b }}", "{{ a | }}",
+         "{{ a | 1 }}", "{{ a is }}", "{{ a is not }}", "{{ a. }}", "{{ a.1.b. }}", "{{ a[ }}", "{{ a[1:2:3:4] }}",
+         "{{ f(a=1, 2) }}", "{{ f(**a, *b) }}", "{{ f(*a, **b, c) }}", "{{ f(a b) }}", "{{ {1: } }}", "{{ {1 2} }}",
+         "{{ [1 2] }}", "{{ (1 }}", "{{ 1 if }}", "{{ 1 if x else }}", "{{ a ~ }}", "{{ not }}", "{{ - }}", "{{ 'a }}",
+         "{{ 1_ }}", "{{ 0x }}", "{{ 0b12 }}", "{{ 1e }}", "{{ 1.e5 }}", "{{ 1__0 }}", "{{ 0xfF_1 }}", "{{ 9" * 30,
+         "{{ @ }}", "{{ a\\b }}", "{# never ends", "{% raw %}never ends", "{% raw x %}{% endraw %}",
+         "{%+ raw +%} {{ }} {%- endraw +%}", "{%- if x -%} a {%+ endif +%}", "{{ a }", "{% if x }", "{{ a %}",
+         "\ufeff{{ a }}", "{{ a\u00a0 }}", "\u3000{%- if 1 -%}\u2003b{% endif %}"]
+for n, text in enumerate(wrong):
+    put("template", f"wrong_{n:02d}.jinja", text.encode())
 
 c = "config"
 golden = f"{here}/../data/golden"
