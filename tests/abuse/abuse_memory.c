@@ -49,7 +49,8 @@ struct run {
     struct heap heap;
     int32_t ids[3 * N_TOKENS];
     size_t n_ids;
-    int failures; /* calls that reported the failure and were made again */
+    int failures;        /* calls that reported the failure and were made again */
+    long long second[2]; /* allocations before and after the second sync */
 };
 
 /* Makes a call again while it reports what the heap was told to do; anything else is wrong. */
@@ -109,7 +110,9 @@ static void converse(struct run *r)
                                {.role = "user", .parts = second, .n_parts = 2}};
     AGAIN(r, &err, vlm_session_sync(session, messages, 1, &err));
     take(r, session);
+    r->second[0] = r->heap.calls;
     AGAIN(r, &err, vlm_session_sync(session, messages, 3, &err));
+    r->second[1] = r->heap.calls;
     take(r, session);
     vlm_session_close(session);
     vlm_image_close(one);
@@ -134,7 +137,10 @@ static void each_allocation_fails_once(void **state)
         if (r.n_ids != calm.n_ids || memcmp(r.ids, calm.ids, sizeof *r.ids * r.n_ids) != 0)
             fail_msg("allocation %lld of %lld failed: other tokens afterwards", at,
                      (long long)calm.heap.calls);
-        if (r.failures != 1) /* swallowed: the failure must not go unnoticed */
+        /* a failure must not go unnoticed, but the second sync may give up the first picture's
+         * features, which are idle then, and succeed */
+        bool may_mend = at > calm.second[0] && at <= calm.second[1];
+        if (r.failures != 1 && !(may_mend && r.failures == 0))
             fail_msg("allocation %lld of %lld failed: reported %d times", at,
                      (long long)calm.heap.calls, r.failures);
     }
