@@ -71,22 +71,22 @@ static void print_tile(const struct show *s, const vlm_tile *t, size_t i, const 
            t->height, t->n_tokens, file ? "  " : "", file ? file : "");
 }
 
-static void name_tile(char name[64], const struct show *s, size_t i)
+static void name_tile(char name[96], const struct show *s, size_t i)
 {
-    char file[24] = "";
+    char file[32] = "";
     if (s->n_files > 1)
         snprintf(file, sizeof file, "file-%02zu-", s->file + 1);
     if (s->of_video)
-        snprintf(name, 64, "%sframe-%03zu.png", file, i + 1);
+        snprintf(name, 96, "%sframe-%03zu.png", file, i + 1);
     else if (s->page)
-        snprintf(name, 64, "%spage-%03zu-tile-%03zu.png", file, s->page, i + 1);
+        snprintf(name, 96, "%spage-%03zu-tile-%03zu.png", file, s->page, i + 1);
     else
-        snprintf(name, 64, "%stile-%03zu.png", file, i + 1);
+        snprintf(name, 96, "%stile-%03zu.png", file, i + 1);
 }
 
 static int one_tile(struct show *s, const vlm_tile *t, size_t i, vlm_error *err)
 {
-    char name[64];
+    char name[96];
     name_tile(name, s, i);
     int rc = s->o->out_dir ? write_png(s->engine, s->o->out_dir, name, t, err) : VLM_OK;
     if (rc < 0)
