@@ -287,6 +287,7 @@ static void hangs(void *arg)
     for (volatile int i = 0;; i++)
         ;
 }
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 static void grows(void *arg)
 {
     (void)arg;
@@ -300,6 +301,7 @@ static void grows(void *arg)
         shared[0] = i + 1;
     }
 }
+#endif
 static void opens(void *arg)
 {
     (void)arg;
