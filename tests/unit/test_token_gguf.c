@@ -32,7 +32,7 @@ static struct vlm_map map_file(const char *dir, const char *name)
 static void put(struct vlm_buf *b, uint64_t v, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        vlm_buf_putc(b, (char)(v >> 8 * i));
+        vlm_buf_putc(b, i < 8 ? (char)(v >> 8 * i) : 0);
 }
 static void put_bytes(struct vlm_buf *b, const char *s, size_t n)
 {
