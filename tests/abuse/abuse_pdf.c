@@ -186,7 +186,7 @@ static void pages_as_pdftoppm(void **state)
         char path[1200], png[1200], command[4096];
         vlm_error err;
         vlm_pdf *pdf;
-        vlm_image *a, *b;
+        vlm_image *a, *b = NULL;
         vlm_pdf_options o;
         vlm_pdf_options_init(&o);
         o.dpi = cases[i].dpi;

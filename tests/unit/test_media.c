@@ -288,6 +288,7 @@ static void hangs(void *arg)
         ;
 }
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+static char *volatile kept; /* a compiler may leave out memory that nobody reads */
 static void grows(void *arg)
 {
     (void)arg;
@@ -298,6 +299,7 @@ static void grows(void *arg)
             return;
         }
         memset(p, 1, 1 << 20);
+        kept = p;
         shared[0] = i + 1;
     }
 }
