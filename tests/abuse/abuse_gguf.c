@@ -328,7 +328,8 @@ static void each_tensor(void)
                 try_edit(1, vision, &e, t.name);
                 t.ne[d] = all[i].ne[d];
             }
-            t.ne[t.n_dims] = 2;
+            if (t.n_dims < 4)
+                t.ne[t.n_dims] = 2;
             t.n_dims = t.n_dims % 4 + 1;
             try_edit(1, vision, &e, t.name);
             t = all[i];
