@@ -61,7 +61,9 @@ static void strange_files(void)
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         put_sparse("sparse.gguf", heads[i]);
         check(1, "inspect @D/sparse.gguf", "sparse.gguf");
+#ifndef __SANITIZE_ADDRESS__ /* which adds a line of its own when malloc says no */
         check(1, "run @D/sparse.gguf --no-mmap -p a", "sparse.gguf");
+#endif
     }
     unlink(path_of("sparse.gguf"));
     /* M27: a ZIP archive in front of a model, or behind one */
