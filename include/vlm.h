@@ -127,6 +127,16 @@ typedef struct vlm_engine_options {
     /* GGUF: the file with the vision tower (open_files: its name among them); NULL: the one mmproj*
      * file beside the model that fits it; "": none, text only */
     const char *mmproj;
+    /* bytes of key/value blocks kept for later prompts that begin alike, beside those that sessions
+     * hold; the least recently used go first; default 256 MiB, 0 keeps none */
+    uint64_t max_prompts;
+    /* a directory for encoded pictures, read before the tower is asked and written after it; made
+     * if missing; NULL: none.  Files of other models or versions are passed over. */
+    const char *feature_dir;
+    /* 1: quantised matrices are multiplied as the numbers they stand for.  0, the default: the
+     * other factor is rounded to 8 bits first, which is several times faster. F32, F16 and BF16
+     * matrices are exact either way. */
+    int exact;
 } vlm_engine_options;
 
 /* One file of a model that lies in memory (embedded in a program, an asset of an app). */
@@ -167,9 +177,9 @@ VLM_API int vlm_detokenize(const vlm_engine *engine, const int32_t *ids, size_t 
 
 /* ---- images and messages ------------------------------------------------------------------- */
 
-/* JPEG, PNG, WebP or GIF (the first picture of those that move), turned as its EXIF data say, to RGB
- * as the reference library loads a file.  The engine lends its allocator and must outlive the image.
- * Limits are checked before memory is taken. */
+/* JPEG, PNG, WebP or GIF (the first picture of those that move), turned as its EXIF data say, to
+ * RGB as the reference library loads a file.  The engine lends its allocator and must outlive the
+ * image. Limits are checked before memory is taken. */
 VLM_API int vlm_image_open(vlm_image **out, const vlm_engine *engine, const char *path,
                            vlm_error *err);
 /* name: how errors call these bytes. */
@@ -281,6 +291,9 @@ typedef struct vlm_session_options {
     size_t n_logit_bias;
     size_t min_tokens;          /* the answer does not end before so many */
     vlm_constraint *constraint; /* NULL: none; must live as long as the session */
+    /* Key/value blocks and encoded pictures are shared among the sessions of one tenant only;
+     * copied at open; NULL is the tenant "". */
+    const char *tenant;
 } vlm_session_options;
 
 typedef struct vlm_logprob {
@@ -306,7 +319,7 @@ typedef enum vlm_finish {
 
 typedef struct vlm_stats { /* of the last sync and what followed it */
     size_t prompt_tokens, image_tokens, text_tokens, cached_tokens, completion_tokens;
-    size_t n_tiles; /* encoded by this sync; none for what the cache held */
+    size_t n_tiles; /* encoded since this sync; none for what the cache held */
     double preprocess_ms, vision_ms, prefill_ms, decode_ms;
     uint64_t weights_bytes, kv_bytes, compute_bytes;
 } vlm_stats;
@@ -316,23 +329,37 @@ VLM_API int vlm_session_open(vlm_session **out, vlm_engine *engine, const vlm_se
                              vlm_error *err);
 VLM_API void vlm_session_close(vlm_session *session); /* NULL allowed */
 /* The whole conversation, up to and including the message to answer.  Renders the template, decides
- * what of the cache can stay, encodes new pictures.  The prompt itself is read by next or step.
- * On failure the session keeps its previous state. */
+ * what of the cache can stay, cuts new pictures into tiles.  The tower and the prompt are run by
+ * next or step.  On failure the session keeps its previous state. */
 VLM_API int vlm_session_sync(vlm_session *session, const vlm_message *messages, size_t n_messages,
                              vlm_error *err);
+/* A second session that stands where this one stands, in the midst of an answer or before it: the
+ * same conversation, tokens so far and constraint; key/value blocks are shared until one of the two
+ * writes to them.  options NULL: those of from; else context, kv_type, detail, max_tiles, tenant
+ * and constraint must be the same.  Several answers to one question: sync once, fork, give each its
+ * seed. */
+VLM_API int vlm_session_fork(vlm_session **out, vlm_session *from,
+                             const vlm_session_options *options, vlm_error *err);
+/* Writes the timeline and its keys and values to a file: a temporary name, synced, renamed.  What
+ * is not yet read of a prompt with pictures is read first. */
+VLM_API int vlm_session_save(vlm_session *session, const char *path, vlm_error *err);
+/* Takes over what save wrote: the session then stands where the saved one stood; next goes on, sync
+ * reuses.  The file is checked in full (version, hash, model, kv_type, ISA level, ranges) before
+ * the session changes; whatever does not fit is refused by name. */
+VLM_API int vlm_session_load(vlm_session *session, const char *path, vlm_error *err);
 /* VLM_OK: *token is the next token.  VLM_DONE: the answer is complete. */
 VLM_API int vlm_session_next(vlm_session *session, vlm_token *token, vlm_error *err);
 /* A forward pass for n sessions of this engine: a chunk of prompt or one decoding row each (several
- * passes when that is more rows than the largest chunk of any session).  One caller computes at a
+ * passes when that is more rows than the largest chunk of any session), and, for those whose next
+ * rows stand for pictures not yet encoded, a batch of tiles, in turn.  One caller computes at a
  * time, first come, first served.  Afterwards vlm_session_token tells each session's outcome. */
 VLM_API int vlm_step(vlm_engine *engine, vlm_session *const *sessions, size_t n, vlm_error *err);
 /* The outcome of the last step: VLM_OK with a token, VLM_MORE, VLM_DONE, or the session's own
  * error. */
 VLM_API int vlm_session_token(vlm_session *session, vlm_token *token, vlm_error *err);
-/* The one call any thread may make at any time: the session's next ends within a layer, a step of
- * several after their pass, with VLM_DONE and finish CANCELLED; a sync that is encoding pictures
- * fails with VLM_ERR_CANCELLED within a layer.  Text held back for a stop string is not given out.
- * The next sync clears it. */
+/* The one call any thread may make at any time: the session's next, or the step it takes part in,
+ * leaves it within a layer or tile, with VLM_DONE and finish CANCELLED; the other sessions of the
+ * step go on.  Text held back for a stop string is not given out.  The next sync clears it. */
 VLM_API void vlm_session_cancel(vlm_session *session);
 VLM_API vlm_finish vlm_session_finish(const vlm_session *session);
 VLM_API void vlm_session_stats(const vlm_session *session, vlm_stats *out);

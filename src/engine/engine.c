@@ -73,7 +73,8 @@ void vlm_engine_leave(vlm_engine *e)
 
 void vlm_engine_options_init(vlm_engine_options *o)
 {
-    *o = (vlm_engine_options){.size = sizeof *o, .max_features = (uint64_t)64 << 20};
+    *o = (vlm_engine_options){
+        .size = sizeof *o, .max_features = (uint64_t)64 << 20, .max_prompts = (uint64_t)256 << 20};
 }
 
 static int read_options(vlm_engine_options *out, const vlm_engine_options *o, vlm_error *err)

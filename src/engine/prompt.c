@@ -237,57 +237,6 @@ int vlm_engine_prompt_build(struct vlm_prompt *p, const vlm_engine *e, const vlm
     return rc == VLM_OK ? expand(p, e, err) : rc;
 }
 
-int vlm_engine_reserve_vision(vlm_engine *e, vlm_error *err)
-{
-    return e->vision.alloc ? VLM_OK : vlm_vision_space_open(&e->vision, e->model, e->backend, err);
-}
-
-static int encode_frames(vlm_engine *e, struct vlm_encoding *c, float *features,
-                         const uint8_t *frames, size_t n, bool of_video)
-{
-    const struct vlm_run run = {e->backend, c->tap, c->cancel};
-    size_t n_features = (size_t)e->config.image_seq_len * e->config.text.hidden;
-    size_t frame_bytes = (size_t)e->config.image.tile * e->config.image.tile * 3;
-    int rc = VLM_OK;
-    for (size_t i = 0; rc == VLM_OK && i < n; i++) {
-        if (c->report && c->report(c->ctx, c->n_done))
-            return VLM_ERR_CANCELLED;
-        vlm_engine_enter(e);
-        double start = vlm_os_now_ms();
-        rc = vlm_vision_forward(e->model, &run, &e->vision, features + i * n_features,
-                                frames + i * frame_bytes, of_video, c->n_done);
-        c->vision_ms += vlm_os_now_ms() - start;
-        vlm_engine_leave(e);
-        c->n_done++;
-    }
-    return rc;
-}
-
-static int encode_image(vlm_engine *e, struct vlm_encoding *c, float *features,
-                        const struct vlm_prompt_picture *p, vlm_error *err)
-{
-    const struct vlm_image_config config = vlm_engine_image_config(e, c->options);
-    size_t frame_bytes = (size_t)config.tile * config.tile * 3, n = p->key.plan.n_frames;
-    uint8_t *frames = vlm_mem_alloc(&e->alloc, n, frame_bytes);
-    if (!frames)
-        return vlm_fail_memory(err, n * frame_bytes, "a picture's tiles");
-    double start = vlm_os_now_ms();
-    int rc = vlm_image_tiles(frames, &p->key.plan, p->image, &config, &e->alloc, err);
-    c->resize_ms += vlm_os_now_ms() - start;
-    if (rc == VLM_OK)
-        rc = encode_frames(e, c, features, frames, n, false);
-    vlm_mem_free(&e->alloc, frames);
-    return rc;
-}
-
-int vlm_engine_encode(vlm_engine *e, struct vlm_encoding *c, float *features,
-                      const struct vlm_prompt_picture *p, vlm_error *err)
-{
-    int rc = p->image ? encode_image(e, c, features, p, err)
-                      : encode_frames(e, c, features, p->frame, 1, true);
-    return rc == VLM_ERR_CANCELLED ? vlm_fail(err, rc, "cancelled") : rc;
-}
-
 int vlm_engine_prompt_not_empty(const struct vlm_prompt *p, vlm_error *err)
 {
     if (p->ids.n > 0)

@@ -57,6 +57,12 @@ void vlm_engine_timeline_free(struct vlm_timeline *t, vlm_engine *e);
 /* Gives back the features of its pictures. */
 void vlm_engine_timeline_forget(struct vlm_timeline *t, vlm_engine *e);
 
+/* ---- pictures.c ---- */
+
+/* Encodes the pictures that positions from n_cached on need and that are not kept. */
+int vlm_engine_encode_pictures(vlm_session *s, struct vlm_timeline *t, const struct vlm_prompt *p,
+                               size_t n_cached, vlm_stats *stats, vlm_error *err);
+
 /* ---- constraint.c ---- */
 
 const vlm_engine *vlm_engine_constraint_engine(const vlm_constraint *c);

@@ -55,80 +55,6 @@ static size_t common_beginning(const vlm_session *s, const struct vlm_timeline *
     return n;
 }
 
-struct vision_report {
-    vlm_session *s;
-    size_t total;
-};
-
-static int report_vision(void *ctx, size_t done)
-{
-    struct vision_report *r = ctx;
-    const vlm_session_options *o = &r->s->options;
-    return o->progress && o->progress(o->progress_ctx, VLM_PHASE_VISION, done, r->total);
-}
-
-/* Takes what is kept of the features that positions from n_cached on need; need[i] says whether
- * picture i must be encoded.  Returns how many frames that are; a second copy of one counts once.
- */
-static size_t take_features(vlm_engine *e, struct vlm_timeline *t, size_t n_cached, bool need[])
-{
-    size_t total = 0;
-    for (size_t i = n_cached; i < t->n; i++)
-        if (t->positions[i].picture)
-            need[t->positions[i].picture - 1] = true;
-    for (size_t i = 0; i < t->n_pictures; i++) {
-        struct vlm_session_picture *p = &t->pictures[i];
-        bool again = false;
-        if (!need[i])
-            continue;
-        p->features = vlm_engine_feature_find(e, &p->key);
-        need[i] = !p->features;
-        for (size_t k = 0; need[i] && !again && k < i; k++)
-            again = need[k] && vlm_engine_same_picture(&p->key, &t->pictures[k].key);
-        total += need[i] && !again ? p->key.plan.n_frames : 0;
-    }
-    return total;
-}
-
-static int encode_picture(vlm_engine *e, struct vlm_encoding *c, struct vlm_session_picture *to,
-                          const struct vlm_prompt_picture *from, vlm_error *err)
-{
-    to->features = vlm_engine_feature_find(e, &to->key); /* the same picture stood further up */
-    if (to->features)
-        return VLM_OK;
-    struct vlm_feature *f = vlm_engine_feature_make(
-        e, &to->key, to->n_tokens * e->config.text.hidden * sizeof(float), err);
-    if (!f)
-        return VLM_ERR_MEMORY;
-    int rc = vlm_engine_encode(e, c, f->data, from, err);
-    if (rc < 0)
-        vlm_engine_feature_discard(e, f);
-    else
-        to->features = vlm_engine_feature_add(e, f);
-    return rc;
-}
-
-/* Encodes the pictures that positions from n_cached on need and that are not kept. */
-static int encode_pictures(vlm_session *s, struct vlm_timeline *t, const struct vlm_prompt *p,
-                           size_t n_cached, vlm_stats *stats, vlm_error *err)
-{
-    vlm_engine *e = s->engine;
-    bool need[VLM_LIMIT_PICTURES] = {false};
-    struct vision_report report = {s, take_features(e, t, n_cached, need)};
-    struct vlm_encoding c = {
-        .options = &s->options, .cancel = &s->cancel, .report = report_vision, .ctx = &report};
-    int rc = VLM_OK;
-    for (size_t i = 0; rc == VLM_OK && i < t->n_pictures; i++)
-        if (need[i])
-            rc = encode_picture(e, &c, &t->pictures[i], &p->pictures[i], err);
-    if (rc == VLM_OK && report.total && report_vision(&report, report.total))
-        rc = vlm_fail(err, VLM_ERR_CANCELLED, "cancelled");
-    stats->n_tiles = report.total;
-    stats->vision_ms = c.vision_ms;
-    stats->preprocess_ms += c.resize_ms;
-    return rc;
-}
-
 /* What the passes to come need from the engine. */
 static int reserve(vlm_session *s, size_t n_positions, bool pictures, vlm_stats *stats,
                    vlm_error *err)
@@ -181,7 +107,7 @@ static int prepare(vlm_session *s, struct vlm_timeline *t, const struct vlm_prom
         return vlm_fail_memory(err, room * VLM_CONSTRAIN_TOKEN_BYTES, "an answer");
     *n_cached = common_beginning(s, t);
     rc = reserve(s, n + room, p->n_pictures > 0, stats, err);
-    return rc == VLM_OK ? encode_pictures(s, t, p, *n_cached, stats, err) : rc;
+    return rc == VLM_OK ? vlm_engine_encode_pictures(s, t, p, *n_cached, stats, err) : rc;
 }
 
 static void commit(vlm_session *s, struct vlm_timeline *t, int32_t *prompt, size_t limit,
