@@ -7,24 +7,7 @@
 #include <time.h>
 #include <vlm.h>
 
-static int bad;
-static vlm_error err;
-
-#define CHECK(what)                                                                                \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            printf("%s:%d: not so: %s (%s)\n", __FILE__, __LINE__, #what, err.message);            \
-            bad++;                                                                                 \
-        }                                                                                          \
-    } while (0)
-/* for what the rest cannot do without */
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        if ((call) < 0) {                                                                          \
-            printf("%s:%d: %s: %s\n", __FILE__, __LINE__, #call, err.message);                     \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "check.h"
 
 enum { MAX = 400 };
 struct answer {

@@ -1,5 +1,6 @@
-/* constrained.c MODEL PICTURE: answers held to a schema or a pattern, alone and side by side; biases,
- * penalties, the least number of tokens.  The model is random: without the constraint it says noise. */
+/* constrained.c MODEL PICTURE: answers held to a schema or a pattern, alone and side by side;
+ * biases, penalties, the least number of tokens.  The model is random: without the constraint it
+ * says noise. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,25 +8,9 @@
 
 #include <vlm.h>
 
+#include "check.h"
+
 #include "base/limits.h"
-
-static int bad;
-static vlm_error err;
-
-#define CHECK(what)                                                                                \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            printf("%s:%d: not so: %s (%s)\n", __FILE__, __LINE__, #what, err.message);            \
-            bad++;                                                                                 \
-        }                                                                                          \
-    } while (0)
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        if ((call) < 0) {                                                                          \
-            printf("%s:%d: %s: %s\n", __FILE__, __LINE__, #call, err.message);                     \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
 
 struct answer {
     char text[16384];

@@ -8,25 +8,9 @@
 #include <string.h>
 #include <vlm.h>
 
+#include "check.h"
+
 #include "base/limits.h"
-
-static int bad;
-static vlm_error err;
-
-#define CHECK(what)                                                                                \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            printf("%s:%d: not so: %s (%s)\n", __FILE__, __LINE__, #what, err.message);            \
-            bad++;                                                                                 \
-        }                                                                                          \
-    } while (0)
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        if ((call) < 0) {                                                                          \
-            printf("%s:%d: %s: %s\n", __FILE__, __LINE__, #call, err.message);                     \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
 
 /* ---- memory that is counted ---- */
 
