@@ -6,10 +6,6 @@
 
 #include "base/checked.h"
 #include "base/limits.h"
-#include "vlm_tools.h"
-
-/* A token's bytes on top of a stop string begun; each byte may become U+FFFD, of three bytes. */
-#define TEXT_ROOM (VLM_LIMIT_TOKEN_BYTES + VLM_LIMIT_STOP_BYTES + 4)
 
 /* ---- options ---- */
 
@@ -127,12 +123,6 @@ static int copy_stop(vlm_session *s, const vlm_session_options *o, vlm_error *er
     return VLM_OK;
 }
 
-/* Rows of a pass that a session's chunk asks for. */
-static size_t chunk_rows(const vlm_engine *e, const vlm_session_options *o)
-{
-    return vlm_min_size(o->chunk, e->config.text.context);
-}
-
 /* The engine's shared workspace must hold a chunk of this session, and a row of every session. */
 static int reserve_engine(vlm_engine *e, size_t chunk, vlm_error *err)
 {
@@ -177,10 +167,10 @@ static int take_memory(vlm_session *s, vlm_error *err)
     }
     s->top = vlm_mem_alloc(a, (size_t)s->options.n_logprobs, sizeof *s->top);
     vlm_buf_init(&s->said, a, SIZE_MAX / 2);
-    vlm_buf_init(&s->pending, a, TEXT_ROOM);
-    vlm_buf_init(&s->out, a, 3 * TEXT_ROOM);
-    if (!s->seen || !s->candidates || !s->top || !vlm_buf_reserve(&s->pending, TEXT_ROOM) ||
-        !vlm_buf_reserve(&s->out, 3 * TEXT_ROOM))
+    vlm_buf_init(&s->pending, a, VLM_TEXT_ROOM);
+    vlm_buf_init(&s->out, a, 3 * VLM_TEXT_ROOM);
+    if (!s->seen || !s->candidates || !s->top || !vlm_buf_reserve(&s->pending, VLM_TEXT_ROOM) ||
+        !vlm_buf_reserve(&s->out, 3 * VLM_TEXT_ROOM))
         return vlm_fail_memory(err, vocab * sizeof *s->candidates, "a session");
     s->kv.type = (enum vlm_num)s->options.kv_type; /* same numbers */
     if (s->options.context == 0)
@@ -220,7 +210,7 @@ int vlm_session_open(vlm_session **out, vlm_engine *e, const vlm_session_options
     if (rc == VLM_OK)
         rc = take_memory(s, err);
     if (rc == VLM_OK)
-        rc = reserve_engine(e, chunk_rows(e, &o), err);
+        rc = reserve_engine(e, vlm_engine_chunk_rows(e, &o), err);
     e->n_sessions++; /* close takes it back */
     vlm_engine_leave(e);
     if (rc < 0) {
@@ -274,78 +264,4 @@ void vlm_session_close(vlm_session *s)
         vlm_buf_free(&s->out);
     }
     vlm_mem_free(a, s);
-}
-
-/* ---- estimate ---- */
-
-static uint64_t frame_bytes(const struct vlm_config *c)
-{
-    return (uint64_t)c->image.tile * c->image.tile * 3;
-}
-
-static uint64_t feature_bytes(const struct vlm_config *c)
-{
-    return (uint64_t)c->image_seq_len * c->text.hidden * sizeof(float);
-}
-
-int vlm_session_estimate_images(const vlm_engine *e, const vlm_session_options *options,
-                                vlm_image_estimate *images, size_t n_images, vlm_estimate *out,
-                                vlm_error *err)
-{
-    vlm_session_options o;
-    vlm_estimate x;
-    int rc = vlm_session_estimate(e, options, &x, err);
-    if (rc == VLM_OK)
-        rc = vlm_engine_session_options(&o, options, err);
-    if (rc < 0)
-        return rc;
-    const struct vlm_config *c = &e->config;
-    const struct vlm_image_config ic = vlm_engine_image_config(e, &o);
-    uint64_t cut = 0, kept = 0; /* a picture's tiles while it is encoded; what stays */
-    for (size_t i = 0; i < n_images; i++) {
-        struct vlm_tile_plan p;
-        rc = vlm_image_plan(&p, images[i].width, images[i].height, &ic, err);
-        if (rc < 0)
-            return rc;
-        images[i].rows = p.rows;
-        images[i].cols = p.cols;
-        images[i].n_tiles = p.n_frames;
-        images[i].n_tokens = (size_t)p.n_frames * c->image_seq_len;
-        uint64_t now = p.n_frames * frame_bytes(c) + (uint64_t)p.width * p.height * 3;
-        cut = now > cut ? now : cut;
-        kept += p.n_frames * feature_bytes(c) + (uint64_t)images[i].width * images[i].height * 3;
-    }
-    x.total_bytes -= x.vision_bytes;
-    x.vision_bytes = vlm_vision_space_bytes(e->model) + cut + kept;
-    x.total_bytes += x.vision_bytes;
-    *out = x;
-    return VLM_OK;
-}
-
-int vlm_session_estimate(const vlm_engine *e, const vlm_session_options *options, vlm_estimate *out,
-                         vlm_error *err)
-{
-    vlm_session_options o;
-    int rc = vlm_engine_need_model(e, err);
-    if (rc == VLM_OK)
-        rc = vlm_engine_session_options(&o, options, err);
-    if (rc < 0)
-        return rc;
-    size_t context = o.context ? o.context : e->config.text.context;
-    if (context > e->config.text.context)
-        return vlm_fail(err, VLM_ERR_CONTEXT,
-                        "context is %zu positions, expected at most the model's %u", context,
-                        e->config.text.context);
-    const struct vlm_config *c = &e->config;
-    size_t blocks = (context + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK;
-    vlm_estimate x = {.weights_bytes = e->model->weights_bytes};
-    x.kv_bytes = blocks * vlm_kv_block_bytes(e->model, (enum vlm_num)o.kv_type);
-    /* one picture of 17 frames, the most that the released processors make of a square one */
-    x.vision_bytes = vlm_vision_space_bytes(e->model) + 17 * (frame_bytes(c) + feature_bytes(c));
-    x.compute_bytes = vlm_text_space_bytes(e->model, chunk_rows(e, &o)) +
-                      c->text.vocab * (sizeof(float) + sizeof(struct vlm_candidate)) +
-                      TEXT_ROOM * 4;
-    x.total_bytes = x.weights_bytes + x.kv_bytes + x.vision_bytes + x.compute_bytes;
-    *out = x;
-    return VLM_OK;
 }

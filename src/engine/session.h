@@ -53,6 +53,12 @@ struct vlm_session {
     vlm_stats stats;
 };
 
+/* A token's bytes on top of a stop string begun; each byte may become U+FFFD, of three bytes. */
+#define VLM_TEXT_ROOM (VLM_LIMIT_TOKEN_BYTES + VLM_LIMIT_STOP_BYTES + 4)
+
+/* Rows of a pass that a session's chunk asks for (estimate.c). */
+size_t vlm_engine_chunk_rows(const vlm_engine *e, const vlm_session_options *o);
+
 void vlm_engine_timeline_free(struct vlm_timeline *t, vlm_engine *e);
 /* Gives back the features of its pictures. */
 void vlm_engine_timeline_forget(struct vlm_timeline *t, vlm_engine *e);
