@@ -1,4 +1,4 @@
-/* options.c: the table of options and the parser that reads it. */
+/* options.c: the parser that reads the table of options (option_table.c). */
 #include "options.h"
 
 #include <math.h>
@@ -11,146 +11,7 @@
 #include "base/status.h"
 #include "media.h"
 
-static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
-static const char *const details[] = {"auto", "low", "high", NULL};
-static const char *const poolings[] = {"mean", "last", NULL};
-static const char *const kv_types[] = {"f32", "f16", "bf16", NULL};
-
 #define AT(field) offsetof(struct cli_options, field)
-#define MODELS (V_ALL & ~(unsigned)(V_LIMITS | V_VERSION | V_MAKE_DOCS | V_HELP))
-#define LINES (V_BATCH | V_SCORE | V_EMBED) /* one request a line */
-#define PICTURES (V_RUN | LINES | V_RENDER | V_TRACE | V_TILES)
-#define ANSWERS (V_RUN | V_BATCH)
-#define FILES (V_RUN | V_TRACE | V_TILES)
-
-const struct cli_option cli_option_table[] = {
-    {"--prompt", "-p", "TEXT", "the question; - reads it from standard input", CLI_TEXT,
-     V_RUN | V_TRACE, AT(prompt), 0, 0, 0, 0, NULL},
-    {"--image", NULL, "FILE", "a picture, repeatable, in order; - is standard input", CLI_MEDIA,
-     FILES, AT(media), CLI_IMAGE, VLM_LIMIT_IMAGES, 0, 0, NULL},
-    {"--video", NULL, "FILE", "a clip, GIF or directory of frames, repeatable, in order", CLI_MEDIA,
-     FILES, AT(media), CLI_VIDEO, VLM_LIMIT_IMAGES, 0, 0, NULL},
-    {"--fps", NULL, "R", "frames a second of the video before (the model's: 1)", CLI_FLOAT,
-     PICTURES, AT(of_media.fps), 0, 0, 0.001, 1000, NULL},
-    {"--max-frames", NULL, "N", "frames of it at most (the model's: 64)", CLI_UINT, PICTURES,
-     AT(of_media.max_frames), 1, VLM_LIMIT_VIDEO_FRAMES, 0, 0, NULL},
-    {"--pdf", NULL, "FILE", "a PDF file, each page a picture, repeatable, in order", CLI_MEDIA,
-     FILES, AT(media), CLI_PDF, VLM_LIMIT_IMAGES, 0, 0, NULL},
-    {"--pages", NULL, "LIST", "pages like 1-3,7 of the PDF before (all)", CLI_TEXT, PICTURES,
-     AT(of_media.pages), 0, 0, 0, 0, NULL},
-    {"--dpi", NULL, "N", "dots per inch to draw the pages with (150)", CLI_UINT, PICTURES,
-     AT(of_media.dpi), 1, 2400, 0, 0, NULL},
-    {"--sandbox", NULL, NULL, "decode pictures in a child that can do nothing else", CLI_FLAG,
-     PICTURES, AT(sandbox), 0, 0, 0, 0, NULL},
-    {"--messages", NULL, "FILE", "a conversation in JSON, instead of a prompt", CLI_TEXT,
-     V_RUN | V_TRACE | V_RENDER, AT(messages), 0, 0, 0, 0, NULL},
-    {"--ids", NULL, "LIST", "token ids with commas between, instead of a prompt", CLI_TEXT, V_TRACE,
-     AT(ids), 0, 0, 0, 0, NULL},
-    {"--system", NULL, "TEXT", "a system message before the others, repeatable", CLI_LIST,
-     ANSWERS | V_SCORE | V_EMBED | V_TRACE, AT(systems), 0, CLI_LIST_MAX, 0, 0, NULL},
-    {"--max-tokens", "-n", "N", "tokens to answer with at most (run, batch: 256)", CLI_UINT,
-     ANSWERS | V_TRACE, AT(max_tokens), 0, VLM_LIMIT_CONTEXT, 0, 0, NULL},
-    {"--temp", NULL, "T", "temperature; 0, the default, takes the likeliest token", CLI_FLOAT,
-     ANSWERS, AT(temperature), 0, 0, 0, 100, NULL},
-    {"--seed", NULL, "S", "of the random numbers (0)", CLI_UINT, ANSWERS | V_MAKE_DOCS, AT(seed), 0,
-     UINT64_MAX, 0, 0, NULL},
-    {"--top-k", NULL, "K", "sample among the K likeliest; 0: all", CLI_UINT, ANSWERS, AT(top_k), 0,
-     VLM_LIMIT_VOCAB, 0, 0, NULL},
-    {"--top-p", NULL, "P", "sample among the likeliest that hold this share; 1: all", CLI_FLOAT,
-     ANSWERS, AT(top_p), 0, 0, 0, 1, NULL},
-    {"--min-p", NULL, "P", "drop what is below this share of the likeliest; 0: none", CLI_FLOAT,
-     ANSWERS, AT(min_p), 0, 0, 0, 1, NULL},
-    {"--repeat-penalty", NULL, "R", "divide the logits of what was said already; 1: off", CLI_FLOAT,
-     ANSWERS, AT(repeat_penalty), 0, 0, 0.01, 100, NULL},
-    {"--typical-p", NULL, "P", "sample among the tokens nearest to the expected surprise; 1: all",
-     CLI_FLOAT, ANSWERS, AT(typical_p), 0, 0, 0, 1, NULL},
-    {"--presence-penalty", NULL, "X", "taken from the logits of what the answer holds; 0: off",
-     CLI_FLOAT, ANSWERS, AT(presence_penalty), 0, 0, -100, 100, NULL},
-    {"--frequency-penalty", NULL, "X", "the same, for each time it stands there; 0: off", CLI_FLOAT,
-     ANSWERS, AT(frequency_penalty), 0, 0, -100, 100, NULL},
-    {"--logit-bias", NULL, "ID=X", "add X (or -inf) to a token's logit, repeatable", CLI_LIST,
-     ANSWERS, AT(biases), 0, CLI_LIST_MAX, 0, 0, NULL},
-    {"--min-tokens", NULL, "N", "do not end the answer before so many (0)", CLI_UINT, ANSWERS,
-     AT(min_tokens), 0, VLM_LIMIT_CONTEXT, 0, 0, NULL},
-    {"--json-schema", NULL, "FILE", "answer with JSON that this schema allows", CLI_TEXT, ANSWERS,
-     AT(json_schema), 0, 0, 0, 0, NULL},
-    {"--regex", NULL, "PATTERN", "answer with text that this regular expression matches", CLI_TEXT,
-     ANSWERS, AT(regex), 0, 0, 0, 0, NULL},
-    {"--stop", NULL, "TEXT", "end the answer before this text, repeatable", CLI_LIST, ANSWERS,
-     AT(stops), 0, VLM_LIMIT_STOP_STRINGS, 0, 0, NULL},
-    {"--logprobs", NULL, "K", "with --json: log probabilities, and of K alternatives", CLI_UINT,
-     ANSWERS, AT(logprobs), 0, VLM_LIMIT_LOGPROBS, 0, 0, NULL},
-    {"--detail", NULL, "LEVEL", "low: one tile per picture; high, auto: the model's own tiling",
-     CLI_CHOICE, PICTURES, AT(detail), 0, 0, 0, 0, details},
-    {"--max-tiles", NULL, "N", "tiles per picture at most, overview not counted", CLI_UINT,
-     PICTURES, AT(max_tiles), 1, VLM_LIMIT_TILES, 0, 0, NULL},
-    {"--ctx", NULL, "N", "positions to reserve (what the request needs; plan: the model's)",
-     CLI_UINT, ANSWERS | V_SCORE | V_EMBED | V_TRACE | V_PLAN, AT(context), 1, VLM_LIMIT_CONTEXT, 0,
-     0, NULL},
-    {"--chunk", NULL, "N", "rows of prompt per forward pass; changes no result", CLI_UINT,
-     ANSWERS | V_SCORE | V_EMBED | V_TRACE | V_PLAN, AT(chunk), 1, 65536, 0, 0, NULL},
-    {"--kv", NULL, "TYPE", "how keys and values are stored (f32)", CLI_CHOICE,
-     ANSWERS | V_SCORE | V_EMBED | V_TRACE | V_PLAN, AT(kv_type), 0, 0, 0, 0, kv_types},
-    {"--max-memory", NULL, "BYTES",
-     "memory beside the mapped weights; K, M, G, T are powers of 1024", CLI_BYTES,
-     ANSWERS | V_SCORE | V_EMBED | V_TRACE | V_PLAN, AT(max_memory), 1, INT64_MAX, 0, 0, NULL},
-    {"--pooling", NULL, "HOW", "which positions: all (mean, the default) or the last", CLI_CHOICE,
-     V_EMBED, AT(pooling), 0, 0, 0, 0, poolings},
-    {"--output", "-o", "FILE", "write the results there", CLI_TEXT, LINES, AT(output), 0, 0, 0, 0,
-     NULL},
-    {"--jsonl", NULL, NULL, "one JSON value a line, in and out", CLI_FLAG,
-     V_TOKENIZE | V_DETOKENIZE, AT(lines), 0, 0, 0, 0, NULL},
-    {"--special", NULL, NULL, "text that looks like a control token is one", CLI_FLAG, V_TOKENIZE,
-     AT(special), 0, 0, 0, 0, NULL},
-    {"--jsonl", NULL, "FILE", "one {\"messages\":[...]} a line, instead of --messages", CLI_TEXT,
-     V_RENDER, AT(jsonl), 0, 0, 0, 0, NULL},
-    {"--no-generation-prompt", NULL, NULL, "do not open the assistant's turn", CLI_FLAG, V_RENDER,
-     AT(no_generation_prompt), 0, 0, 0, 0, NULL},
-    {"--out", NULL, "DIR", "write the files there", CLI_TEXT, V_TRACE | V_TILES, AT(out_dir), 0, 0,
-     0, 0, NULL},
-    {"--only", NULL, "NAME", "write only this tensor, repeatable", CLI_LIST, V_TRACE, AT(only), 0,
-     CLI_LIST_MAX, 0, 0, NULL},
-    {"--compare", NULL, "DIR", "compare what was written with the files there", CLI_TEXT, V_TRACE,
-     AT(compare), 0, 0, 0, 0, NULL},
-    {"--tolerance", NULL, "T", "differences allowed, of the tensor's largest value (1e-4)",
-     CLI_FLOAT, V_TRACE, AT(tolerance), 0, 0, 0, 1e30, NULL},
-    {"--tensors", NULL, NULL, "list every tensor", CLI_FLAG, V_INSPECT, AT(tensors), 0, 0, 0, 0,
-     NULL},
-    {"--kind", NULL, "KIND", "what to draw: label, receipt, form, ... (all stand above)", CLI_TEXT,
-     V_MAKE_DOCS, AT(kind), 0, 0, 0, 0, NULL},
-    {"--strength", NULL, "X", "of wear and photography, 0 (clean print, the default) to 1",
-     CLI_FLOAT, V_MAKE_DOCS, AT(strength), 0, 0, 0, 1, NULL},
-    {"--count", NULL, "N", "how many; their seeds are S, S+1, ... (1)", CLI_UINT, V_MAKE_DOCS,
-     AT(count), 0, 1000000, 0, 0, NULL},
-    {"--font", NULL, "FILE", "a font to draw with, repeatable (those of Debian)", CLI_LIST,
-     V_MAKE_DOCS, AT(fonts), 0, CLI_LIST_MAX, 0, 0, NULL},
-    {"--reps", NULL, "R", "repetitions of each measurement (5)", CLI_UINT, V_BENCH, AT(reps), 1,
-     1000, 0, 0, NULL},
-    {"--width", NULL, "N", "columns to draw in (the terminal's, or 80)", CLI_UINT, V_SHOW,
-     AT(width), 4, 1000, 0, 0, NULL},
-    {"--mmproj", NULL, "FILE", "of a GGUF MODEL: the file with its vision tower (found beside it)",
-     CLI_TEXT, MODELS, AT(mmproj), 0, 0, 0, 0, NULL},
-    {"--tools", NULL, "FILE", "a list of tools in JSON, for the template", CLI_TEXT, V_RENDER,
-     AT(tools), 0, 0, 0, 0, NULL},
-    {"--image", NULL, "WxH", "room for a picture of this size, repeatable", CLI_LIST, V_PLAN,
-     AT(sizes), 0, VLM_LIMIT_IMAGES, 0, 0, NULL},
-    {"--image", NULL, "WxH", NULL, CLI_LATER, V_BENCH, 0, 0, 0, 0, 0, NULL},
-    {"--prompt", NULL, "N", NULL, CLI_LATER, V_BENCH, 0, 0, 0, 0, 0, NULL},
-    {"--gen", NULL, "N", NULL, CLI_LATER, V_BENCH, 0, 0, 0, 0, 0, NULL},
-    {"--depth", NULL, "N", NULL, CLI_LATER, V_BENCH, 0, 0, 0, 0, 0, NULL},
-    {"--threads", NULL, "N", "threads to compute with (one per core)", CLI_UINT, MODELS,
-     AT(threads), 1, VLM_LIMIT_THREADS, 0, 0, NULL},
-    {"--isa", NULL, "LEVEL", "kernels to use; `vlm version` lists them (auto)", CLI_TEXT, MODELS,
-     AT(isa), 0, 0, 0, 0, NULL},
-    {"--no-mmap", NULL, NULL, "read weight files into memory instead of mapping them", CLI_FLAG,
-     MODELS, AT(no_mmap), 0, 0, 0, 0, NULL},
-    {"--log", NULL, "LEVEL", "error, warn (default), info or debug", CLI_CHOICE, V_ALL, AT(log), 0,
-     0, 0, 0, log_levels},
-    {"--json", NULL, NULL, "results as JSON", CLI_FLAG, V_ALL, AT(json), 0, 0, 0, 0, NULL},
-    {"--help", "-h", NULL, "this text", CLI_FLAG, V_ALL, AT(help), 0, 0, 0, 0, NULL},
-    {"--version", NULL, NULL, "the version of the program", CLI_FLAG, V_ALL, AT(version), 0, 0, 0,
-     0, NULL},
-    {0}};
 
 int cli_usage(const struct cli_verb *verb, const char *fmt, ...)
 {
@@ -322,7 +183,7 @@ static int set_value(struct cli_options *o, const struct cli_option *d, const ch
 static const struct cli_option *find_option(const struct cli_verb *verb, const char *name, size_t n)
 {
     for (const struct cli_option *d = cli_option_table; d->name; d++) {
-        if (verb ? !(d->verbs & verb->bit) : (d->verbs & MODELS) != MODELS)
+        if (verb ? !(d->verbs & verb->bit) : (d->verbs & V_MODELS) != V_MODELS)
             continue;
         if ((strlen(d->name) == n && memcmp(d->name, name, n) == 0) ||
             (d->alias && strlen(d->alias) == n && memcmp(d->alias, name, n) == 0))
@@ -368,18 +229,6 @@ static int parse_option(struct cli_options *o, int argc, char **argv, int *i)
     if (rc < 0)
         give_to_media(o, d);
     return rc;
-}
-
-static void set_defaults(struct cli_options *o)
-{
-    *o = (struct cli_options){.log = VLM_LOG_WARN,
-                              .max_tokens = 256,
-                              .top_p = 1,
-                              .repeat_penalty = 1,
-                              .typical_p = 1,
-                              .tolerance = 1e-4,
-                              .count = 1,
-                              .reps = 5};
 }
 
 static int check(const struct cli_options *o)
@@ -440,7 +289,7 @@ static int parse_rest(struct cli_options *o, int argc, char **argv, int i)
 int cli_options_parse(struct cli_options *o, int argc, char **argv)
 {
     int i = 1;
-    set_defaults(o);
+    cli_options_defaults(o);
     for (; i < argc && argv[i][0] == '-'; i++) {
         int rc = parse_option(o, argc, argv, &i);
         if (rc >= 0)

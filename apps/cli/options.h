@@ -30,7 +30,8 @@ enum {
     V_HELP = 1 << 14,
     V_SCORE = 1 << 15,
     V_EMBED = 1 << 16,
-    V_ALL = (1 << 17) - 1
+    V_ALL = (1 << 17) - 1,
+    V_MODELS = V_ALL & ~(V_LIMITS | V_VERSION | V_MAKE_DOCS | V_HELP) /* those that open one */
 };
 
 #define CLI_LIST_MAX 64
@@ -128,6 +129,7 @@ struct cli_option {
     const char *const *choices; /* NULL-terminated */
 };
 extern const struct cli_option cli_option_table[]; /* ends with a NULL name */
+void cli_options_defaults(struct cli_options *o);
 
 /* `vlm help`, `vlm VERB --help` */
 void cli_help_all(void);
