@@ -14,10 +14,11 @@ BEGIN {
     may["token"]   = "base format"
     may["prompt"]  = "base format token"
     may["image"]   = "base"
+    may["quant"]   = "base"
     may["constrain"] = "base format"
     may["model"]   = "base format backend image"
     may["media"]   = "base image"
-    may["engine"]  = "base format kernel backend token prompt image constrain model"
+    may["engine"]  = "base format kernel backend token prompt image quant constrain model"
     may["docgen"]  = "base"
     may["apps"]    = "base docgen" # documents are drawn beside the engine, not through it
     # public headers
