@@ -1,7 +1,7 @@
 /* num.h: the element types of weights and caches, their names and their blocks.
  *
  * A row of n elements is n / len blocks of `bytes` bytes each; the plain types have blocks of one.
- * Layouts of the quantised blocks: kernel/unpack.h. */
+ * Layouts of the quantised blocks: kernel/blocks.h. */
 #ifndef VLM_BASE_NUM_H
 #define VLM_BASE_NUM_H
 
