@@ -47,6 +47,7 @@
 #define VLM_LIMIT_GRAMMAR_DEPTH UINT64_C(64)
 #define VLM_LIMIT_GRAMMAR_REPEATS UINT64_C(4096)
 #define VLM_LIMIT_GRAMMAR_PROPERTIES UINT64_C(512)
+#define VLM_LIMIT_GRAMMAR_STEPS UINT64_C(1000000)
 #define VLM_LIMIT_MESSAGES UINT64_C(1024)
 #define VLM_LIMIT_PARTS UINT64_C(4096)
 #define VLM_LIMIT_IMAGES UINT64_C(16)
@@ -121,6 +122,7 @@
     X(GRAMMAR_DEPTH, "nesting of a constraint and of the texts it makes")                          \
     X(GRAMMAR_REPEATS, "a counted repetition, length or number of items in a constraint")          \
     X(GRAMMAR_PROPERTIES, "properties of one object of a schema")                                  \
+    X(GRAMMAR_STEPS, "comparisons while a schema's choices and joins are compiled")                \
     X(MESSAGES, "messages of a conversation")                                                      \
     X(PARTS, "parts of one message")                                                               \
     X(IMAGES, "pictures and videos of a request, pages of PDF files not counted")                  \

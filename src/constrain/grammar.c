@@ -15,11 +15,109 @@ int vlm_grammar_begin(struct vlm_grammar_builder *b, const vlm_allocator *alloc,
         return b->rc = vlm_fail_memory(err, sizeof *b->g, "a grammar");
     b->g->alloc = alloc;
     vlm_build_node(b, VLM_NODE_DEAD, 0, 0); /* node 0: what a failed build returns */
+    if (b->rc < 0)
+        vlm_grammar_free(b->g);
     return b->rc;
+}
+
+/* ---- how deep calls must nest ---- */
+
+struct needs {
+    struct vlm_node *nodes;
+    uint32_t *first, *from; /* who leads to node i: from[first[i]] up to from[first[i + 1]] */
+    uint32_t *queue, n_queue;
+    uint8_t level;
+};
+
+static void settle(struct needs *s, uint32_t i, uint8_t need)
+{
+    if (s->nodes[i].need <= need)
+        return;
+    s->nodes[i].need = need;
+    if (need == s->level)
+        s->queue[s->n_queue++] = i;
+}
+
+/* Node i is known: what does that say about x, which leads to it? */
+static void follow_back(struct needs *s, uint32_t x)
+{
+    const struct vlm_node *n = &s->nodes[x];
+    if (n->kind != VLM_NODE_CALL) {
+        settle(s, x, s->level);
+        return;
+    }
+    unsigned inside = s->nodes[n->a].need + 1u, behind = s->nodes[n->b].need;
+    unsigned need = inside > behind ? inside : behind;
+    if (inside <= VLM_NEED_NEVER && behind < VLM_NEED_NEVER && need <= VLM_LIMIT_GRAMMAR_DEPTH)
+        settle(s, x, (uint8_t)need);
+}
+
+static bool leads(const struct vlm_node *n, int way)
+{
+    return n->kind == VLM_NODE_SPLIT || n->kind == VLM_NODE_CALL ||
+           (way == 0 && n->kind == VLM_NODE_SET);
+}
+
+/* Level by level: a node settled at a level is settled for good, so that each is looked at once for
+ * each edge. */
+static void find_needs(struct needs *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        s->nodes[i].need = VLM_NEED_NEVER;
+    for (unsigned level = 0; level <= VLM_LIMIT_GRAMMAR_DEPTH; level++) {
+        s->level = (uint8_t)level;
+        s->n_queue = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            bool end = s->nodes[i].kind == VLM_NODE_ACCEPT || s->nodes[i].kind == VLM_NODE_RETURN;
+            if (level == 0 && end)
+                settle(s, i, 0);
+            else if (s->nodes[i].need == level) /* a call, settled ahead by a lower level */
+                s->queue[s->n_queue++] = i;
+        }
+        if (s->n_queue == 0 && level > 0)
+            return; /* nothing needs this depth, so nothing needs more */
+        for (uint32_t at = 0; at < s->n_queue; at++)
+            for (uint32_t k = s->first[s->queue[at]]; k < s->first[s->queue[at] + 1]; k++)
+                follow_back(s, s->from[k]);
+    }
+}
+
+static bool set_needs(struct vlm_grammar_builder *b)
+{
+    struct vlm_grammar *g = b->g;
+    size_t n = g->n_nodes;
+    struct needs s = {.nodes = g->nodes};
+    s.first = vlm_mem_zalloc(g->alloc, n + 2, sizeof *s.first);
+    s.from = vlm_mem_alloc(g->alloc, 2 * n, sizeof *s.from);
+    s.queue = vlm_mem_alloc(g->alloc, n, sizeof *s.queue);
+    bool good = s.first && s.from && s.queue;
+    for (size_t i = 0; good && i < n; i++)
+        for (int way = 0; way < 2; way++)
+            if (leads(&g->nodes[i], way))
+                s.first[(way ? g->nodes[i].b : g->nodes[i].a) + 2]++;
+    for (size_t i = 2; good && i < n + 2; i++)
+        s.first[i] += s.first[i - 1];
+    for (size_t i = 0; good && i < n;
+         i++) /* first[i + 1] moves from where i's list begins to its end */
+        for (int way = 0; way < 2; way++)
+            if (leads(&g->nodes[i], way))
+                s.from[s.first[(way ? g->nodes[i].b : g->nodes[i].a) + 1]++] = (uint32_t)i;
+    if (good)
+        find_needs(&s, n);
+    vlm_mem_free(g->alloc, s.first);
+    vlm_mem_free(g->alloc, s.from);
+    vlm_mem_free(g->alloc, s.queue);
+    return good;
 }
 
 int vlm_grammar_end(struct vlm_grammar **out, struct vlm_grammar_builder *b, uint32_t start)
 {
+    if (b->rc == 0 && !set_needs(b))
+        b->rc = vlm_fail_memory(b->err, b->g->n_nodes * 16, "a grammar");
+    if (b->rc == 0 && b->g->nodes[start].need > VLM_LIMIT_GRAMMAR_DEPTH)
+        b->rc = vlm_fail(b->err, VLM_ERR_ARGUMENT, "constraint: found one that no text fulfils");
+    vlm_mem_free(b->g->alloc, b->set_table);
+    b->set_table = NULL;
     if (b->rc < 0) {
         vlm_grammar_free(b->g);
         return b->rc;
@@ -58,22 +156,40 @@ uint32_t vlm_build_node(struct vlm_grammar_builder *b, enum vlm_node_kind kind, 
     return (uint32_t)g->n_nodes++;
 }
 
+enum { SET_TABLE = 1 << 17 };
+
+static size_t hash_set(const struct vlm_byte_set *s)
+{
+    uint64_t x = 0;
+    for (int i = 0; i < 4; i++)
+        x = (x ^ s->bits[i]) * UINT64_C(0x9E3779B97F4A7C15) ^ x >> 29;
+    return x >> 40 & (SET_TABLE - 1);
+}
+
 static bool find_set(struct vlm_grammar_builder *b, const struct vlm_byte_set *s, uint16_t *out)
 {
     struct vlm_grammar *g = b->g;
-    size_t i = g->n_sets;
-    while (i > 0 && memcmp(&g->sets[i - 1], s, sizeof *s) != 0)
-        i--;
-    if (i == 0) {
-        if (g->n_sets == UINT16_MAX ||
-            !vlm_grow(g->alloc, &g->sets, &g->cap_sets, g->n_sets, sizeof *g->sets)) {
-            b->rc = vlm_fail_memory(b->err, g->n_sets * sizeof *s, "the sets of a grammar");
-            return false;
+    size_t at = hash_set(s);
+    if (!b->set_table)
+        b->set_table = vlm_mem_zalloc(g->alloc, SET_TABLE, sizeof *b->set_table);
+    for (; b->set_table && b->set_table[at]; at = (at + 1) % SET_TABLE)
+        if (memcmp(&g->sets[b->set_table[at] - 1], s, sizeof *s) == 0) {
+            *out = (uint16_t)(b->set_table[at] - 1);
+            return true;
         }
-        g->sets[g->n_sets++] = *s;
-        i = g->n_sets;
+    if (g->n_sets == UINT16_MAX) {
+        b->rc = vlm_fail(b->err, VLM_ERR_LIMIT,
+                         "constraint: found more than %u sets of bytes, expected a smaller one",
+                         (unsigned)UINT16_MAX);
+        return false;
     }
-    *out = (uint16_t)(i - 1);
+    if (!b->set_table || !vlm_grow(g->alloc, &g->sets, &g->cap_sets, g->n_sets, sizeof *g->sets)) {
+        b->rc = vlm_fail_memory(b->err, SET_TABLE * sizeof *b->set_table, "the sets of a grammar");
+        return false;
+    }
+    g->sets[g->n_sets++] = *s;
+    b->set_table[at] = (uint16_t)g->n_sets;
+    *out = (uint16_t)(g->n_sets - 1);
     return true;
 }
 

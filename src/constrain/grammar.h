@@ -16,9 +16,12 @@ enum vlm_node_kind {
 };
 struct vlm_node {
     uint8_t kind;
+    uint8_t
+        need; /* how deep calls must nest to get to the end from here; VLM_NEED_NEVER: none does */
     uint16_t set;
     uint32_t a, b;
 };
+#define VLM_NEED_NEVER 255
 struct vlm_byte_set {
     uint64_t bits[4];
 };
@@ -35,6 +38,7 @@ struct vlm_grammar_builder {
     struct vlm_grammar *g;
     vlm_error *err;
     int rc;
+    uint16_t *set_table; /* sets by hash: 1 + index, 0: none */
 };
 /* A code point range; lists of them are sorted and disjoint after vlm_ranges_tidy. */
 struct vlm_range {
@@ -65,21 +69,26 @@ uint32_t vlm_build_repeat(struct vlm_grammar_builder *b, vlm_build_fn make, void
 /* Sorts and joins; returns the new count. */
 size_t vlm_ranges_tidy(struct vlm_range *r, size_t n);
 
-/* regex.c: pattern as a grammar in front of next.  search: may begin and end anywhere inside (JSON
- * Schema's pattern); else the whole. */
-uint32_t vlm_build_regex(struct vlm_grammar_builder *b, const char *pattern, size_t n, bool search,
-                         bool as_json, uint32_t next);
+/* regex.c: pattern as a grammar in front of next. */
+struct vlm_regex_use {
+    bool search;     /* may begin and end anywhere inside (JSON Schema's pattern); else the whole */
+    bool as_json;    /* characters as they stand inside a JSON string */
+    size_t min, max; /* characters of the whole text; max SIZE_MAX: any number */
+};
+uint32_t vlm_build_regex(struct vlm_grammar_builder *b, const char *pattern, size_t n,
+                         const struct vlm_regex_use *use, uint32_t next);
 
 /* number.c: decimal numbers lo <= x <= hi (either may be NULL: open; open ends have at most 15
  * digits), as JSON writes them without exponent.  Bounds are decimal text such as "-12.5";
- * excl_*: the bound itself is not meant.  integer: without a fraction. */
+ * excl_*: the bound itself is not meant. */
+enum { VLM_NUMBER_DIGITS = 15 }; /* of an integer part and of a fraction; all exact in a double */
 struct vlm_bounds {
     const char *lo, *hi;
-    bool excl_lo, excl_hi, integer;
+    bool excl_lo, excl_hi;
+    unsigned places; /* digits of a fraction at most; 0: whole numbers */
+    unsigned step;   /* 1..1000: multiples of step * 10^-places; 1 with all places: any number */
 };
 uint32_t vlm_build_number(struct vlm_grammar_builder *b, const struct vlm_bounds *bounds,
                           uint32_t next);
-/* Multiples of m, 1 <= m <= 1000, as integers. */
-uint32_t vlm_build_multiple(struct vlm_grammar_builder *b, unsigned m, uint32_t next);
 
 #endif

@@ -118,7 +118,8 @@ static void begin_set(struct vlm_matcher *m)
     }
 }
 
-/* Adds everything that c reaches without a byte. A rule deeper than the limit is not entered. */
+/* Adds everything that c reaches without a byte.  What cannot get to its end within the limit of
+ * nested calls is not entered, so that every text that fits can be completed. */
 static void add(struct vlm_matcher *m, struct config c)
 {
     size_t n_work = 0, steps = 0;
@@ -132,6 +133,8 @@ static void add(struct vlm_matcher *m, struct config c)
             return;
         }
         const struct vlm_node *n = &m->g->nodes[c.node];
+        if (m->stacks[c.stack].depth + n->need > VLM_LIMIT_GRAMMAR_DEPTH)
+            continue;
         switch ((enum vlm_node_kind)n->kind) {
         case VLM_NODE_SET:
             if (m->n_set == MAX_SET)
@@ -144,8 +147,7 @@ static void add(struct vlm_matcher *m, struct config c)
             m->work[n_work++] = (struct config){n->a, c.stack};
             break;
         case VLM_NODE_CALL:
-            if (m->stacks[c.stack].depth < VLM_LIMIT_GRAMMAR_DEPTH)
-                m->work[n_work++] = (struct config){n->a, push(m, c.stack, n->b)};
+            m->work[n_work++] = (struct config){n->a, push(m, c.stack, n->b)};
             break;
         case VLM_NODE_RETURN:
             if (c.stack)

@@ -4,7 +4,7 @@
 
 #include "constrain/grammar.h"
 
-enum { DIGITS = 15 }; /* of an integer part and of a fraction; all exact in a double */
+enum { DIGITS = VLM_NUMBER_DIGITS };
 
 struct magnitude { /* a non-negative decimal without leading or trailing zeros */
     char whole[DIGITS + 1], part[DIGITS + 1];
@@ -14,11 +14,12 @@ struct magnitude { /* a non-negative decimal without leading or trailing zeros *
 struct between {
     struct vlm_grammar_builder *b;
     struct magnitude lo, hi;
-    bool excl_lo, excl_hi, integer;
+    bool excl_lo, excl_hi;
+    unsigned places, step;
     uint32_t next;
-    uint32_t
-        rest_part[DIGITS + 2]; /* any end of a fraction of which k digits stand; 0: not built */
-    uint32_t rest[DIGITS + 1]; /* k more digits of the whole, then any fraction */
+    /* [digits][rest], 1 + node, 0: not built: any end of a fraction of which k digits stand; k more
+     * digits of the whole, then any fraction.  rest: what stands, without its point, modulo step */
+    uint32_t *rest_part, *rest_whole;
 };
 
 static uint32_t alt(struct vlm_grammar_builder *b, uint32_t x, uint32_t y)
@@ -33,27 +34,56 @@ static uint32_t digits(struct between *w, int from, int to, uint32_t next)
                : vlm_build_range(w->b, (uint8_t)('0' + from), (uint8_t)('0' + to), next);
 }
 
-static uint32_t free_part(struct between *w, size_t k)
+/* Is the number whole when k digits of its fraction stand and leave this rest? */
+static bool divides(const struct between *w, size_t k, unsigned rest)
 {
-    if (!w->rest_part[k])
-        w->rest_part[k] =
-            k == DIGITS ? w->next : alt(w->b, w->next, digits(w, 0, 9, free_part(w, k + 1)));
-    return w->rest_part[k];
+    for (; k < w->places && rest != 0; k++)
+        rest = rest * 10 % w->step;
+    return rest == 0;
+}
+
+static uint32_t free_part(struct between *w, size_t k, unsigned rest);
+static uint32_t free_whole(struct between *w, size_t k, unsigned rest);
+
+/* One digit from..to, then what then builds with k and the new rest. */
+static uint32_t any_digit(struct between *w, int from, int to,
+                          uint32_t (*then)(struct between *, size_t, unsigned), size_t k,
+                          unsigned rest)
+{
+    uint32_t all = 0;
+    if (w->step == 1)
+        return from > to ? 0 : digits(w, from, to, then(w, k, 0));
+    for (int d = from; d <= to; d++)
+        all = alt(w->b, all, digits(w, d, d, then(w, k, (rest * 10 + (unsigned)d) % w->step)));
+    return all;
+}
+
+static uint32_t free_part(struct between *w, size_t k, unsigned rest)
+{
+    uint32_t *kept = &w->rest_part[k * w->step + rest];
+    if (!*kept) {
+        uint32_t end = divides(w, k, rest) ? w->next : 0;
+        *kept =
+            1 + (k == w->places ? end : alt(w->b, end, any_digit(w, 0, 9, free_part, k + 1, rest)));
+    }
+    return *kept - 1;
 }
 
 /* k more digits of the whole, then nothing or a fraction */
-static uint32_t free_whole(struct between *w, size_t k)
+static uint32_t free_whole(struct between *w, size_t k, unsigned rest)
 {
-    if (!w->rest[k]) {
-        if (k > 0)
-            w->rest[k] = digits(w, 0, 9, free_whole(w, k - 1));
-        else if (w->integer)
-            w->rest[k] = w->next;
-        else
-            w->rest[k] = alt(w->b, w->next,
-                             vlm_build_range(w->b, '.', '.', digits(w, 0, 9, free_part(w, 1))));
+    uint32_t *kept = &w->rest_whole[k * w->step + rest], all;
+    if (*kept)
+        return *kept - 1;
+    if (k > 0) {
+        all = any_digit(w, 0, 9, free_whole, k - 1, rest);
+    } else {
+        uint32_t part = w->places == 0 ? 0 : any_digit(w, 0, 9, free_part, 1, rest);
+        all = alt(w->b, divides(w, 0, rest) ? w->next : 0,
+                  part ? vlm_build_range(w->b, '.', '.', part) : 0);
     }
-    return w->rest[k];
+    *kept = 1 + all;
+    return all;
 }
 
 static int part_digit(const struct magnitude *m, size_t k)
@@ -61,50 +91,65 @@ static int part_digit(const struct magnitude *m, size_t k)
     return k < m->n_part ? m->part[k] - '0' : 0;
 }
 
-/* May the number end where k digits of the fraction equal the tight bounds'? */
-static bool may_end(const struct between *w, size_t k, bool tight_lo, bool tight_hi)
+/* Which bounds the digits so far are equal to, and what they leave. */
+struct tight {
+    bool lo, hi;
+    unsigned rest;
+};
+
+static struct tight behind(const struct between *w, struct tight t, bool lo, bool hi, int digit)
 {
-    if (tight_lo && (k < w->lo.n_part || w->excl_lo))
+    return (struct tight){lo, hi, (t.rest * 10 + (unsigned)digit) % w->step};
+}
+
+/* May the number end where k digits of the fraction stand? */
+static bool may_end(const struct between *w, size_t k, struct tight t)
+{
+    if (t.lo && (k < w->lo.n_part || w->excl_lo))
         return false;
-    return !(tight_hi && k >= w->hi.n_part && w->excl_hi);
+    return divides(w, k, t.rest) && !(t.hi && k >= w->hi.n_part && w->excl_hi);
 }
 
 /* The fraction from digit k on, tight to at least one bound. */
-static uint32_t tight_part(struct between *w, size_t k, bool tight_lo, bool tight_hi)
+static uint32_t tight_part(struct between *w, size_t k, struct tight t)
 {
-    uint32_t all = k > 0 && may_end(w, k, tight_lo, tight_hi) ? w->next : 0;
-    if (k == DIGITS || w->b->rc < 0)
+    uint32_t all = k > 0 && may_end(w, k, t) ? w->next : 0;
+    if (k == w->places || w->b->rc < 0)
         return all;
-    int lo = tight_lo ? part_digit(&w->lo, k) : 0, hi = tight_hi ? part_digit(&w->hi, k) : 9;
-    if (tight_lo && tight_hi && lo == hi)
-        return alt(w->b, all, digits(w, lo, lo, tight_part(w, k + 1, true, true)));
-    if (tight_lo)
-        all = alt(w->b, all, digits(w, lo, lo, tight_part(w, k + 1, true, false)));
-    if (tight_hi)
-        all = alt(w->b, all, digits(w, hi, hi, tight_part(w, k + 1, false, true)));
-    return alt(w->b, all, digits(w, lo + tight_lo, hi - tight_hi, free_part(w, k + 1)));
+    int lo = t.lo ? part_digit(&w->lo, k) : 0, hi = t.hi ? part_digit(&w->hi, k) : 9;
+    if (t.lo && t.hi && lo == hi)
+        return alt(w->b, all,
+                   digits(w, lo, lo, tight_part(w, k + 1, behind(w, t, true, true, lo))));
+    if (t.lo)
+        all =
+            alt(w->b, all, digits(w, lo, lo, tight_part(w, k + 1, behind(w, t, true, false, lo))));
+    if (t.hi)
+        all =
+            alt(w->b, all, digits(w, hi, hi, tight_part(w, k + 1, behind(w, t, false, true, hi))));
+    return alt(w->b, all, any_digit(w, lo + t.lo, hi - t.hi, free_part, k + 1, t.rest));
 }
 
 /* Digit i of a whole of n digits, tight to at least one bound. */
-static uint32_t tight_whole(struct between *w, size_t n, size_t i, bool tight_lo, bool tight_hi)
+static uint32_t tight_whole(struct between *w, size_t n, size_t i, struct tight t)
 {
     if (w->b->rc < 0)
         return 0;
     if (i == n) {
-        uint32_t end = may_end(w, 0, tight_lo, tight_hi) ? w->next : 0;
-        uint32_t part = w->integer ? 0 : tight_part(w, 0, tight_lo, tight_hi);
-        return alt(w->b, end, part ? vlm_build_range(w->b, '.', '.', part) : 0);
+        uint32_t part = w->places == 0 ? 0 : tight_part(w, 0, t);
+        return alt(w->b, may_end(w, 0, t) ? w->next : 0,
+                   part ? vlm_build_range(w->b, '.', '.', part) : 0);
     }
     int least = i == 0 && n > 1;
-    int lo = tight_lo ? w->lo.whole[i] - '0' : least, hi = tight_hi ? w->hi.whole[i] - '0' : 9;
-    if (tight_lo && tight_hi && lo == hi)
-        return digits(w, lo, lo, tight_whole(w, n, i + 1, true, true));
+    int lo = t.lo ? w->lo.whole[i] - '0' : least, hi = t.hi ? w->hi.whole[i] - '0' : 9;
+    if (t.lo && t.hi && lo == hi)
+        return digits(w, lo, lo, tight_whole(w, n, i + 1, behind(w, t, true, true, lo)));
     uint32_t all = 0;
-    if (tight_lo)
-        all = digits(w, lo, lo, tight_whole(w, n, i + 1, true, false));
-    if (tight_hi)
-        all = alt(w->b, all, digits(w, hi, hi, tight_whole(w, n, i + 1, false, true)));
-    return alt(w->b, all, digits(w, lo + tight_lo, hi - tight_hi, free_whole(w, n - i - 1)));
+    if (t.lo)
+        all = digits(w, lo, lo, tight_whole(w, n, i + 1, behind(w, t, true, false, lo)));
+    if (t.hi)
+        all = alt(w->b, all,
+                  digits(w, hi, hi, tight_whole(w, n, i + 1, behind(w, t, false, true, hi))));
+    return alt(w->b, all, any_digit(w, lo + t.lo, hi - t.hi, free_whole, n - i - 1, t.rest));
 }
 
 static int compare(const struct magnitude *x, const struct magnitude *y)
@@ -117,26 +162,46 @@ static int compare(const struct magnitude *x, const struct magnitude *y)
     return c;
 }
 
+static uint32_t all_lengths(struct between *w, bool has_hi)
+{
+    uint32_t all = 0;
+    for (size_t n = w->lo.n_whole; n <= (has_hi ? w->hi.n_whole : DIGITS) && w->b->rc == 0; n++) {
+        struct tight t = {n == w->lo.n_whole, has_hi && n == w->hi.n_whole, 0};
+        all = alt(w->b, all,
+                  t.lo || t.hi ? tight_whole(w, n, 0, t)
+                               : any_digit(w, n > 1, 9, free_whole, n - 1, 0));
+    }
+    return all;
+}
+
 /* Magnitudes lo..hi, hi NULL: open. */
 static uint32_t between(struct vlm_grammar_builder *b, const struct magnitude *lo, bool excl_lo,
-                        const struct magnitude *hi, bool excl_hi, bool integer, uint32_t next)
+                        const struct magnitude *hi, bool excl_hi, const struct vlm_bounds *o,
+                        uint32_t next)
 {
-    struct between w = {
-        .b = b, .excl_lo = excl_lo, .excl_hi = excl_hi, .integer = integer, .next = next};
-    uint32_t all = 0;
-    w.lo = *lo;
+    struct between w = {.b = b,
+                        .lo = *lo,
+                        .excl_lo = excl_lo,
+                        .excl_hi = excl_hi,
+                        .places = o->places,
+                        .step = o->step,
+                        .next = next};
     if (hi) {
         w.hi = *hi;
         int c = compare(lo, hi);
         if (c > 0 || (c == 0 && (excl_lo || excl_hi)))
             return 0;
     }
-    for (size_t n = lo->n_whole; n <= (hi ? hi->n_whole : DIGITS); n++) {
-        bool tight_lo = n == lo->n_whole, tight_hi = hi && n == hi->n_whole;
-        uint32_t one = tight_lo || tight_hi ? tight_whole(&w, n, 0, tight_lo, tight_hi)
-                                            : digits(&w, n > 1, 9, free_whole(&w, n - 1));
-        all = alt(b, all, one);
+    size_t n = (size_t)(DIGITS + 2) * w.step;
+    uint32_t all = 0;
+    w.rest_part = vlm_mem_zalloc(b->g->alloc, 2 * n, sizeof *w.rest_part);
+    if (w.rest_part) {
+        w.rest_whole = w.rest_part + n;
+        all = all_lengths(&w, hi != NULL);
+    } else if (b->rc == 0) {
+        b->rc = vlm_fail_memory(b->err, 2 * n * sizeof *w.rest_part, "a number's range");
     }
+    vlm_mem_free(b->g->alloc, w.rest_part);
     return all;
 }
 
@@ -167,33 +232,8 @@ static bool read_decimal(struct magnitude *m, bool *negative, const char *s)
     return *s == 0;
 }
 
-uint32_t vlm_build_number(struct vlm_grammar_builder *b, const struct vlm_bounds *o, uint32_t next)
-{
-    static const struct magnitude zero = {"0", "", 1, 0};
-    struct magnitude lo = zero, hi = zero;
-    bool lo_negative = true, hi_negative = false;
-    if ((o->lo && !read_decimal(&lo, &lo_negative, o->lo)) ||
-        (o->hi && !read_decimal(&hi, &hi_negative, o->hi))) {
-        if (b->rc == 0)
-            b->rc = vlm_fail(b->err, VLM_ERR_UNSUPPORTED,
-                             "schema: found the bound %s, expected a decimal number of at most %d "
-                             "digits",
-                             o->lo ? o->lo : o->hi, (int)DIGITS);
-        return 0;
-    }
-    uint32_t above = 0, below = 0;
-    if (!hi_negative)
-        above = between(b, lo_negative ? &zero : &lo, lo_negative ? false : o->excl_lo,
-                        o->hi ? &hi : NULL, o->excl_hi, o->integer, next);
-    if (lo_negative) /* -0 is never written */
-        below = between(b, hi_negative ? &hi : &zero, hi_negative ? o->excl_hi : true,
-                        o->lo ? &lo : NULL, o->excl_lo, o->integer, next);
-    if (below)
-        below = vlm_build_range(b, '-', '-', below);
-    return alt(b, above, below);
-}
-
-uint32_t vlm_build_multiple(struct vlm_grammar_builder *b, unsigned m, uint32_t next)
+/* Multiples of m of any length. */
+static uint32_t multiples(struct vlm_grammar_builder *b, unsigned m, bool negative, uint32_t next)
 {
     uint32_t first = (uint32_t)b->g->n_nodes; /* first + r: a number whose rest is r stands */
     for (unsigned r = 0; r < m; r++)
@@ -211,6 +251,53 @@ uint32_t vlm_build_multiple(struct vlm_grammar_builder *b, unsigned m, uint32_t 
     for (unsigned d = 1; d < 10; d++)
         start = alt(b, start,
                     vlm_build_range(b, (uint8_t)('0' + d), (uint8_t)('0' + d), first + d % m));
-    start = alt(b, start, vlm_build_range(b, '-', '-', start));
+    if (negative)
+        start = alt(b, start, vlm_build_range(b, '-', '-', start));
     return alt(b, start, vlm_build_range(b, '0', '0', next));
+}
+
+/* A reader that takes numbers as doubles must not see the excluded bound itself: of two decimals of
+ * 15 digits it sees which is larger. */
+static struct vlm_bounds fewer_places(const struct vlm_bounds *o, const struct magnitude *lo,
+                                      const struct magnitude *hi)
+{
+    struct vlm_bounds x = *o;
+    if (o->step == 1 && o->lo && o->excl_lo && x.places > DIGITS - lo->n_whole)
+        x.places = (unsigned)(DIGITS - lo->n_whole);
+    if (o->step == 1 && o->hi && o->excl_hi && x.places > DIGITS - hi->n_whole)
+        x.places = (unsigned)(DIGITS - hi->n_whole);
+    return x;
+}
+
+uint32_t vlm_build_number(struct vlm_grammar_builder *b, const struct vlm_bounds *bounds,
+                          uint32_t next)
+{
+    static const struct magnitude zero = {"0", "", 1, 0};
+    struct magnitude lo = zero, hi = zero;
+    const struct vlm_bounds *o = bounds;
+    bool lo_negative = true, hi_negative = false;
+    if ((o->lo && !read_decimal(&lo, &lo_negative, o->lo)) ||
+        (o->hi && !read_decimal(&hi, &hi_negative, o->hi))) {
+        if (b->rc == 0)
+            b->rc = vlm_fail(b->err, VLM_ERR_UNSUPPORTED,
+                             "schema: found the bound %s, expected a decimal number of at most %d "
+                             "digits",
+                             o->lo ? o->lo : o->hi, (int)DIGITS);
+        return 0;
+    }
+    bool from_zero = o->lo && !o->excl_lo && compare(&lo, &zero) == 0;
+    if (o->step > 1 && o->places == 0 && !o->hi && (!o->lo || from_zero))
+        return multiples(b, o->step, !o->lo, next);
+    const struct vlm_bounds cut = fewer_places(bounds, &lo, &hi);
+    uint32_t above = 0, below = 0;
+    o = &cut;
+    if (!hi_negative)
+        above = between(b, lo_negative ? &zero : &lo, lo_negative ? false : o->excl_lo,
+                        o->hi ? &hi : NULL, o->excl_hi, o, next);
+    if (lo_negative) /* -0 is never written */
+        below = between(b, hi_negative ? &hi : &zero, hi_negative ? o->excl_hi : true,
+                        o->lo ? &lo : NULL, o->excl_lo, o, next);
+    if (below)
+        below = vlm_build_range(b, '-', '-', below);
+    return alt(b, above, below);
 }

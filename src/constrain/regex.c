@@ -27,6 +27,7 @@ struct regex {
     size_t n_ranges, cap_ranges;
     unsigned depth;
     bool as_json;
+    bool whole_chars; /* build for count_chars: a node a character, its set the part's number */
 };
 #define NO_MAX UINT32_MAX
 
@@ -375,6 +376,15 @@ static uint32_t choice(struct regex *r)
 
 static uint32_t emit(struct regex *r, uint32_t p, uint32_t next);
 
+static uint32_t whole_char(struct regex *r, uint32_t p, uint32_t next)
+{
+    uint32_t node = vlm_build_node(r->b, VLM_NODE_SET, next, 0);
+    if (r->b->rc == 0)
+        r->b->g->nodes[node].set =
+            (uint16_t)p; /* parts are fewer than bytes: VLM_LIMIT_REGEX_BYTES */
+    return node;
+}
+
 struct again {
     struct regex *r;
     uint32_t p;
@@ -411,6 +421,8 @@ static uint32_t emit(struct regex *r, uint32_t p, uint32_t next)
     case EMPTY:
         return next;
     case CLASS:
+        if (r->whole_chars)
+            return whole_char(r, p, next);
         return vlm_build_chars(r->b, r->ranges + x.child, x.n, r->as_json, next);
     case SEQUENCE:
         return emit_sequence(r, x.child, next);
@@ -430,37 +442,129 @@ static uint32_t emit(struct regex *r, uint32_t p, uint32_t next)
 /* Any number of characters in front of next. */
 static uint32_t anything(struct regex *r, uint32_t next)
 {
-    static const struct vlm_range all = {0, 0x10FFFF};
-    uint32_t loop = vlm_build_node(r->b, VLM_NODE_SPLIT, 0, next);
-    uint32_t body = vlm_build_chars(r->b, &all, 1, r->as_json, loop);
+    uint32_t loop = vlm_build_node(r->b, VLM_NODE_SPLIT, 0, next), p = part(r, CLASS);
+    if (r->b->rc < 0)
+        return 0;
+    r->parts[p].child = (uint32_t)r->n_ranges;
+    r->parts[p].n = 1;
+    range(r, 0, 0x10FFFF);
+    uint32_t body = emit(r, p, loop);
     if (r->b->rc == 0)
         r->b->g->nodes[loop].a = body;
     return loop;
 }
 
-uint32_t vlm_build_regex(struct vlm_grammar_builder *b, const char *pattern, size_t n, bool search,
-                         bool as_json, uint32_t next)
+/* The whole pattern in front of next. */
+static uint32_t pattern_nodes(struct regex *r, bool search, uint32_t next)
 {
-    struct regex r = {.b = b, .p = pattern, .n = n, .as_json = as_json};
     uint32_t all = 0;
+    do { /* one alternative of the outermost choice, with its anchors */
+        bool from_start = is(r, '^');
+        r->at += from_start;
+        uint32_t p = sequence(r);
+        bool to_end = is(r, '$');
+        r->at += to_end;
+        uint32_t one = emit(r, p, search && !to_end ? anything(r, next) : next);
+        if (search && !from_start)
+            one = anything(r, one);
+        all = all ? vlm_build_either(r->b, all, one) : one;
+    } while (is(r, '|') && ++r->at <= r->n);
+    if (r->b->rc == 0 && r->at < r->n)
+        fail(r, "a ) without its (");
+    return all;
+}
+
+/* ---- lengths: the pattern's automaton over characters, once for every count of them ---- */
+
+struct counting {
+    struct regex *r;
+    struct vlm_grammar_builder *b;
+    const struct vlm_grammar *chars; /* a node of kind SET is a character of part `set` */
+    const struct vlm_regex_use *use;
+    size_t width;                /* counts 0 .. width - 1; the last stands for more without max */
+    uint32_t *made, *work, next; /* made: [node][count], the node of ours, 0: none yet */
+    size_t n_work;
+};
+
+/* Ours for (node, count): a split whose ways are filled in when its turn comes. */
+static uint32_t ours(struct counting *k, uint32_t node, size_t count)
+{
+    size_t i = (size_t)node * k->width + count;
+    if (!k->made[i] && k->b->rc == 0) {
+        k->made[i] = vlm_build_node(k->b, VLM_NODE_SPLIT, 0, 0);
+        if (k->b->rc == 0)
+            k->work[k->n_work++] = (uint32_t)i;
+    }
+    return k->made[i];
+}
+
+static void fill_in(struct counting *k, size_t i)
+{
+    const struct vlm_node *n = &k->chars->nodes[i / k->width];
+    size_t count = i % k->width, more = count + 1;
+    uint32_t a = 0, b = 0;
+    if (more == k->width)
+        more = k->use->max == SIZE_MAX ? count : SIZE_MAX;
+    if (n->kind == VLM_NODE_SPLIT) {
+        a = ours(k, n->a, count);
+        b = ours(k, n->b, count);
+    } else if (n->kind == VLM_NODE_ACCEPT) {
+        a = count >= k->use->min ? k->next : 0;
+    } else if (n->kind == VLM_NODE_SET && more != SIZE_MAX) {
+        struct part x = k->r->parts[n->set];
+        a = vlm_build_chars(k->b, k->r->ranges + x.child, x.n, k->r->as_json, ours(k, n->a, more));
+    }
+    if (k->b->rc == 0) {
+        k->b->g->nodes[k->made[i]].a = a;
+        k->b->g->nodes[k->made[i]].b = b;
+    }
+}
+
+static uint32_t count_chars(struct regex *r, const struct vlm_regex_use *use, uint32_t next)
+{
+    struct vlm_grammar_builder *b = r->b, chars;
+    const vlm_allocator *alloc = b->g->alloc;
+    b->rc = vlm_grammar_begin(&chars, alloc, b->err);
+    if (b->rc < 0)
+        return 0;
+    r->b = &chars;
+    r->whole_chars = true;
+    uint32_t begin = pattern_nodes(r, use->search, vlm_build_node(&chars, VLM_NODE_ACCEPT, 0, 0));
+    struct counting k = {r,    b,    chars.g, use, (use->max == SIZE_MAX ? use->min : use->max) + 1,
+                         NULL, NULL, next,    0};
+    r->b = b;
+    r->whole_chars = false;
+    b->rc = chars.rc;
+    if (b->rc == 0 && chars.g->n_nodes > VLM_LIMIT_GRAMMAR_STEPS / k.width) {
+        fail(r, "more places than can be counted together with lengths");
+    } else if (b->rc == 0) {
+        size_t n = chars.g->n_nodes * k.width;
+        k.made = vlm_mem_zalloc(alloc, n, sizeof *k.made);
+        k.work = vlm_mem_alloc(alloc, n, sizeof *k.work);
+        if (!k.made || !k.work)
+            b->rc = vlm_fail_memory(b->err, 2 * n * sizeof *k.made, "a regex");
+    }
+    if (b->rc == 0)
+        begin = ours(&k, begin, 0);
+    while (b->rc == 0 && k.n_work > 0)
+        fill_in(&k, k.work[--k.n_work]);
+    vlm_mem_free(alloc, k.made);
+    vlm_mem_free(alloc, k.work);
+    vlm_grammar_free(chars.g);
+    return begin;
+}
+
+uint32_t vlm_build_regex(struct vlm_grammar_builder *b, const char *pattern, size_t n,
+                         const struct vlm_regex_use *use, uint32_t next)
+{
+    struct regex r = {.b = b, .p = pattern, .n = n, .as_json = use->as_json};
     if (b->rc < 0)
         return 0;
     if (n > VLM_LIMIT_REGEX_BYTES)
         return fail(&r, "more bytes than a pattern may have");
     part(&r, EMPTY); /* 0 */
-    do {             /* one alternative of the outermost choice, with its anchors */
-        bool from_start = is(&r, '^');
-        r.at += from_start;
-        uint32_t p = sequence(&r);
-        bool to_end = is(&r, '$');
-        r.at += to_end;
-        uint32_t one = emit(&r, p, search && !to_end ? anything(&r, next) : next);
-        if (search && !from_start)
-            one = anything(&r, one);
-        all = all ? vlm_build_either(b, all, one) : one;
-    } while (is(&r, '|') && ++r.at <= n);
-    if (b->rc == 0 && r.at < n)
-        fail(&r, "a ) without its (");
+    uint32_t all = use->min > 0 || use->max != SIZE_MAX ? count_chars(&r, use, next)
+                                                        : pattern_nodes(&r, use->search, next);
     vlm_mem_free(b->g->alloc, r.parts);
     vlm_mem_free(b->g->alloc, r.ranges);
     return b->rc < 0 ? 0 : all;
@@ -473,6 +577,7 @@ int vlm_grammar_from_regex(struct vlm_grammar **out, const vlm_allocator *alloc,
     int rc = vlm_grammar_begin(&b, alloc, err);
     if (rc < 0)
         return rc;
+    static const struct vlm_regex_use whole = {.max = SIZE_MAX};
     uint32_t end = vlm_build_node(&b, VLM_NODE_ACCEPT, 0, 0);
-    return vlm_grammar_end(out, &b, vlm_build_regex(&b, pattern, n, false, false, end));
+    return vlm_grammar_end(out, &b, vlm_build_regex(&b, pattern, n, &whole, end));
 }
