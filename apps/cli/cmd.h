@@ -6,7 +6,7 @@
 
 int cli_cmd_run(const struct cli_options *o);
 int cli_cmd_batch(const struct cli_options *o);
-/* score and embed, too: one request a line, as batch has them */
+int cli_cmd_score(const struct cli_options *o); /* embed, too */
 int cli_cmd_tokenize(const struct cli_options *o);
 int cli_cmd_detokenize(const struct cli_options *o);
 int cli_cmd_render(const struct cli_options *o);

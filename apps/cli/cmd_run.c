@@ -9,21 +9,44 @@
 #include "signals.h"
 #include "steer.h"
 
+static void end_line(const struct cli_choice *c)
+{
+    if (c->text.n == 0 || c->text.data[c->text.n - 1] != '\n')
+        putchar('\n');
+}
+
+/* Each with its number before it; the first is 1 for people, 0 in JSON. */
+static void print_choices(const struct cli_answer *a)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        printf("[%zu] ", i + 1);
+        cli_put_text(stdout, a->choices[i].text.n ? a->choices[i].text.data : "",
+                     a->choices[i].text.n);
+        end_line(&a->choices[i]);
+    }
+}
+
 /* The answer, streamed or as one object.  Text that came before a failure or Ctrl-C stays printed.
  */
 static int print_answer(const struct cli_options *o, const struct cli_model *m,
-                        vlm_session *session, const struct cli_request *r, double start,
-                        vlm_error *err)
+                        vlm_session *session, const vlm_session_options *so,
+                        const struct cli_request *r, double start, vlm_error *err)
 {
     struct cli_answer a;
-    int rc = cli_answer_make(&a, session, r, o->json ? NULL : stdout, o->logprobs > 0, err);
-    if (!o->json && (rc == VLM_OK || a.text.n) && !(a.text.n && a.text.data[a.text.n - 1] == '\n'))
-        putchar('\n');
+    bool stream = !o->json && o->choices == 1;
+    int rc =
+        cli_answer_make(&a, m->engine, session, r, so, o->choices, stream ? stdout : NULL, err);
+    if (stream && a.n && (rc == VLM_OK || a.choices[0].text.n))
+        end_line(&a.choices[0]);
+    else if (!o->json && rc == VLM_OK)
+        print_choices(&a);
     if (o->json && rc == VLM_OK)
         rc = cli_json_print(stdout, cli_answer_json(&a, m, r, m->load_ms, vlm_os_now_ms() - start),
                             err);
     if (rc == VLM_OK)
         rc = cli_flush(stdout, "standard output", err);
+    if (o->verbose && rc == VLM_OK)
+        cli_answer_print_stats(&a);
     cli_answer_free(&a);
     return rc;
 }
@@ -44,7 +67,7 @@ static int ask(const struct cli_options *o, const struct cli_ask *q, const struc
         cli_steer_apply(&steer, &so);
         rc = vlm_session_open(&session, m->engine, &so, err);
         if (rc == VLM_OK)
-            rc = print_answer(o, m, session, &r, start, err);
+            rc = print_answer(o, m, session, &so, &r, start, err);
         vlm_session_close(session);
         cli_request_free(&r);
     }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -113,6 +114,17 @@ int cli_json_parse(json_t **out, const char *data, size_t n, const char *where, 
     return VLM_OK;
 }
 
+const char *cli_json_kind(const json_t *v)
+{
+    return !v                  ? "nothing"
+           : json_is_null(v)   ? "null"
+           : json_is_array(v)  ? "a list"
+           : json_is_object(v) ? "an object"
+           : json_is_string(v) ? "a string"
+           : json_is_number(v) ? "a number"
+                               : "true or false";
+}
+
 json_t *cli_json_string(const void *bytes, size_t n)
 {
     const char *s = bytes;
@@ -170,6 +182,14 @@ void cli_put_text(FILE *f, const char *text, size_t n)
             fwrite(text + i, 1, used, f);
         i += used;
     }
+}
+
+const char *cli_style(FILE *f, enum cli_style style)
+{
+    static const char *const codes[] = {"\033[0m", "\033[1m", "\033[2m"};
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    bool plain = (no && *no) || !term || strcmp(term, "dumb") == 0 || !isatty(fileno(f));
+    return plain ? "" : codes[style];
 }
 
 int cli_flush(FILE *f, const char *path, vlm_error *err)

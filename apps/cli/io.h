@@ -27,6 +27,7 @@ int cli_read_line(struct vlm_buf *out, FILE *f, const char *where, vlm_error *er
 /* Strict JSON of any kind, nested at most VLM_LIMIT_JSON_DEPTH deep. */
 int cli_json_parse(json_t **out, const char *data, size_t n, const char *where, vlm_error *err);
 json_t *cli_json_string(const void *bytes, size_t n); /* invalid UTF-8 becomes U+FFFD */
+const char *cli_json_kind(const json_t *v); /* "a list", "nothing" for NULL */
 json_t *cli_json_ms(double ms);                       /* rounded to microseconds */
 /* One line.  Takes the reference. */
 int cli_json_print(FILE *f, json_t *value, vlm_error *err);
@@ -34,6 +35,9 @@ int cli_json_print(FILE *f, json_t *value, vlm_error *err);
 /* Text of the model or a file.  On a terminal control characters are shown as \xNN; elsewhere raw.
  */
 void cli_put_text(FILE *f, const char *text, size_t n);
+/* Starts or ends a style; "" where f is no terminal or NO_COLOR is set. */
+enum cli_style { CLI_PLAIN, CLI_BOLD, CLI_DIM };
+const char *cli_style(FILE *f, enum cli_style style);
 /* Flushes and says whether everything arrived. */
 int cli_flush(FILE *f, const char *path, vlm_error *err);
 

@@ -30,8 +30,13 @@ enum {
     V_HELP = 1 << 14,
     V_SCORE = 1 << 15,
     V_EMBED = 1 << 16,
-    V_ALL = (1 << 17) - 1,
-    V_MODELS = V_ALL & ~(V_LIMITS | V_VERSION | V_MAKE_DOCS | V_HELP) /* those that open one */
+    V_CHAT = 1 << 17,
+    V_COMPLETION = 1 << 18,
+    V_MAN = 1 << 19,
+    V_ALL = (1 << 20) - 1,
+    V_LINE = 1 << 30, /* no verb: an option that a line of batch may have for itself */
+    /* verbs that open a MODEL */
+    V_MODELS = V_ALL & ~(V_LIMITS | V_VERSION | V_MAKE_DOCS | V_HELP | V_COMPLETION | V_MAN)
 };
 
 #define CLI_LIST_MAX 64
@@ -78,7 +83,7 @@ struct cli_options {
     uint64_t threads; /* 0: one per core */
     const char *isa;
     int log; /* vlm_log_level */
-    bool json, help, version, no_mmap, sandbox;
+    bool json, help, version, no_mmap, sandbox, verbose, history;
     /* what to ask */
     struct cli_media_list media;
     struct cli_media of_media; /* --pages, --dpi, --fps, --max-frames with no file before them */
@@ -91,6 +96,8 @@ struct cli_options {
     double repeat_penalty, presence_penalty, frequency_penalty;
     struct cli_list stops, biases;
     const char *json_schema, *regex;
+    const char *schema_text; /* of json_schema, when a line of batch holds it */
+    uint64_t choices, parallel;
     /* how to look and compute */
     uint64_t max_tiles, context, chunk, max_memory;
     int detail, kv_type, pooling; /* vlm_detail, vlm_kv_type, vlm_pooling */

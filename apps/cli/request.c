@@ -20,36 +20,40 @@ void cli_request_free(struct cli_request *r)
     vlm_mem_free(&vlm_mem_system, r->images);
     vlm_mem_free(&vlm_mem_system, r->videos);
     vlm_mem_free(&vlm_mem_system, r->messages);
-    vlm_mem_free(&vlm_mem_system, r->first);
     vlm_mem_free(&vlm_mem_system, r->parts);
     vlm_buf_free(&r->text);
     json_decref(r->json);
     *r = (struct cli_request){0};
 }
 
-static int reserve(struct cli_request *r, size_t n_messages, vlm_error *err)
+static void begin(struct cli_request *r)
 {
+    *r = (struct cli_request){0};
     vlm_buf_init(&r->text, &vlm_mem_system, VLM_LIMIT_TEXT_BYTES);
-    r->messages = vlm_mem_zalloc(&vlm_mem_system, n_messages, sizeof *r->messages);
-    r->first = vlm_mem_zalloc(&vlm_mem_system, n_messages, sizeof *r->first);
-    if (!r->messages || !r->first)
-        return vlm_fail_memory(err, n_messages * sizeof *r->messages, "messages");
-    return VLM_OK;
 }
 
-static vlm_message *begin_message(struct cli_request *r, const char *role)
+/* role is borrowed. */
+static int begin_message(struct cli_request *r, const char *role, bool prefix, vlm_error *err)
 {
-    vlm_message *m = &r->messages[r->n_messages];
-    r->first[r->n_messages++] = r->n_parts;
-    *m = (vlm_message){.role = role};
-    return m;
+    if (r->n_messages == VLM_LIMIT_MESSAGES)
+        return vlm_fail(err, VLM_ERR_LIMIT,
+                        "found more than %d messages, expected at most that many",
+                        (int)VLM_LIMIT_MESSAGES);
+    if (!vlm_grow(&vlm_mem_system, &r->messages, &r->cap_messages, r->n_messages,
+                  sizeof *r->messages))
+        return vlm_fail_memory(err, sizeof *r->messages, "a message");
+    r->messages[r->n_messages++] = (vlm_message){.role = role, .prefix = prefix};
+    return VLM_OK;
 }
 
 /* Messages point at their parts once the list grows no more. */
 static void end_messages(struct cli_request *r)
 {
-    for (size_t i = 0; i < r->n_messages; i++)
-        r->messages[i].parts = r->parts + r->first[i];
+    const vlm_part *parts = r->parts;
+    for (size_t i = 0; i < r->n_messages; i++) {
+        r->messages[i].parts = parts;
+        parts += r->messages[i].n_parts;
+    }
 }
 
 static int add_part(struct cli_request *r, vlm_part part, vlm_error *err)
@@ -125,8 +129,9 @@ static int add_systems(struct cli_request *r, const struct cli_options *o, vlm_e
 {
     int rc = VLM_OK;
     for (size_t i = 0; i < o->systems.n && rc == VLM_OK; i++) {
-        begin_message(r, "system");
-        rc = add_text(r, o->systems.v[i], strlen(o->systems.v[i]), err);
+        rc = begin_message(r, "system", false, err);
+        if (rc == VLM_OK)
+            rc = add_text(r, o->systems.v[i], strlen(o->systems.v[i]), err);
     }
     return rc;
 }
@@ -142,8 +147,8 @@ struct reader {
     vlm_error *err;
 };
 
-static int resolve(char out[PATH_MAX], const char *path, const struct cli_source *source,
-                   vlm_error *err)
+int cli_source_path(char out[PATH_MAX], const char *path, const struct cli_source *source,
+                    vlm_error *err)
 {
     const char *slash = source->file && path[0] != '/' ? strrchr(source->file, '/') : NULL;
     int n_dir = slash ? (int)(slash + 1 - source->file) : 0;
@@ -166,17 +171,6 @@ static const char *get_string(const json_t *object, const char *key)
                : NULL;
 }
 
-static const char *kind_of(const json_t *v)
-{
-    return !v                  ? "nothing"
-           : json_is_null(v)   ? "null"
-           : json_is_array(v)  ? "a list"
-           : json_is_object(v) ? "an object"
-           : json_is_string(v) ? "a string"
-           : json_is_number(v) ? "a number"
-                               : "true or false";
-}
-
 /* path as the source means it; kind CLI_IMAGE with any_kind: whatever the file is. */
 static int add_path(struct reader *in, struct cli_media media, bool any_kind)
 {
@@ -185,7 +179,7 @@ static int add_path(struct reader *in, struct cli_media media, bool any_kind)
         return vlm_fail(in->err, VLM_ERR_FORMAT,
                         "%s: found '-' as the path of a picture, expected a file",
                         in->source->shown);
-    int rc = resolve(full, media.path, in->source, in->err);
+    int rc = cli_source_path(full, media.path, in->source, in->err);
     if (rc < 0)
         return rc;
     media.path = full;
@@ -197,7 +191,7 @@ static int add_path(struct reader *in, struct cli_media media, bool any_kind)
 static int bad_member(struct reader *in, const char *key, const json_t *v, const char *expected)
 {
     return vlm_fail(in->err, VLM_ERR_FORMAT, "%s: found %s as %s, expected %s", in->source->shown,
-                    kind_of(v), key, expected);
+                    cli_json_kind(v), key, expected);
 }
 
 /* A whole number from 1 on, or absent. */
@@ -279,8 +273,10 @@ static int read_message(struct reader *in, const json_t *message, size_t i)
     if (!role)
         return vlm_fail(in->err, VLM_ERR_FORMAT,
                         "%s: messages[%zu] has %s as role, expected a string", in->source->shown, i,
-                        kind_of(json_object_get(message, "role")));
-    begin_message(in->r, role)->prefix = json_is_true(json_object_get(message, "prefix"));
+                        cli_json_kind(json_object_get(message, "role")));
+    int rc = begin_message(in->r, role, json_is_true(json_object_get(message, "prefix")), in->err);
+    if (rc < 0)
+        return rc;
     if (json_is_string(content))
         return add_text(in->r, json_string_value(content), json_string_length(content), in->err);
     /* an assistant that only calls tools says nothing */
@@ -291,12 +287,11 @@ static int read_message(struct reader *in, const json_t *message, size_t i)
         return vlm_fail(in->err, VLM_ERR_FORMAT,
                         "%s: messages[%zu] has %s as content, expected a string or a list of "
                         "parts",
-                        in->source->shown, i, kind_of(content));
+                        in->source->shown, i, cli_json_kind(content));
     if (json_array_size(content) > VLM_LIMIT_PARTS)
         return vlm_fail(in->err, VLM_ERR_LIMIT,
                         "%s: messages[%zu] has %zu parts, expected at most %d", in->source->shown,
                         i, json_array_size(content), (int)VLM_LIMIT_PARTS);
-    int rc = VLM_OK;
     for (size_t k = 0; k < json_array_size(content) && rc == VLM_OK; k++)
         rc = read_part(in, json_array_get(content, k), i);
     return rc;
@@ -306,15 +301,13 @@ static int from_messages(struct reader *in, json_t *messages)
 {
     size_t n = json_array_size(messages);
     if (!json_is_array(messages) || n == 0)
-        return vlm_fail(in->err, VLM_ERR_FORMAT, "%s: found %s, expected a list of messages",
-                        in->source->shown,
-                        n == 0 && json_is_array(messages) ? "an empty list" : kind_of(messages));
+        return vlm_fail(
+            in->err, VLM_ERR_FORMAT, "%s: found %s, expected a list of messages", in->source->shown,
+            n == 0 && json_is_array(messages) ? "an empty list" : cli_json_kind(messages));
     if (n > VLM_LIMIT_MESSAGES)
         return vlm_fail(in->err, VLM_ERR_LIMIT, "%s: found %zu messages, expected at most %d",
                         in->source->shown, n, (int)VLM_LIMIT_MESSAGES);
-    int rc = reserve(in->r, n + in->o->systems.n, in->err);
-    if (rc == VLM_OK)
-        rc = add_systems(in->r, in->o, in->err);
+    int rc = add_systems(in->r, in->o, in->err);
     for (size_t i = 0; i < n && rc == VLM_OK; i++)
         rc = read_message(in, json_array_get(messages, i), i);
     end_messages(in->r);
@@ -333,7 +326,7 @@ static int read_file(struct reader *in, const json_t *entry, const json_t *line)
         media.path = json_string_value(entry);
     if (!media.path || (type && !kind_of_type(&media.kind, type)))
         return vlm_fail(in->err, VLM_ERR_FORMAT, "%s: found %s in images, expected a path",
-                        in->source->shown, kind_of(entry));
+                        in->source->shown, cli_json_kind(entry));
     int rc = read_media(&media, in, object);
     return rc < 0 ? rc : add_path(in, media, !type);
 }
@@ -348,16 +341,13 @@ static int from_prompt(struct reader *in, const json_t *line)
     if (!json_is_string(prompt))
         return vlm_fail(in->err, VLM_ERR_FORMAT,
                         "%s: found %s as prompt, expected a string (or messages)",
-                        in->source->shown, kind_of(prompt));
+                        in->source->shown, cli_json_kind(prompt));
     if (images && !json_is_null(images) && !json_is_array(images))
         return vlm_fail(in->err, VLM_ERR_FORMAT, "%s: found %s as images, expected a list of paths",
-                        in->source->shown, kind_of(images));
-    int rc = reserve(in->r, 1 + in->o->systems.n, in->err);
+                        in->source->shown, cli_json_kind(images));
+    int rc = add_systems(in->r, in->o, in->err);
     if (rc == VLM_OK)
-        rc = add_systems(in->r, in->o, in->err);
-    if (rc < 0)
-        return rc;
-    begin_message(in->r, "user");
+        rc = begin_message(in->r, "user", false, in->err);
     for (size_t i = 0; i < json_array_size(images) && rc == VLM_OK; i++)
         rc = read_file(in, json_array_get(images, i), line);
     if (rc == VLM_OK)
@@ -371,12 +361,13 @@ int cli_request_from_json(struct cli_request *r, const vlm_engine *engine,
                           const struct cli_source *source, vlm_error *err)
 {
     struct reader in = {r, engine, o, source, err};
-    *r = (struct cli_request){.json = json_incref(object)};
+    begin(r);
+    r->json = json_incref(object);
     json_t *messages = json_object_get(object, "messages");
     int rc;
     if (!json_is_object(object))
         rc = vlm_fail(err, VLM_ERR_FORMAT, "%s: found %s, expected an object", source->shown,
-                      kind_of(object));
+                      cli_json_kind(object));
     else if (json_array_size(json_object_get(object, "tools")) && o->verb->bit != V_RENDER)
         rc = vlm_fail(err, VLM_ERR_UNSUPPORTED, "%s: found tools, which this build only renders",
                       source->shown);
@@ -404,12 +395,9 @@ static int from_file(struct cli_request *r, const vlm_engine *engine, const stru
 static int from_texts(struct cli_request *r, const vlm_engine *engine, const struct cli_options *o,
                       const struct cli_media_list *media, const char *prompt, vlm_error *err)
 {
-    int rc = reserve(r, 1 + o->systems.n, err);
+    int rc = add_systems(r, o, err);
     if (rc == VLM_OK)
-        rc = add_systems(r, o, err);
-    if (rc < 0)
-        return rc;
-    begin_message(r, "user");
+        rc = begin_message(r, "user", false, err);
     for (size_t i = 0; i < media->n && rc == VLM_OK; i++)
         rc = add_file(r, engine, o, media->v[i], err);
     if (rc == VLM_OK && strcmp(prompt, "-") == 0) {
@@ -427,10 +415,67 @@ int cli_request_from_options(struct cli_request *r, const vlm_engine *engine,
                              const struct cli_options *o, const struct cli_media_list *media,
                              const char *prompt, vlm_error *err)
 {
-    *r = (struct cli_request){0};
+    begin(r);
     int rc =
         o->messages ? from_file(r, engine, o, err) : from_texts(r, engine, o, media, prompt, err);
     if (rc < 0)
         cli_request_free(r);
     return rc;
+}
+
+/* ---- a conversation that grows ---- */
+
+void cli_request_begin(struct cli_request *r)
+{
+    begin(r);
+}
+
+int cli_request_message(struct cli_request *r, const char *role, vlm_error *err)
+{
+    int rc = begin_message(r, role, false, err);
+    end_messages(r);
+    return rc;
+}
+
+int cli_request_text(struct cli_request *r, const char *text, size_t n, vlm_error *err)
+{
+    int rc = add_text(r, text, n, err);
+    end_messages(r);
+    return rc;
+}
+
+int cli_request_part(struct cli_request *r, const vlm_engine *engine, const struct cli_options *o,
+                     const json_t *part, const struct cli_source *source, vlm_error *err)
+{
+    struct reader in = {r, engine, o, source, err};
+    struct cli_request before = *r;
+    size_t n_parts = r->messages[r->n_messages - 1].n_parts;
+    int rc = read_part(&in, part, r->n_messages - 1);
+    if (rc < 0)
+        cli_request_back(r, &before, n_parts);
+    end_messages(r);
+    return rc;
+}
+
+int cli_request_read(struct cli_request *r, const vlm_engine *engine, const struct cli_options *o,
+                     const json_t *message, const struct cli_source *source, vlm_error *err)
+{
+    struct reader in = {r, engine, o, source, err};
+    int rc = read_message(&in, message, r->n_messages);
+    end_messages(r);
+    return rc;
+}
+
+void cli_request_back(struct cli_request *r, const struct cli_request *before, size_t n_last)
+{
+    while (r->n_images > before->n_images)
+        vlm_image_close(r->images[--r->n_images]);
+    while (r->n_videos > before->n_videos)
+        vlm_video_close(r->videos[--r->n_videos]);
+    r->n_parts = before->n_parts;
+    r->n_files = before->n_files;
+    r->n_messages = before->n_messages;
+    if (r->n_messages)
+        r->messages[r->n_messages - 1].n_parts = n_last;
+    end_messages(r);
 }

@@ -6,15 +6,15 @@
 #define VLM_CLI_REQUEST_H
 
 #include <jansson.h>
+#include <limits.h>
 
 #include "base/buf.h"
 #include "model.h"
 
 struct cli_request {
     vlm_message *messages;
-    size_t n_messages;
+    size_t n_messages, cap_messages;
     vlm_part *parts; /* of all messages, one after another */
-    size_t *first;   /* part of each message, while the list grows */
     size_t n_parts, cap_parts;
     vlm_image **images;
     size_t n_images, cap_images;
@@ -42,5 +42,22 @@ int cli_request_from_json(struct cli_request *r, const vlm_engine *engine,
                           const struct cli_options *o, json_t *object,
                           const struct cli_source *source, vlm_error *err);
 void cli_request_free(struct cli_request *r);
+
+/* A conversation that grows, for `vlm chat`.  Roles and texts are borrowed, files are opened. */
+void cli_request_begin(struct cli_request *r);
+int cli_request_message(struct cli_request *r, const char *role, vlm_error *err);
+int cli_request_text(struct cli_request *r, const char *text, size_t n, vlm_error *err);
+/* A part as messages files have it, behind the last message's others.  On failure as before. */
+int cli_request_part(struct cli_request *r, const vlm_engine *engine, const struct cli_options *o,
+                     const json_t *part, const struct cli_source *source, vlm_error *err);
+/* A message as messages files have it.  On failure only fit to be freed. */
+int cli_request_read(struct cli_request *r, const vlm_engine *engine, const struct cli_options *o,
+                     const json_t *message, const struct cli_source *source, vlm_error *err);
+/* Back to a copy made before, whose last message had n_last parts. */
+void cli_request_back(struct cli_request *r, const struct cli_request *before, size_t n_last);
+
+/* path as the source means it */
+int cli_source_path(char out[PATH_MAX], const char *path, const struct cli_source *source,
+                    vlm_error *err);
 
 #endif

@@ -5,14 +5,19 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/status.h"
 #include "options.h"
 
 static volatile sig_atomic_t interrupts;
 static volatile sig_atomic_t patient;
-static vlm_session *volatile session;
+static vlm_session *volatile sessions[VLM_LIMIT_BATCH];
+static volatile sig_atomic_t n_sessions;
+static struct termios terminal;
+static volatile sig_atomic_t terminal_is_known;
 static const char *volatile partial;
 static char bus_line[256] =
     "vlm: a mapped file: changed while in use, expected it to stay as it was\n";
@@ -22,6 +27,8 @@ static void leave(int status)
     const char *path = partial;
     if (path)
         unlink(path);
+    if (terminal_is_known) /* line editing may have changed it */
+        tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
     _exit(status);
 }
 
@@ -29,11 +36,11 @@ static void on_interrupt(int sig)
 {
     (void)sig;
     interrupts++;
-    vlm_session *s = session;
-    if (interrupts > 1 || (!s && !patient))
+    int n = n_sessions;
+    if (interrupts > 1 || (n == 0 && !patient))
         leave(CLI_INTERRUPTED);
-    if (s)
-        vlm_session_cancel(s);
+    for (int i = 0; i < n; i++)
+        vlm_session_cancel(sessions[i]);
 }
 
 static void on_terminate(int sig)
@@ -69,11 +76,23 @@ bool cli_interrupted(void)
     return interrupts > 0;
 }
 
-void cli_signals_session(vlm_session *s)
+void cli_signals_forget(void)
 {
-    session = s;
-    if (s && interrupts) /* between the checks of two requests */
-        vlm_session_cancel(s);
+    interrupts = 0;
+}
+
+void cli_signals_sessions(vlm_session *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) /* the handler may come between any two: all of both are open */
+        sessions[i] = list[i];
+    n_sessions = (sig_atomic_t)n;
+    for (size_t i = 0; i < n && interrupts; i++) /* between the checks of two requests */
+        vlm_session_cancel(list[i]);
+}
+
+void cli_signals_terminal(void)
+{
+    terminal_is_known = tcgetattr(STDIN_FILENO, &terminal) == 0;
 }
 
 void cli_signals_patient(bool on)

@@ -27,11 +27,18 @@ static int read_bias(vlm_logit_bias *out, const char *text, vlm_error *err)
                     vlm_base_quote(&q, text, strlen(text)));
 }
 
-static int read_schema(struct cli_steer *s, const vlm_engine *engine, const char *path,
+static int read_schema(struct cli_steer *s, const vlm_engine *engine, const struct cli_options *o,
                        vlm_error *err)
 {
     struct vlm_buf text;
     vlm_error why;
+    const char *path = o->json_schema;
+    if (o->schema_text) {
+        int rc = vlm_constraint_from_json_schema(&s->constraint, engine, o->schema_text,
+                                                 strlen(o->schema_text), &why);
+        return rc < 0 ? vlm_fail(err, (vlm_status)rc, "%s: json_schema: %s", path, why.message)
+                      : VLM_OK;
+    }
     vlm_buf_init(&text, &vlm_mem_system, VLM_LIMIT_SCHEMA_BYTES + 1);
     int rc = cli_read(&text, path, VLM_LIMIT_SCHEMA_BYTES, err);
     if (rc >= 0) {
@@ -59,7 +66,7 @@ int cli_steer_open(struct cli_steer *s, const vlm_engine *engine, const struct c
         rc = vlm_fail(err, VLM_ERR_ARGUMENT,
                       "found --json-schema and --regex, expected one of them");
     if (rc == VLM_OK && o->json_schema)
-        rc = read_schema(s, engine, o->json_schema, err);
+        rc = read_schema(s, engine, o, err);
     if (rc == VLM_OK && o->regex)
         rc = vlm_constraint_from_regex(&s->constraint, engine, o->regex, strlen(o->regex), err);
     if (rc < 0)

@@ -85,11 +85,11 @@ const struct cli_verb cli_verbs[] = {
      "  echo '{\"id\":1,\"images\":[\"a.png\"],\"prompt\":\"Is it signed?\",\"answers\":[\" "
      "Yes\",\" No\"]}'"
      " | vlm score -\n",
-     cli_cmd_batch},
+     cli_cmd_score},
     {"embed", V_EMBED, 1, 2, "[MODEL] IN.jsonl [options]", "texts and pictures as vectors",
      embed_notes,
      "  vlm embed SmolVLM2-500M-Video-Instruct pages.jsonl --pooling mean -o vectors.jsonl\n",
-     cli_cmd_batch},
+     cli_cmd_score},
     {"tokenize", V_TOKENIZE, 1, 1, "MODEL [options]", "text on standard input to token ids",
      "No bos is added.  Text never yields control tokens unless --special is given.\n",
      "  echo -n \"Hello there\" | vlm tokenize pocket\n"

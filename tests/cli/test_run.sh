@@ -71,6 +71,51 @@ expect 1 batch "$model" "$tmp/good.jsonl" -o "$tmp/good.jsonl"
 expect 1 batch "$model" "$tmp/missing.jsonl"
 expect_in "$tmp/in.jsonl" 1 batch "$model" - -n 1
 
+# lines side by side: the same answers in the same order, each with the options it names
+answers() { sed 's/, "usage": .*//' "$1"; }
+cat >"$tmp/side.jsonl" <<'END'
+{"id":1,"prompt":"Hello"}
+{"id":2,"images":["a.png"],"prompt":"What?","max_tokens":3,"temperature":1.5,"seed":4}
+{"id":3,"prompt":"Another one","logprobs":2,"stop":["\u0001","zzz"]}
+{"id":4,"prompt":"Hello","json_schema":{"type":"boolean"}}
+{"id":5,"prompt":"Hello","regex":"[0-9]{3}","choices":2}
+{"id":6,"prompt":"Hello"}
+END
+expect 0 batch "$model" "$tmp/side.jsonl" -n 9 --temp 0.7
+is_json_lines "$tmp/out"
+answers "$tmp/out" >"$tmp/one-by-one"
+for n in 2 4 32; do
+  expect 0 batch "$model" "$tmp/side.jsonl" -n 9 --temp 0.7 --parallel $n
+  answers "$tmp/out" | cmp -s - "$tmp/one-by-one" || fail "--parallel $n changes answers"
+done
+sed -n 2p "$tmp/one-by-one" | grep -qE '"tokens": \[[0-9]+, [0-9]+, [0-9]+\]' || fail "max_tokens of a line"
+sed -n 3p "$tmp/one-by-one" | grep -q '"logprobs": \[' || fail "logprobs of a line"
+sed -n 4p "$tmp/one-by-one" | grep -qE '"text": " ?(true|false)"' || fail "json_schema of a line"
+sed -n 5p "$tmp/one-by-one" | grep -qE '"choices": \[\{"text": "[0-9]{3}".*\{"text": "[0-9]{3}"' || fail "choices of a line"
+sed -n 1p "$tmp/one-by-one" | sed 's/.*"model"//' >"$tmp/first"
+sed -n 6p "$tmp/one-by-one" | sed 's/.*"model"//' | cmp -s - "$tmp/first" || fail "a line's options outlive it"
+for member in '"max_tokens":1.5' '"max_tokens":-1' '"temperature":"hot"' '"temperature":101' '"top_p":2' '"stop":[""]' \
+  '"stop":7' '"json_schema":7' '"json_schema":{"not":{}}' '"json_schema":"none.json"' '"regex":"("' '"regex":1' \
+  '"choices":0' '"choices":257' '"seed":-1'; do
+  echo "{\"prompt\":\"Hello\",$member}" >"$tmp/bad.jsonl"
+  expect 1 batch "$model" "$tmp/bad.jsonl"
+  has "$tmp/out" '"error": "'
+done
+expect 2 batch "$model" "$tmp/side.jsonl" --parallel 129 --choices 2
+
+# several answers to one question: choice i is what the seed S + i says
+expect 0 run "$model" -p Hello -n 5 --temp 1 --seed 7 --choices 3 --json
+has "$tmp/out" '"choices": [{"text": "'
+is_json_lines "$tmp/out"
+grep -o '"tokens": \[[^]]*\]' "$tmp/out" | sed 1d >"$tmp/choices" # without the first, which stands twice
+for seed in 7 8 9; do
+  expect 0 run "$model" -p Hello -n 5 --temp 1 --seed $seed --json
+  grep -o '"tokens": \[[^]]*\]' "$tmp/out"
+done >"$tmp/seeds"
+cmp -s "$tmp/choices" "$tmp/seeds" || fail "choices are not what their seeds say: $(cat "$tmp/choices" "$tmp/seeds")"
+expect 0 run "$model" -p Hello -n 5 --temp 1 --seed 7 --choices 3
+has "$tmp/out" '[1] ' '[2] ' '[3] '
+
 expect 0 tiles "$model" "$picture" --json --out "$tmp/tiles"
 has "$tmp/out" '{"page": null, "frame": null, "tile": 1,' '"box": [' '"size": [' '"tokens": '
 is_json_lines "$tmp/out"
