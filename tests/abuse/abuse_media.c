@@ -243,7 +243,8 @@ static int lose_patience(void *ctx, size_t done, size_t total)
     (void)done;
     (void)total;
     p->calls++;
-    return vlm_os_now_ms() > p->until;
+    return p->calls > 1 &&
+           vlm_os_now_ms() > p->until; /* on a busy machine the first call may be late */
 }
 
 static void cancelled_children(void **state)
