@@ -121,7 +121,7 @@ static void tower_part(struct bench *b, int test)
 static void decoder_rows(struct bench *b, size_t n, size_t first)
 {
     vlm_engine *e = b->e;
-    const struct vlm_run run = {e->backend, NULL, NULL};
+    const struct vlm_run run = {.backend = e->backend};
     for (size_t i = 0; i < n; i++)
         e->rows[i] = (struct vlm_row){
             .kv = &b->kv, .position = (uint32_t)(first + i), .id = 0, .logits = i + 1 == n};
@@ -131,7 +131,7 @@ static void decoder_rows(struct bench *b, size_t n, size_t first)
 static void run_test(struct bench *b, int test)
 {
     vlm_engine *e = b->e;
-    const struct vlm_run run = {e->backend, NULL, NULL};
+    const struct vlm_run run = {.backend = e->backend};
     size_t n_threads = (size_t)vlm_pool_size(e->pool);
     switch (test) {
     case ROOF_FP32:
@@ -141,7 +141,9 @@ static void run_test(struct bench *b, int test)
         vlm_pool_run(e->pool, read_task, b, n_threads);
         break;
     case TOWER_FRAME:
-        vlm_vision_forward(e->model, &run, &e->vision, b->features, b->frame, false, 0);
+        vlm_vision_forward(e->model, &run, &e->vision,
+                           &(struct vlm_vision_frame){.pixels = b->frame, .features = b->features},
+                           1);
         break;
     case PREFILL:
         decoder_rows(b, PROMPT_ROWS, 0);

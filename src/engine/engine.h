@@ -26,10 +26,15 @@ struct vlm_picture_key { /* equal keys: equal features */
 };
 struct vlm_feature {
     struct vlm_feature *newer, *older; /* by use */
+    uint8_t tenant[32];                /* hash of the name; only its sessions find it */
     struct vlm_picture_key key;
     size_t bytes;
     unsigned users; /* timelines that hold it; 0: idle */
-    float *data;    /* [tokens][hidden] */
+    float *data;    /* [tokens][hidden], of the frames encoded so far */
+    bool of_video;
+    uint8_t *frames;       /* what the tower will see; NULL: all are encoded */
+    atomic_uint n_encoded; /* of key.plan.n_frames; written by who has entered the engine */
+    uint32_t n_begun;      /* those of the batch in progress among them */
 };
 struct vlm_features {
     pthread_mutex_t lock;
@@ -37,12 +42,17 @@ struct vlm_features {
     uint64_t idle_bytes, budget;
 };
 bool vlm_engine_same_picture(const struct vlm_picture_key *a, const struct vlm_picture_key *b);
-/* Find, make and add give a reference, which release takes back.  What make gives is the caller's
- * alone: it is filled, then added (which may give an equal one instead) or discarded. */
-struct vlm_feature *vlm_engine_feature_find(vlm_engine *e, const struct vlm_picture_key *key);
-struct vlm_feature *vlm_engine_feature_make(vlm_engine *e, const struct vlm_picture_key *key,
-                                            size_t bytes, vlm_error *err); /* NULL: no memory */
+/* Find, make, add and hold give a reference, which release takes back.  What make gives is the
+ * caller's alone: it is filled, then added (which may give an equal one instead) or discarded. */
+struct vlm_feature *vlm_engine_feature_find(vlm_engine *e, const uint8_t tenant[32],
+                                            const struct vlm_picture_key *key);
+/* n_tokens rows; frame_bytes: of the cut frames, 0 when none are needed.  NULL: no memory. */
+struct vlm_feature *vlm_engine_feature_make(vlm_engine *e, const uint8_t tenant[32],
+                                            const struct vlm_picture_key *key, size_t n_tokens,
+                                            size_t frame_bytes, vlm_error *err);
 struct vlm_feature *vlm_engine_feature_add(vlm_engine *e, struct vlm_feature *f);
+/* One more reference; NULL allowed. */
+struct vlm_feature *vlm_engine_feature_hold(vlm_engine *e, struct vlm_feature *f);
 void vlm_engine_feature_discard(vlm_engine *e, struct vlm_feature *f);
 void vlm_engine_feature_release(vlm_engine *e, struct vlm_feature *f); /* NULL allowed */
 bool vlm_engine_features_drop_idle(vlm_engine *e);                     /* were there any? */
@@ -75,6 +85,7 @@ struct vlm_engine {
     struct vlm_features features;
     struct vlm_text_space text;
     struct vlm_vision_space vision; /* opened with the first picture */
+    atomic_uint_fast64_t looked;    /* sessions served with frames so far: whose turn is next */
     float *logits;                  /* [max_wanted][vocab] */
     struct vlm_row *rows;           /* [text.max_rows] */
     size_t max_wanted, n_sessions;
@@ -132,19 +143,9 @@ struct vlm_image_config vlm_engine_image_config(const vlm_engine *e, const vlm_s
 void vlm_engine_enter(vlm_engine *e);
 void vlm_engine_leave(vlm_engine *e);
 
-struct vlm_encoding {
-    const vlm_session_options *options;
-    const struct vlm_tap *tap;                    /* or NULL */
-    const atomic_bool *cancel;                    /* or NULL */
-    int (*report)(void *ctx, size_t frames_done); /* or NULL; nonzero cancels */
-    void *ctx;
-    size_t n_done;               /* frames, over all pictures: in and out */
-    double resize_ms, vision_ms; /* added to */
-};
-/* Features [n_tokens][hidden] of one picture.  The workspace is reserved; each frame takes its
- * turn, so that other sessions' steps come between. */
-int vlm_engine_encode(vlm_engine *e, struct vlm_encoding *c, float *features,
-                      const struct vlm_prompt_picture *p, vlm_error *err);
+/* All frames of a picture as the tower will see them: [n_frames][tile][tile][3]. */
+int vlm_engine_cut(uint8_t *frames, const vlm_engine *e, const struct vlm_prompt_picture *p,
+                   const vlm_session_options *o, vlm_error *err);
 /* Makes the vision workspace, once; the caller has entered. */
 int vlm_engine_reserve_vision(vlm_engine *e, vlm_error *err);
 /* Copies known fields of a caller's options of any size over the defaults, and checks their ranges.

@@ -1,10 +1,12 @@
-/* features.c: what the tower made of pictures, by the picture's content.
+/* features.c: what the tower made of pictures, or will make, by the picture's content.
  *
  * The rule.  A session holds the features of its pictures from sync until its prompt is read; then
  * nobody needs them but a later question.  Features that no session holds are idle: they stay while
  * all idle ones together take no more than engine option max_features, the least recently used go
  * first, and all go before a sync fails for lack of memory.  So an engine's features never take
- * more than the prompts being read need, and that. */
+ * more than the prompts being read need, and that.  Those that are not encoded yet are found like
+ * others, so that sessions with the same picture wait for one encoding; they are never idle: with
+ * the last session that holds them they go. */
 #include <string.h>
 
 #include "engine/engine.h"
@@ -24,12 +26,18 @@ static void link_newest(struct vlm_features *c, struct vlm_feature *f)
     c->newest = f;
 }
 
-static void drop(vlm_engine *e, struct vlm_feature *f)
+void vlm_engine_feature_discard(vlm_engine *e, struct vlm_feature *f)
+{
+    vlm_mem_free(&e->alloc, f->frames);
+    vlm_mem_free(&e->alloc, f->data);
+    vlm_mem_free(&e->alloc, f);
+}
+
+static void drop_idle(vlm_engine *e, struct vlm_feature *f)
 {
     unlink_feature(&e->features, f);
     e->features.idle_bytes -= f->bytes;
-    vlm_mem_free(&e->alloc, f->data);
-    vlm_mem_free(&e->alloc, f);
+    vlm_engine_feature_discard(e, f);
 }
 
 /* Idle ones beyond the budget go, from the oldest on. */
@@ -40,14 +48,16 @@ static void shrink(vlm_engine *e, uint64_t budget)
          f = next) {
         next = f->newer;
         if (f->users == 0)
-            drop(e, f);
+            drop_idle(e, f);
     }
 }
 
-static struct vlm_feature *find(struct vlm_features *c, const struct vlm_picture_key *key)
+static struct vlm_feature *find(struct vlm_features *c, const uint8_t tenant[32],
+                                const struct vlm_picture_key *key)
 {
     struct vlm_feature *f = c->newest;
-    while (f && !vlm_engine_same_picture(&f->key, key))
+    while (f && (memcmp(f->tenant, tenant, sizeof f->tenant) != 0 ||
+                 !vlm_engine_same_picture(&f->key, key)))
         f = f->older;
     if (!f)
         return NULL;
@@ -66,36 +76,44 @@ bool vlm_engine_same_picture(const struct vlm_picture_key *a, const struct vlm_p
            a->plan.step1_height == b->plan.step1_height;
 }
 
-struct vlm_feature *vlm_engine_feature_find(vlm_engine *e, const struct vlm_picture_key *key)
+struct vlm_feature *vlm_engine_feature_find(vlm_engine *e, const uint8_t tenant[32],
+                                            const struct vlm_picture_key *key)
 {
     pthread_mutex_lock(&e->features.lock);
-    struct vlm_feature *f = find(&e->features, key);
+    struct vlm_feature *f = find(&e->features, tenant, key);
     pthread_mutex_unlock(&e->features.lock);
     return f;
 }
 
-struct vlm_feature *vlm_engine_feature_make(vlm_engine *e, const struct vlm_picture_key *key,
-                                            size_t bytes, vlm_error *err)
+struct vlm_feature *vlm_engine_feature_make(vlm_engine *e, const uint8_t tenant[32],
+                                            const struct vlm_picture_key *key, size_t n_tokens,
+                                            size_t frame_bytes, vlm_error *err)
 {
+    size_t bytes = n_tokens * e->config.text.hidden * sizeof(float);
     struct vlm_feature *f = vlm_mem_zalloc(&e->alloc, 1, sizeof *f);
-    float *data = f ? vlm_mem_alloc(&e->alloc, bytes, 1) : NULL;
-    if (!data) {
-        vlm_mem_free(&e->alloc, f);
-        vlm_fail_memory(err, bytes, "image features");
+    if (!f) {
+        vlm_fail_memory(err, sizeof *f, "image features");
         return NULL;
     }
+    memcpy(f->tenant, tenant, sizeof f->tenant);
     f->key = *key;
     f->bytes = bytes;
     f->users = 1;
-    f->data = data;
-    return f;
+    f->data = vlm_mem_alloc(&e->alloc, bytes, 1);
+    f->frames = frame_bytes ? vlm_mem_alloc(&e->alloc, frame_bytes, 1) : NULL;
+    atomic_init(&f->n_encoded, frame_bytes ? 0 : key->plan.n_frames);
+    if (f->data && (f->frames || frame_bytes == 0))
+        return f;
+    vlm_fail_memory(err, bytes + frame_bytes, "image features and tiles");
+    vlm_engine_feature_discard(e, f);
+    return NULL;
 }
 
-/* Another session may have encoded the same picture meanwhile: one of the two stays. */
+/* Another session may have cut the same picture meanwhile: one of the two stays. */
 struct vlm_feature *vlm_engine_feature_add(vlm_engine *e, struct vlm_feature *f)
 {
     pthread_mutex_lock(&e->features.lock);
-    struct vlm_feature *other = find(&e->features, &f->key);
+    struct vlm_feature *other = find(&e->features, f->tenant, &f->key);
     if (!other)
         link_newest(&e->features, f);
     pthread_mutex_unlock(&e->features.lock);
@@ -105,22 +123,34 @@ struct vlm_feature *vlm_engine_feature_add(vlm_engine *e, struct vlm_feature *f)
     return other;
 }
 
-void vlm_engine_feature_discard(vlm_engine *e, struct vlm_feature *f)
+struct vlm_feature *vlm_engine_feature_hold(vlm_engine *e, struct vlm_feature *f)
 {
-    vlm_mem_free(&e->alloc, f->data);
-    vlm_mem_free(&e->alloc, f);
+    if (!f)
+        return NULL;
+    pthread_mutex_lock(&e->features.lock);
+    f->users++;
+    pthread_mutex_unlock(&e->features.lock);
+    return f;
 }
 
 void vlm_engine_feature_release(vlm_engine *e, struct vlm_feature *f)
 {
     if (!f)
         return;
+    bool unfinished = false;
     pthread_mutex_lock(&e->features.lock);
     if (--f->users == 0) {
-        e->features.idle_bytes += f->bytes;
-        shrink(e, e->features.budget);
+        unfinished = atomic_load(&f->n_encoded) < f->key.plan.n_frames;
+        if (unfinished) {
+            unlink_feature(&e->features, f);
+        } else {
+            e->features.idle_bytes += f->bytes;
+            shrink(e, e->features.budget);
+        }
     }
     pthread_mutex_unlock(&e->features.lock);
+    if (unfinished)
+        vlm_engine_feature_discard(e, f);
 }
 
 bool vlm_engine_features_drop_idle(vlm_engine *e)

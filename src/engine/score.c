@@ -29,22 +29,38 @@ static void set_rows(vlm_session *s, size_t first, size_t n, const int32_t *ids,
     }
 }
 
-/* Reads the prompt up to position end, in chunks. */
-static int read_prompt(vlm_session *s, size_t end, const struct vlm_tap *tap, vlm_error *err)
+static bool cancelled(void *ctx)
+{
+    const vlm_session *s = ctx;
+    return atomic_load_explicit(&s->cancel, memory_order_relaxed);
+}
+
+/* A chunk, or a batch of the frames that it waits for.  The caller has entered. */
+static int read_chunk(vlm_session *s, size_t end, const struct vlm_run *run)
 {
     vlm_engine *e = s->engine;
-    const struct vlm_run run = {e->backend, tap, &s->cancel};
+    size_t n = vlm_min_size(vlm_min_size(end - s->n_done, s->options.chunk), e->text.max_rows);
+    if (vlm_engine_positions_ready(s, s->n_done, n) < n) {
+        vlm_engine_look(e, &s, 1);
+        return cancelled(s) ? VLM_ERR_CANCELLED : VLM_OK;
+    }
+    set_rows(s, s->n_done, n, NULL, false);
+    double start = vlm_os_now_ms();
+    int rc = vlm_decoder_forward(e->model, run, &e->text, e->rows, n, e->logits);
+    s->stats.prefill_ms += vlm_os_now_ms() - start;
+    if (rc == VLM_OK)
+        s->n_done += n;
+    return rc;
+}
+
+int vlm_engine_read_prompt(vlm_session *s, size_t end, const struct vlm_tap *tap, vlm_error *err)
+{
+    const struct vlm_run run = {s->engine->backend, tap, cancelled, s};
     int rc = VLM_OK;
     while (rc == VLM_OK && s->n_done < end) {
-        vlm_engine_enter(e); /* other sessions' steps come between */
-        size_t n = vlm_min_size(vlm_min_size(end - s->n_done, s->options.chunk), e->text.max_rows);
-        set_rows(s, s->n_done, n, NULL, false);
-        double start = vlm_os_now_ms();
-        rc = vlm_decoder_forward(e->model, &run, &e->text, e->rows, n, e->logits);
-        s->stats.prefill_ms += vlm_os_now_ms() - start;
-        vlm_engine_leave(e);
-        if (rc == VLM_OK)
-            s->n_done += n;
+        vlm_engine_enter(s->engine); /* other sessions' steps come between */
+        rc = read_chunk(s, end, &run);
+        vlm_engine_leave(s->engine);
     }
     return rc == VLM_OK ? rc : vlm_fail(err, VLM_ERR_CANCELLED, "cancelled");
 }
@@ -72,7 +88,7 @@ static int score_slice(vlm_session *s, float *logprobs, const int32_t *ids, size
 {
     vlm_engine *e = s->engine;
     size_t vocab = e->config.text.vocab;
-    const struct vlm_run run = {e->backend, NULL, &s->cancel};
+    const struct vlm_run run = {e->backend, NULL, cancelled, s};
     vlm_engine_enter(e);
     set_rows(s, s->n_prompt - 1 + first, n, ids, true);
     double start = vlm_os_now_ms();
@@ -115,7 +131,7 @@ int vlm_session_score(vlm_session *s, const int32_t *ids, size_t n, float *logpr
     s->outcome = VLM_MORE;
     s->stats.completion_tokens = 0;
     if (rc == VLM_OK)
-        rc = read_prompt(s, s->n_prompt - 1, NULL, err);
+        rc = vlm_engine_read_prompt(s, s->n_prompt - 1, NULL, err);
     for (size_t first = 0; rc == VLM_OK && first < n; first += rows)
         rc = score_slice(s, logprobs, ids, first, vlm_min_size(rows, n - first), logits, err);
     vlm_mem_free(&e->alloc, logits);
@@ -150,7 +166,7 @@ static int embed(vlm_session *s, vlm_pooling pooling, double *sum, float *out, v
     struct pooled p = {pooling, sum, 0};
     const struct vlm_tap tap = {pool, &p};
     double squares = 0;
-    int rc = read_prompt(s, s->n_prompt, &tap, err);
+    int rc = vlm_engine_read_prompt(s, s->n_prompt, &tap, err);
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < hidden; i++)

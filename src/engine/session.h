@@ -18,17 +18,20 @@ struct vlm_session_picture {
     size_t n_tokens;
     struct vlm_feature
         *features; /* until the prompt is read, unless the cache holds all its rows */
+    bool again;    /* an earlier picture of the timeline has the same features */
 };
 struct vlm_timeline {
     struct vlm_position *positions;
     size_t n;
     struct vlm_session_picture *pictures;
     size_t n_pictures;
+    size_t n_frames; /* that were to be encoded when it was made, for progress */
 };
 
 struct vlm_session {
     vlm_engine *engine;
     vlm_session_options options; /* stop strings are owned */
+    uint8_t tenant[32];          /* SHA-256 of its name */
     size_t *stop_lengths;
     size_t longest_stop;
     struct vlm_kv kv;
@@ -38,7 +41,8 @@ struct vlm_session {
     int32_t *prompt;         /* ids, for vlm_session_prompt */
 
     atomic_bool cancel;
-    int outcome; /* of the last step */
+    uint64_t looked; /* when it was served with frames: the longest ago is next */
+    int outcome;     /* of the last step */
     vlm_error error;
     vlm_finish finish;
     vlm_token token;
@@ -65,9 +69,20 @@ void vlm_engine_timeline_forget(struct vlm_timeline *t, vlm_engine *e);
 
 /* ---- pictures.c ---- */
 
-/* Encodes the pictures that positions from n_cached on need and that are not kept. */
-int vlm_engine_encode_pictures(vlm_session *s, struct vlm_timeline *t, const struct vlm_prompt *p,
-                               size_t n_cached, vlm_stats *stats, vlm_error *err);
+/* Finds the features that positions from n_cached on need; makes room for those that are not kept
+ * and cuts their frames, for steps to encode. */
+int vlm_engine_prepare_pictures(vlm_session *s, struct vlm_timeline *t, const struct vlm_prompt *p,
+                                size_t n_cached, vlm_stats *stats, vlm_error *err);
+/* How many of the positions first .. first + n stand before the first frame not yet encoded. */
+size_t vlm_engine_positions_ready(const vlm_session *s, size_t first, size_t n);
+/* Encodes a batch of the frames that these sessions wait for, in turn.  The caller has entered.
+ * Those that were cancelled may be among them. */
+void vlm_engine_look(vlm_engine *e, vlm_session *const *sessions, size_t n);
+
+/* ---- score.c ---- */
+
+/* Reads the prompt up to position end. */
+int vlm_engine_read_prompt(vlm_session *s, size_t end, const struct vlm_tap *tap, vlm_error *err);
 
 /* ---- constraint.c ---- */
 

@@ -1,5 +1,10 @@
-/* step.c: one forward pass for several sessions: chunks of prompt and decoding rows side by side;
- * then each session that reached the end of its timeline takes its next token.  Takes no memory. */
+/* step.c: one step of several sessions: a batch of frames for those that wait for pictures, then a
+ * forward pass with chunks of prompt and decoding rows side by side; then each session that reached
+ * the end of its timeline takes its next token.  Takes no memory.
+ *
+ * A cancelled session stops the pass at the next layer and the pass is done again without it: rows
+ * are independent and keys and values are written to the same places, so the others get the same
+ * bytes, and a pass needs no way to lose rows. */
 #include <math.h>
 #include <string.h>
 
@@ -40,11 +45,14 @@ static bool settle(vlm_session *s)
     return s->outcome == VLM_DONE;
 }
 
-/* Appends this session's rows: up to a chunk of prompt, or the one decoding row. */
+/* Appends this session's rows: up to a chunk of prompt, or the one decoding row.  While a picture
+ * of the chunk is not encoded, none: half a chunk costs nearly as much as a whole one. */
 static size_t add_rows(vlm_session *s, struct vlm_row *rows, size_t room)
 {
     const vlm_engine *e = s->engine;
     size_t n = vlm_min_size(vlm_min_size(s->time.n - s->n_done, s->options.chunk), room);
+    if (vlm_engine_positions_ready(s, s->n_done, n) < n)
+        return 0;
     for (size_t i = 0; i < n; i++) {
         const struct vlm_position *p = &s->time.positions[s->n_done + i];
         const struct vlm_feature *f = p->picture ? s->time.pictures[p->picture - 1].features : NULL;
@@ -151,7 +159,7 @@ static void advance(vlm_session *s, size_t n_rows, const float *logits, double m
     bool prompt = s->n_done < s->n_prompt;
     s->n_done += n_rows;
     *(prompt ? &s->stats.prefill_ms : &s->stats.decode_ms) += ms;
-    if (prompt && s->n_done >= s->n_prompt)
+    if (prompt && s->n_done >= s->n_prompt && !s->time.positions[s->n_prompt - 1].picture)
         vlm_engine_timeline_forget(&s->time, s->engine); /* read: its pictures are in the cache */
     if (logits)
         take_token(s, logits);
@@ -164,8 +172,25 @@ static void advance(vlm_session *s, size_t n_rows, const float *logits, double m
         atomic_store(&s->cancel, true);
 }
 
+/* The sessions of a pass and how many rows each has. */
+struct sharers {
+    vlm_session *const *sessions;
+    size_t n;
+    const size_t *n_of;
+};
+
+static bool any_cancelled(void *ctx)
+{
+    const struct sharers *p = ctx;
+    for (size_t i = 0; i < p->n; i++)
+        if (p->n_of[i] && atomic_load_explicit(&p->sessions[i]->cancel, memory_order_relaxed))
+            return true;
+    return false;
+}
+
 /* One pass over as many of sessions[0..n) as the workspace has rows for; returns how many were
- * served. Those already at their end count as served.  The step lock is held. */
+ * served: those already at their end and those that wait for pictures among them, none when one was
+ * cancelled meanwhile.  The step lock is held. */
 static size_t pass(vlm_engine *e, vlm_session *const *sessions, size_t n, size_t *n_of)
 {
     size_t n_rows = 0, served = 0;
@@ -178,14 +203,16 @@ static size_t pass(vlm_engine *e, vlm_session *const *sessions, size_t n, size_t
             break;
         n_of[served] = add_rows(s, e->rows + n_rows, e->text.max_rows - n_rows);
         n_rows += n_of[served];
+        if (n_of[served] == 0)
+            s->outcome = VLM_MORE;
     }
     if (n_rows == 0)
         return served;
-    /* a pass of one session can be cancelled inside; with neighbours it is looked at between passes
-     */
-    const struct vlm_run run = {e->backend, NULL, n == 1 ? &sessions[0]->cancel : NULL};
+    struct sharers sharers = {sessions, served, n_of};
+    const struct vlm_run run = {e->backend, NULL, any_cancelled, &sharers};
     double start = vlm_os_now_ms();
-    int rc = vlm_decoder_forward(e->model, &run, &e->text, e->rows, n_rows, e->logits);
+    if (vlm_decoder_forward(e->model, &run, &e->text, e->rows, n_rows, e->logits) < 0)
+        return 0;
     double ms = vlm_os_now_ms() - start;
     const float *logits = e->logits;
     for (size_t i = 0, row = 0; i < served; i++) {
@@ -193,13 +220,21 @@ static size_t pass(vlm_engine *e, vlm_session *const *sessions, size_t n, size_t
             continue;
         row += n_of[i];
         bool wanted = e->rows[row - 1].logits;
-        if (rc == VLM_ERR_CANCELLED)
-            finish(sessions[i], VLM_FINISH_CANCELLED);
-        else
-            advance(sessions[i], n_of[i], wanted ? logits : NULL, ms);
+        advance(sessions[i], n_of[i], wanted ? logits : NULL, ms);
         logits += wanted ? e->config.text.vocab : 0;
     }
     return served;
+}
+
+/* Frames for those of the sessions that are not at their end. */
+static void look(vlm_engine *e, vlm_session *const *sessions, size_t n)
+{
+    vlm_session *open[VLM_LIMIT_BATCH];
+    size_t n_open = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!settle(sessions[i]))
+            open[n_open++] = sessions[i];
+    vlm_engine_look(e, open, n_open);
 }
 
 int vlm_step(vlm_engine *e, vlm_session *const *sessions, size_t n, vlm_error *err)
@@ -217,6 +252,7 @@ int vlm_step(vlm_engine *e, vlm_session *const *sessions, size_t n, vlm_error *e
                                 "sessions %zu and %zu of a step are the same", k, i);
     }
     vlm_engine_enter(e);
+    look(e, sessions, n);
     for (size_t first = 0; first < n;)
         first += pass(e, sessions + first, n - first, n_of);
     vlm_engine_leave(e);

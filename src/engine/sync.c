@@ -1,6 +1,6 @@
 /* sync.c: the whole conversation in, a timeline out: what of the cache can stay, which pictures
- * must be encoded.  Everything that can fail is prepared beside the session's state and committed
- * at once. */
+ * must be encoded and what the tower will see of them.  Everything that can fail is prepared beside
+ * the session's state and committed at once. */
 #include <string.h>
 
 #include "base/checked.h"
@@ -107,7 +107,7 @@ static int prepare(vlm_session *s, struct vlm_timeline *t, const struct vlm_prom
         return vlm_fail_memory(err, room * VLM_CONSTRAIN_TOKEN_BYTES, "an answer");
     *n_cached = common_beginning(s, t);
     rc = reserve(s, n + room, p->n_pictures > 0, stats, err);
-    return rc == VLM_OK ? vlm_engine_encode_pictures(s, t, p, *n_cached, stats, err) : rc;
+    return rc == VLM_OK ? vlm_engine_prepare_pictures(s, t, p, *n_cached, stats, err) : rc;
 }
 
 static void commit(vlm_session *s, struct vlm_timeline *t, int32_t *prompt, size_t limit,

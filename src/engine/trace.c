@@ -17,6 +17,7 @@ struct trace {
     struct vlm_kv kv;
     struct vlm_text_space space;
     struct vlm_row *rows; /* [chunk] */
+    uint8_t *frames;      /* of the largest picture */
     float *features;      /* [image tokens][hidden] */
     float *logits;        /* [chunk][vocab] */
     size_t chunk;
@@ -68,25 +69,55 @@ static void hand_ids(struct trace *t, const char *name, const int32_t *ids, size
                 .name = name, .is_int32 = 1, .n_dims = 1, .shape = {n}, .n_rows = n, .data = ids});
 }
 
+static bool stopped(void *ctx)
+{
+    return atomic_load(&((struct trace *)ctx)->stopped);
+}
+
+/* A frame a turn. */
+static int encode_picture(struct trace *t, const struct vlm_prompt_picture *p, uint8_t *frames,
+                          size_t first, vlm_error *err)
+{
+    vlm_engine *e = t->e;
+    size_t side = e->config.image.tile, hidden = e->config.text.hidden,
+           tokens = e->config.image_seq_len;
+    const struct vlm_tap vision_tap = {tap, t};
+    const struct vlm_run run = {e->backend, &vision_tap, stopped, t};
+    int rc = vlm_engine_cut(frames, e, p, &t->options, err);
+    for (size_t i = 0; rc == VLM_OK && i < p->key.plan.n_frames; i++) {
+        struct vlm_vision_frame f = {.pixels = frames + i * side * side * 3,
+                                     .of_video = !p->image,
+                                     .features =
+                                         t->features + (p->first_token + i * tokens) * hidden,
+                                     .index = first + i};
+        vlm_engine_enter(e);
+        rc = vlm_vision_forward(e->model, &run, &e->vision, &f, 1);
+        vlm_engine_leave(e);
+    }
+    return rc == VLM_ERR_CANCELLED ? vlm_fail(err, rc, "trace stopped") : rc;
+}
+
 static int encode(struct trace *t, const struct vlm_prompt *p, vlm_error *err)
 {
     vlm_engine *e = t->e;
-    const struct vlm_tap vision_tap = {tap, t};
-    struct vlm_encoding c = {.options = &t->options, .tap = &vision_tap, .cancel = &t->stopped};
+    size_t most = 0, side = e->config.image.tile, done = 0;
     t->n_frames = p->n_frames;
     if (p->n_frames == 0)
         return VLM_OK;
+    for (size_t i = 0; i < p->n_pictures; i++)
+        most = vlm_max_size(most, p->pictures[i].key.plan.n_frames);
     size_t bytes = p->n_image_tokens * e->config.text.hidden * sizeof(float);
     t->features = vlm_mem_alloc(&e->alloc, bytes, 1);
-    if (!t->features)
-        return vlm_fail_memory(err, bytes, "image features");
+    t->frames = vlm_mem_alloc(&e->alloc, most, side * side * 3);
+    if (!t->features || !t->frames)
+        return vlm_fail_memory(err, bytes + most * side * side * 3, "image features and tiles");
     vlm_engine_enter(e);
     int rc = vlm_engine_reserve_vision(e, err);
     vlm_engine_leave(e);
-    for (size_t i = 0; rc == VLM_OK && i < p->n_pictures; i++)
-        rc = vlm_engine_encode(e, &c,
-                               t->features + p->pictures[i].first_token * e->config.text.hidden,
-                               &p->pictures[i], err);
+    for (size_t i = 0; rc == VLM_OK && i < p->n_pictures; i++) {
+        rc = encode_picture(t, &p->pictures[i], t->frames, done, err);
+        done += p->pictures[i].key.plan.n_frames;
+    }
     return rc;
 }
 
@@ -118,7 +149,7 @@ static void prefill(struct trace *t, const int32_t *ids, size_t n, const float *
     vlm_engine *e = t->e;
     size_t vocab = e->config.text.vocab, token = 0;
     const struct vlm_tap text_tap = {tap, t};
-    const struct vlm_run run = {e->backend, &text_tap, &t->stopped};
+    const struct vlm_run run = {e->backend, &text_tap, stopped, t};
     t->n_rows = n;
     for (size_t first = 0; first < n && !atomic_load(&t->stopped); first += t->chunk) {
         size_t m = vlm_min_size(t->chunk, n - first);
@@ -146,7 +177,7 @@ static void prefill(struct trace *t, const int32_t *ids, size_t n, const float *
 static size_t generate(struct trace *t, int32_t *out, size_t n, size_t first, const float *logits)
 {
     vlm_engine *e = t->e;
-    const struct vlm_run run = {e->backend, NULL, NULL};
+    const struct vlm_run run = {.backend = e->backend};
     for (size_t i = 0; i < n; i++) {
         out[i] = (int32_t)vlm_backend_kernels(e->backend)->argmax(logits, e->config.text.vocab);
         if (vlm_config_is_eos(&e->config, out[i]) || i + 1 == n)
@@ -220,6 +251,7 @@ int vlm_trace(vlm_engine *e, const vlm_message *messages, size_t n_messages, con
         vlm_engine_leave(e);
     }
     vlm_mem_free(&e->alloc, t.rows);
+    vlm_mem_free(&e->alloc, t.frames);
     vlm_mem_free(&e->alloc, t.features);
     vlm_mem_free(&e->alloc, t.logits);
     vlm_engine_prompt_free(&p, e);

@@ -197,7 +197,7 @@ int vlm_decoder_forward(const struct vlm_model *m, const struct vlm_run *run,
     size_t first = rows[0].position; /* of the tap, which follows one sequence */
     show(run, "text.embed", -1, &p.x, first);
     for (size_t i = 0; i < m->config.text.layers; i++) {
-        if (run->cancel && atomic_load_explicit(run->cancel, memory_order_relaxed))
+        if (run->stop && run->stop(run->stop_ctx))
             return VLM_ERR_CANCELLED;
         attention_block(&p, &m->text[i], i);
         mlp_block(&p, &m->text[i]);

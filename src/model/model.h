@@ -73,7 +73,8 @@ struct vlm_tap {
 struct vlm_run {
     struct vlm_backend *backend;
     const struct vlm_tap *tap; /* or NULL */
-    const atomic_bool *cancel; /* or NULL; looked at once a layer */
+    bool (*stop)(void *ctx);   /* or NULL; asked before each layer: true cancels the pass */
+    void *stop_ctx;
 };
 
 /* Adds a matrix of floats to a workspace of *total bytes; returns where it begins. */
@@ -86,23 +87,32 @@ static inline size_t vlm_space_place(size_t *total, size_t rows, size_t cols)
 
 /* ---- vision: frames -> image features ---- */
 
-struct vlm_vision_space { /* memory for one frame */
+struct vlm_vision_frame {
+    const uint8_t *pixels; /* [tile][tile][3] */
+    bool of_video;         /* normalised as the reference does those */
+    float *features;       /* out: [image_seq_len][text hidden] */
+    size_t index;          /* of the frame, for the tap */
+};
+/* Frames that are worth encoding together: one, unless they are so small that the matrices' rows
+ * are few. */
+size_t vlm_vision_batch(const struct vlm_model *m);
+struct vlm_vision_space { /* memory for a batch of frames */
     struct vlm_buffer buffer, kv;
     uint8_t **kv_blocks;
     uint32_t *n_keys;
     float *frame; /* [3][tile][tile] */
     const vlm_allocator *alloc;
+    size_t max_frames;
     uint64_t bytes;
 };
 uint64_t vlm_vision_space_bytes(const struct vlm_model *m);
 int vlm_vision_space_open(struct vlm_vision_space *s, const struct vlm_model *m,
                           struct vlm_backend *b, vlm_error *err);
 void vlm_vision_space_close(struct vlm_vision_space *s, struct vlm_backend *b);
-/* One frame [tile][tile][3] -> features [image_seq_len][text hidden].  of_video: normalised as the
- * reference does those.  index: of the frame, for the tap.  VLM_OK or VLM_ERR_CANCELLED. */
+/* n <= max_frames frames, of whatever pictures: each gets the bits that it would get alone.
+ * VLM_OK or VLM_ERR_CANCELLED. */
 int vlm_vision_forward(const struct vlm_model *m, const struct vlm_run *run,
-                       struct vlm_vision_space *s, float *features, const uint8_t *frame,
-                       bool of_video, size_t index);
+                       struct vlm_vision_space *s, const struct vlm_vision_frame *frames, size_t n);
 
 /* ---- key/value cache of one sequence ---- */
 

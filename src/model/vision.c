@@ -1,10 +1,13 @@
-/* vision.c: the SigLIP tower and the connector, one frame at a time (frames are independent).
+/* vision.c: the SigLIP tower and the connector.  The frames of a batch share the matrix products;
+ * attention stays inside a frame, so that none sees another and each gets the bits that it would
+ * get alone.
  *
  *   e = patches W_patch^T + b + position
  *   for each layer:  x += out(attention(q, k, v of LN1(x)));  x += fc2(gelu(fc1(LN2(x))))
  *   features = connector(pixel_shuffle(LN_post(x)))
  *
- * Shapes: N = grid^2 patches, V = hidden, F = ffn. */
+ * Shapes: B frames of N = grid^2 patches, V = hidden, F = ffn, T = image tokens, H = text hidden.
+ */
 #include <assert.h>
 #include <string.h>
 
@@ -12,22 +15,38 @@
 #include "base/mem.h"
 #include "model/model.h"
 
-/* Offsets of the tensors of one frame inside the workspace, in bytes. */
+/* Rows up to which a larger batch makes the products faster (docs/PERF.md), and the most frames. */
+#define BATCH_ROWS 1024
+#define BATCH_MOST 4
+
+/* Offsets of the tensors of a batch inside the workspace, in bytes. */
 struct layout {
-    size_t patches, x, h, q, k, v, ffn, shuffled, total;
+    size_t patches, x, h, q, k, v, ffn, shuffled, out, total;
 };
+
+static size_t patches(const struct vlm_model *m)
+{
+    return (size_t)m->config.grid * m->config.grid;
+}
+
+size_t vlm_vision_batch(const struct vlm_model *m)
+{
+    size_t n = BATCH_ROWS / vlm_max_size(patches(m), 1);
+    return n < 1 ? 1 : vlm_min_size(n, BATCH_MOST);
+}
 
 /* All factors were bounded when the config was read: hidden, ffn <= 2^20, patches <= 2^16. */
 static struct layout lay_out(const struct vlm_model *m)
 {
     const struct vlm_vision_config *c = &m->config.vision;
-    size_t n = (size_t)m->config.grid * m->config.grid;
+    size_t batch = vlm_vision_batch(m), n = batch * patches(m);
     struct layout l = {0};
     l.x = vlm_space_place(&l.total, n, c->hidden);
     l.h = vlm_space_place(&l.total, n, c->hidden);
     l.q = vlm_space_place(&l.total, n, c->hidden);
     l.k = vlm_space_place(&l.total, n, c->hidden);
     l.v = vlm_space_place(&l.total, n, c->hidden);
+    l.out = vlm_space_place(&l.total, batch * m->config.image_seq_len, m->config.text.hidden);
     l.ffn = vlm_space_place(&l.total, n,
                             vlm_max_size(c->ffn, m->patch.n_in)); /* patches use it before */
     l.patches = l.ffn;
@@ -37,7 +56,7 @@ static struct layout lay_out(const struct vlm_model *m)
 
 static size_t kv_blocks(const struct vlm_model *m)
 {
-    return ((size_t)m->config.grid * m->config.grid + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK;
+    return (patches(m) + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK;
 }
 
 static size_t kv_bytes(const struct vlm_model *m)
@@ -58,9 +77,9 @@ int vlm_vision_space_open(struct vlm_vision_space *s, const struct vlm_model *m,
                           struct vlm_backend *b, vlm_error *err)
 {
     const struct vlm_vision_config *c = &m->config.vision;
-    size_t n = (size_t)m->config.grid * m->config.grid, blocks = kv_blocks(m),
-           side = m->config.image.tile;
-    *s = (struct vlm_vision_space){.alloc = m->alloc, .bytes = vlm_vision_space_bytes(m)};
+    size_t n = patches(m), blocks = kv_blocks(m), side = m->config.image.tile;
+    *s = (struct vlm_vision_space){
+        .alloc = m->alloc, .max_frames = vlm_vision_batch(m), .bytes = vlm_vision_space_bytes(m)};
     int rc = vlm_buffer_alloc(&s->buffer, b, lay_out(m).total, "the vision tower", err);
     if (rc == VLM_OK)
         rc = vlm_buffer_alloc(&s->kv, b, blocks * kv_bytes(m), "the vision tower's attention", err);
@@ -69,7 +88,7 @@ int vlm_vision_space_open(struct vlm_vision_space *s, const struct vlm_model *m,
     if (rc == VLM_OK)
         rc = vlm_backend_reserve_unpack(b, vlm_model_widest_packed(m), err);
     s->kv_blocks = vlm_mem_alloc(m->alloc, blocks, sizeof *s->kv_blocks);
-    s->n_keys = vlm_mem_alloc(m->alloc, n, sizeof *s->n_keys);
+    s->n_keys = vlm_mem_alloc(m->alloc, s->max_frames * n, sizeof *s->n_keys);
     s->frame = vlm_mem_alloc(m->alloc, 3 * side * side, sizeof *s->frame);
     if (rc == VLM_OK && (!s->kv_blocks || !s->n_keys || !s->frame))
         rc = vlm_fail_memory(err, 3 * side * side * sizeof *s->frame, "one frame");
@@ -79,8 +98,8 @@ int vlm_vision_space_open(struct vlm_vision_space *s, const struct vlm_model *m,
     }
     for (size_t i = 0; i < blocks; i++)
         s->kv_blocks[i] = s->kv.data + i * kv_bytes(m);
-    for (size_t i = 0; i < n; i++)
-        s->n_keys[i] = (uint32_t)n; /* bidirectional: every patch sees all */
+    for (size_t i = 0; i < s->max_frames * n; i++)
+        s->n_keys[i] = (uint32_t)n; /* bidirectional: every patch sees all of its frame */
     return VLM_OK;
 }
 
@@ -96,101 +115,144 @@ void vlm_vision_space_close(struct vlm_vision_space *s, struct vlm_backend *b)
     *s = (struct vlm_vision_space){.alloc = NULL};
 }
 
-static void show(const struct vlm_run *run, const char *name, int layer, const struct vlm_tensor *t,
-                 size_t index)
+/* What the layers of one pass share. */
+struct pass {
+    const struct vlm_model *m;
+    const struct vlm_run *run;
+    struct vlm_vision_space *s;
+    const struct vlm_vision_frame *frames;
+    size_t n;
+    struct vlm_tensor patches, x, h, q, k, v, ffn, shuffled, out;
+};
+
+static void begin_pass(struct pass *p)
 {
-    if (run->tap) {
-        vlm_backend_sync(run->backend);
-        run->tap->fn(run->tap->ctx, name, layer, vlm_tensor_f32(t, 0), index * t->rows, t->rows,
-                     t->cols);
+    const struct vlm_model *m = p->m;
+    const struct vlm_vision_config *c = &m->config.vision;
+    const struct vlm_buffer *f = &p->s->buffer;
+    const struct layout l = lay_out(m);
+    size_t n = p->n * patches(m), tokens = p->n * m->config.image_seq_len;
+    p->patches = vlm_tensor_at(f, l.patches, n, m->patch.n_in);            /* [BN, 3PP] */
+    p->x = vlm_tensor_at(f, l.x, n, c->hidden);                            /* [BN, V] */
+    p->h = vlm_tensor_at(f, l.h, n, c->hidden);                            /* [BN, V] */
+    p->q = vlm_tensor_at(f, l.q, n, c->hidden);                            /* [BN, V] */
+    p->k = vlm_tensor_at(f, l.k, n, c->hidden);                            /* [BN, V] */
+    p->v = vlm_tensor_at(f, l.v, n, c->hidden);                            /* [BN, V] */
+    p->ffn = vlm_tensor_at(f, l.ffn, n, c->ffn);                           /* [BN, F] */
+    p->shuffled = vlm_tensor_at(f, l.shuffled, tokens, m->connector.n_in); /* [BT, V s^2] */
+    p->out = vlm_tensor_at(f, l.out, tokens, m->config.text.hidden);       /* [BT, H] */
+}
+
+/* The rows of frame i among those of all. */
+static struct vlm_tensor of_frame(const struct pass *p, const struct vlm_tensor *t, size_t i)
+{
+    size_t rows = t->rows / p->n;
+    return vlm_tensor_rows(t, i * rows, rows);
+}
+
+static void show(const struct pass *p, const char *name, int layer, const struct vlm_tensor *t)
+{
+    const struct vlm_tap *tap = p->run->tap;
+    if (!tap)
+        return;
+    vlm_backend_sync(p->run->backend);
+    for (size_t i = 0; i < p->n; i++) {
+        struct vlm_tensor f = of_frame(p, t, i);
+        tap->fn(tap->ctx, name, layer, vlm_tensor_f32(&f, 0), p->frames[i].index * f.rows, f.rows,
+                f.cols);
     }
+}
+
+/* x = patches W^T + b + position */
+static void embed(struct pass *p)
+{
+    const struct vlm_config *c = &p->m->config;
+    const struct vlm_tap *tap = p->run->tap;
+    struct vlm_backend *b = p->run->backend;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct vlm_vision_frame *f = &p->frames[i];
+        struct vlm_tensor rows = of_frame(p, &p->patches, i), at = of_frame(p, &p->h, i);
+        (f->of_video ? vlm_image_normalise_video : vlm_image_normalise)(p->s->frame, f->pixels,
+                                                                        c->image.tile, &c->image);
+        if (tap)
+            tap->fn(tap->ctx, "pixels", -1, p->s->frame, f->index, 1,
+                    (size_t)3 * c->image.tile * c->image.tile);
+        vlm_op_patches(b, &rows, p->s->frame, c->image.tile, c->grid, c->vision.patch);
+        vlm_backend_sync(b); /* the next frame takes its place */
+        vlm_op_gather(b, &at, &p->m->position, p->m->position_ids);
+    }
+    vlm_op_linear(b, &p->x, &p->patches, &p->m->patch);
+    vlm_op_add(b, &p->x, &p->h);
+    show(p, "vision.embed", -1, &p->x);
 }
 
 /* x += out(attention(LN1(x))) */
-static void attention_block(const struct vlm_model *m, const struct vlm_run *run,
-                            const struct vlm_vision_space *s, const struct vlm_vision_layer *w,
-                            const struct vlm_tensor *x)
+static void attention_block(struct pass *p, const struct vlm_vision_layer *w)
 {
-    const struct vlm_vision_config *c = &m->config.vision;
-    struct vlm_backend *b = run->backend;
-    const struct layout l = lay_out(m);
-    size_t n = x->rows, d = c->hidden / c->heads;
-    struct vlm_tensor h = vlm_tensor_at(&s->buffer, l.h, n, c->hidden); /* [N, V] */
-    struct vlm_tensor q = vlm_tensor_at(&s->buffer, l.q, n, c->hidden); /* [N, V] */
-    struct vlm_tensor k = vlm_tensor_at(&s->buffer, l.k, n, c->hidden); /* [N, V] */
-    struct vlm_tensor v = vlm_tensor_at(&s->buffer, l.v, n, c->hidden); /* [N, V] */
-    struct vlm_segment all = {0, n, 0, {VLM_NUM_F32, c->heads, d, kv_blocks(m), s->kv_blocks, 0}};
+    const struct vlm_vision_config *c = &p->m->config.vision;
+    struct vlm_backend *b = p->run->backend;
+    size_t n = patches(p->m), d = c->hidden / c->heads;
+    struct vlm_segment frame = {
+        0, n, 0, {VLM_NUM_F32, c->heads, d, kv_blocks(p->m), p->s->kv_blocks, 0}};
 
-    vlm_op_layernorm(b, &h, x, w->norm1_w, w->norm1_b, c->eps);
-    vlm_op_linear(b, &q, &h, &w->q);
-    vlm_op_linear(b, &k, &h, &w->k);
-    vlm_op_linear(b, &v, &h, &w->v);
-    vlm_op_kv_store(b, &k, &v, &all, 1);
-    vlm_op_attention(b, &h, &q, &all, 1, s->n_keys, c->heads, vlm_inv_sqrt((float)d));
-    vlm_op_linear(b, &q, &h, &w->out);
-    vlm_op_add(b, x, &q);
+    vlm_op_layernorm(b, &p->h, &p->x, w->norm1_w, w->norm1_b, c->eps);
+    vlm_op_linear(b, &p->q, &p->h, &w->q);
+    vlm_op_linear(b, &p->k, &p->h, &w->k);
+    vlm_op_linear(b, &p->v, &p->h, &w->v);
+    for (; frame.first_row < p->n * n; frame.first_row += n) {
+        vlm_op_kv_store(b, &p->k, &p->v, &frame, 1);
+        vlm_op_attention(b, &p->h, &p->q, &frame, 1, p->s->n_keys, c->heads,
+                         vlm_inv_sqrt((float)d));
+    }
+    vlm_op_linear(b, &p->q, &p->h, &w->out);
+    vlm_op_add(b, &p->x, &p->q);
 }
 
 /* x += fc2(gelu(fc1(LN2(x)))) */
-static void mlp_block(const struct vlm_model *m, const struct vlm_run *run,
-                      const struct vlm_vision_space *s, const struct vlm_vision_layer *w,
-                      const struct vlm_tensor *x)
+static void mlp_block(struct pass *p, const struct vlm_vision_layer *w)
 {
-    const struct vlm_vision_config *c = &m->config.vision;
-    struct vlm_backend *b = run->backend;
-    const struct layout l = lay_out(m);
-    struct vlm_tensor h = vlm_tensor_at(&s->buffer, l.h, x->rows, c->hidden); /* [N, V] */
-    struct vlm_tensor f = vlm_tensor_at(&s->buffer, l.ffn, x->rows, c->ffn);  /* [N, F] */
+    struct vlm_backend *b = p->run->backend;
+    vlm_op_layernorm(b, &p->h, &p->x, w->norm2_w, w->norm2_b, p->m->config.vision.eps);
+    vlm_op_linear(b, &p->ffn, &p->h, &w->fc1);
+    vlm_op_gelu(b, &p->ffn);
+    vlm_op_linear(b, &p->h, &p->ffn, &w->fc2);
+    vlm_op_add(b, &p->x, &p->h);
+}
 
-    vlm_op_layernorm(b, &h, x, w->norm2_w, w->norm2_b, c->eps);
-    vlm_op_linear(b, &f, &h, &w->fc1);
-    vlm_op_gelu(b, &f);
-    vlm_op_linear(b, &h, &f, &w->fc2);
-    vlm_op_add(b, x, &h);
+/* features = connector(pixel_shuffle(LN_post(x))) */
+static void connect(struct pass *p)
+{
+    const struct vlm_config *c = &p->m->config;
+    struct vlm_backend *b = p->run->backend;
+    vlm_op_layernorm(b, &p->h, &p->x, p->m->post_w, p->m->post_b, c->vision.eps);
+    show(p, "vision.out", -1, &p->h);
+    for (size_t i = 0; i < p->n; i++) {
+        struct vlm_tensor to = of_frame(p, &p->shuffled, i), from = of_frame(p, &p->h, i);
+        vlm_op_pixel_shuffle(b, &to, &from, c->grid, c->scale);
+    }
+    vlm_op_linear(b, &p->out, &p->shuffled, &p->m->connector);
+    show(p, "connector", -1, &p->out);
+    vlm_backend_sync(b);
+    for (size_t i = 0; i < p->n; i++) {
+        struct vlm_tensor out = of_frame(p, &p->out, i);
+        memcpy(p->frames[i].features, vlm_tensor_f32(&out, 0), out.rows * out.cols * sizeof(float));
+    }
 }
 
 int vlm_vision_forward(const struct vlm_model *m, const struct vlm_run *run,
-                       struct vlm_vision_space *s, float *features, const uint8_t *frame,
-                       bool of_video, size_t index)
+                       struct vlm_vision_space *s, const struct vlm_vision_frame *frames, size_t n)
 {
-    const struct vlm_config *c = &m->config;
-    const struct layout l = lay_out(m);
-    struct vlm_backend *b = run->backend;
-    size_t n = (size_t)c->grid * c->grid, hidden = c->vision.hidden, tokens = c->image_seq_len;
-    struct vlm_tensor patches =
-        vlm_tensor_at(&s->buffer, l.patches, n, m->patch.n_in);      /* [N, 3PP] */
-    struct vlm_tensor x = vlm_tensor_at(&s->buffer, l.x, n, hidden); /* [N, V] */
-    struct vlm_tensor h = vlm_tensor_at(&s->buffer, l.h, n, hidden); /* [N, V] */
-    struct vlm_tensor shuffled = vlm_tensor_at(&s->buffer, l.shuffled, tokens, m->connector.n_in);
-
-    if (of_video)
-        vlm_image_normalise_video(s->frame, frame, c->image.tile, &c->image);
-    else
-        vlm_image_normalise(s->frame, frame, c->image.tile, &c->image);
-    if (run->tap)
-        run->tap->fn(run->tap->ctx, "pixels", -1, s->frame, index, 1,
-                     (size_t)3 * c->image.tile * c->image.tile);
-    vlm_op_patches(b, &patches, s->frame, c->image.tile, c->grid, c->vision.patch);
-    vlm_op_linear(b, &x, &patches, &m->patch);
-    vlm_op_gather(b, &h, &m->position, m->position_ids);
-    vlm_op_add(b, &x, &h);
-    show(run, "vision.embed", -1, &x, index);
-    for (size_t i = 0; i < c->vision.layers; i++) {
-        if (run->cancel && atomic_load_explicit(run->cancel, memory_order_relaxed))
+    struct pass p = {.m = m, .run = run, .s = s, .frames = frames, .n = n};
+    assert(n > 0 && n <= s->max_frames);
+    begin_pass(&p);
+    embed(&p);
+    for (size_t i = 0; i < m->config.vision.layers; i++) {
+        if (run->stop && run->stop(run->stop_ctx))
             return VLM_ERR_CANCELLED;
-        attention_block(m, run, s, &m->vision[i], &x);
-        mlp_block(m, run, s, &m->vision[i], &x);
-        show(run, "vision", (int)i, &x, index);
+        attention_block(&p, &m->vision[i]);
+        mlp_block(&p, &m->vision[i]);
+        show(&p, "vision", (int)i, &p.x);
     }
-    vlm_op_layernorm(b, &h, &x, m->post_w, m->post_b, c->vision.eps);
-    show(run, "vision.out", -1, &h, index);
-    vlm_op_pixel_shuffle(b, &shuffled, &h, c->grid, c->scale);
-
-    struct vlm_buffer host;
-    vlm_buffer_import(&host, b, features, tokens * c->text.hidden * sizeof *features);
-    struct vlm_tensor out = vlm_tensor_at(&host, 0, tokens, c->text.hidden); /* [tokens, H] */
-    vlm_op_linear(b, &out, &shuffled, &m->connector);
-    show(run, "connector", -1, &out, index);
-    vlm_backend_sync(b);
+    connect(&p);
     return VLM_OK;
 }

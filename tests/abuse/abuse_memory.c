@@ -292,7 +292,8 @@ static void failed_sync_changes_nothing(void **state)
     }
 }
 
-/* Between sync and the end of the answer the allocator is not asked once. */
+/* Between sync and the end of the answer, the tower's work included, the allocator is not asked
+ * once; cut frames go back to it. */
 static void decoding_takes_no_memory(void **state)
 {
     (void)state;
@@ -325,9 +326,11 @@ static void decoding_takes_no_memory(void **state)
     while ((rc = vlm_session_next(session, &token, &err)) == VLM_OK)
         n++;
     assert_int_equal(rc, VLM_DONE);
-    assert_true(n > 0);
+    vlm_stats stats;
+    vlm_session_stats(session, &stats);
+    assert_true(n > 0 && stats.n_tiles > 0 && stats.vision_ms > 0);
     assert_int_equal(r.heap.calls, calls);
-    assert_int_equal(r.heap.bytes, bytes);
+    assert_true(r.heap.bytes < bytes);
     vlm_session_close(session);
     vlm_image_close(image);
     vlm_engine_close(engine);
