@@ -78,6 +78,15 @@ struct vlm_regex_use {
 uint32_t vlm_build_regex(struct vlm_grammar_builder *b, const char *pattern, size_t n,
                          const struct vlm_regex_use *use, uint32_t next);
 
+/* regex_count.c: chars is a pattern's automaton whose SET nodes are characters, numbered by set;
+ * make builds one of them. */
+typedef uint32_t (*vlm_build_char_fn)(void *ctx, uint32_t character, uint32_t next);
+bool vlm_build_fits(const struct vlm_grammar *chars, uint32_t begin,
+                    const struct vlm_regex_use *use); /* all its texts have lengths that may be */
+uint32_t vlm_build_counted(struct vlm_grammar_builder *b, const struct vlm_grammar *chars,
+                           uint32_t begin, const struct vlm_regex_use *use, vlm_build_char_fn make,
+                           void *ctx, uint32_t next);
+
 /* number.c: decimal numbers lo <= x <= hi (either may be NULL: open; open ends have at most 15
  * digits), as JSON writes them without exponent.  Bounds are decimal text such as "-12.5";
  * excl_*: the bound itself is not meant. */

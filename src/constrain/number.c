@@ -232,28 +232,19 @@ static bool read_decimal(struct magnitude *m, bool *negative, const char *s)
     return *s == 0;
 }
 
-/* Multiples of m of any length. */
-static uint32_t multiples(struct vlm_grammar_builder *b, unsigned m, bool negative, uint32_t next)
+/* Multiples of the step from zero up, or both ways: those of the step without its zeros, then as
+ * many zeros. */
+static uint32_t multiples(struct vlm_grammar_builder *b, const struct vlm_bounds *o, uint32_t next)
 {
-    uint32_t first = (uint32_t)b->g->n_nodes; /* first + r: a number whose rest is r stands */
-    for (unsigned r = 0; r < m; r++)
-        vlm_build_node(b, VLM_NODE_SPLIT, r == 0 ? next : 0, 0);
-    for (unsigned r = 0; r < m && b->rc == 0; r++) {
-        uint32_t all = 0;
-        for (unsigned d = 0; d < 10; d++)
-            all = alt(b, all,
-                      vlm_build_range(b, (uint8_t)('0' + d), (uint8_t)('0' + d),
-                                      first + (10 * r + d) % m));
-        if (b->rc == 0)
-            b->g->nodes[first + r].b = all;
-    }
-    uint32_t start = 0;
-    for (unsigned d = 1; d < 10; d++)
-        start = alt(b, start,
-                    vlm_build_range(b, (uint8_t)('0' + d), (uint8_t)('0' + d), first + d % m));
-    if (negative)
-        start = alt(b, start, vlm_build_range(b, '-', '-', start));
-    return alt(b, start, vlm_build_range(b, '0', '0', next));
+    static const struct magnitude zero = {"0", "", 1, 0};
+    struct vlm_bounds x = {.step = o->step};
+    uint32_t then = next, all;
+    for (; x.step % 10 == 0; x.step /= 10)
+        then = vlm_build_range(b, '0', '0', then);
+    all = between(b, &zero, true, NULL, false, &x, then);
+    if (!o->lo)
+        all = alt(b, all, vlm_build_range(b, '-', '-', all));
+    return alt(b, all, vlm_build_range(b, '0', '0', next));
 }
 
 /* A reader that takes numbers as doubles must not see the excluded bound itself: of two decimals of
@@ -287,7 +278,7 @@ uint32_t vlm_build_number(struct vlm_grammar_builder *b, const struct vlm_bounds
     }
     bool from_zero = o->lo && !o->excl_lo && compare(&lo, &zero) == 0;
     if (o->step > 1 && o->places == 0 && !o->hi && (!o->lo || from_zero))
-        return multiples(b, o->step, !o->lo, next);
+        return multiples(b, o, next);
     const struct vlm_bounds cut = fewer_places(bounds, &lo, &hi);
     uint32_t above = 0, below = 0;
     o = &cut;

@@ -474,82 +474,35 @@ static uint32_t pattern_nodes(struct regex *r, bool search, uint32_t next)
     return all;
 }
 
-/* ---- lengths: the pattern's automaton over characters, once for every count of them ---- */
+/* ---- lengths ---- */
 
-struct counting {
-    struct regex *r;
-    struct vlm_grammar_builder *b;
-    const struct vlm_grammar *chars; /* a node of kind SET is a character of part `set` */
-    const struct vlm_regex_use *use;
-    size_t width;                /* counts 0 .. width - 1; the last stands for more without max */
-    uint32_t *made, *work, next; /* made: [node][count], the node of ours, 0: none yet */
-    size_t n_work;
-};
-
-/* Ours for (node, count): a split whose ways are filled in when its turn comes. */
-static uint32_t ours(struct counting *k, uint32_t node, size_t count)
+static uint32_t char_of_part(void *ctx, uint32_t p, uint32_t next)
 {
-    size_t i = (size_t)node * k->width + count;
-    if (!k->made[i] && k->b->rc == 0) {
-        k->made[i] = vlm_build_node(k->b, VLM_NODE_SPLIT, 0, 0);
-        if (k->b->rc == 0)
-            k->work[k->n_work++] = (uint32_t)i;
-    }
-    return k->made[i];
-}
-
-static void fill_in(struct counting *k, size_t i)
-{
-    const struct vlm_node *n = &k->chars->nodes[i / k->width];
-    size_t count = i % k->width, more = count + 1;
-    uint32_t a = 0, b = 0;
-    if (more == k->width)
-        more = k->use->max == SIZE_MAX ? count : SIZE_MAX;
-    if (n->kind == VLM_NODE_SPLIT) {
-        a = ours(k, n->a, count);
-        b = ours(k, n->b, count);
-    } else if (n->kind == VLM_NODE_ACCEPT) {
-        a = count >= k->use->min ? k->next : 0;
-    } else if (n->kind == VLM_NODE_SET && more != SIZE_MAX) {
-        struct part x = k->r->parts[n->set];
-        a = vlm_build_chars(k->b, k->r->ranges + x.child, x.n, k->r->as_json, ours(k, n->a, more));
-    }
-    if (k->b->rc == 0) {
-        k->b->g->nodes[k->made[i]].a = a;
-        k->b->g->nodes[k->made[i]].b = b;
-    }
+    struct regex *r = ctx;
+    struct part x = r->parts[p];
+    return vlm_build_chars(r->b, r->ranges + x.child, x.n, r->as_json, next);
 }
 
 static uint32_t count_chars(struct regex *r, const struct vlm_regex_use *use, uint32_t next)
 {
     struct vlm_grammar_builder *b = r->b, chars;
-    const vlm_allocator *alloc = b->g->alloc;
-    b->rc = vlm_grammar_begin(&chars, alloc, b->err);
+    b->rc = vlm_grammar_begin(&chars, b->g->alloc, b->err);
     if (b->rc < 0)
         return 0;
     r->b = &chars;
     r->whole_chars = true;
     uint32_t begin = pattern_nodes(r, use->search, vlm_build_node(&chars, VLM_NODE_ACCEPT, 0, 0));
-    struct counting k = {r,    b,    chars.g, use, (use->max == SIZE_MAX ? use->min : use->max) + 1,
-                         NULL, NULL, next,    0};
     r->b = b;
     r->whole_chars = false;
     b->rc = chars.rc;
-    if (b->rc == 0 && chars.g->n_nodes > VLM_LIMIT_GRAMMAR_STEPS / k.width) {
-        fail(r, "more places than can be counted together with lengths");
+    if (b->rc == 0 && vlm_build_fits(chars.g, begin, use)) {
+        r->at = 0; /* the same again, as it is */
+        r->n_parts = 1;
+        r->n_ranges = 0;
+        begin = pattern_nodes(r, use->search, next);
     } else if (b->rc == 0) {
-        size_t n = chars.g->n_nodes * k.width;
-        k.made = vlm_mem_zalloc(alloc, n, sizeof *k.made);
-        k.work = vlm_mem_alloc(alloc, n, sizeof *k.work);
-        if (!k.made || !k.work)
-            b->rc = vlm_fail_memory(b->err, 2 * n * sizeof *k.made, "a regex");
+        begin = vlm_build_counted(b, chars.g, begin, use, char_of_part, r, next);
     }
-    if (b->rc == 0)
-        begin = ours(&k, begin, 0);
-    while (b->rc == 0 && k.n_work > 0)
-        fill_in(&k, k.work[--k.n_work]);
-    vlm_mem_free(alloc, k.made);
-    vlm_mem_free(alloc, k.work);
     vlm_grammar_free(chars.g);
     return begin;
 }

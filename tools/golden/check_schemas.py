@@ -1,38 +1,71 @@
-"""Answers of the command under each schema of schemas.jsonl against the public validator.
+"""Texts made under each schema of tests/data/constrain/schemas.jsonl, judged by the public validator.
 
-  check_schemas.py VLM [--seeds N]        needs Python's jsonschema
+  check_schemas.py CORPUS [--texts N]           CORPUS: the build's tests/constrain_corpus; random bytes within the grammar
+  check_schemas.py CORPUS --vlm VLM [--every K]   and every K-th schema by sampling hot from the model inside the program
 
-Sampled hot from the model inside the program, so that the texts are noise.  An answer that reached its end must validate; one
-cut by its length is counted only; a schema that is refused must be refused in one line."""
-import argparse, json, os, subprocess, tempfile
+Needs Python's jsonschema[format-nongpl].  Random texts explore more than a model does; nearly all reach their end, one that does
+not is counted as cut.  Numbers are read as decimals for multipleOf, then as doubles for everything else."""
+import argparse, collections, decimal, json, os, subprocess, tempfile
 import jsonschema
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 ap = argparse.ArgumentParser()
-ap.add_argument("vlm")
-ap.add_argument("--seeds", type=int, default=3)
+ap.add_argument("corpus")
+ap.add_argument("--texts", type=int, default=20)
+ap.add_argument("--vlm")
+ap.add_argument("--every", type=int, default=5)
 a = ap.parse_args()
-valid = invalid = cut = refused = 0
-with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "schemas.jsonl")) as f, tempfile.TemporaryDirectory() as tmp:
-    for line in f:
-        schema, path = json.loads(line), os.path.join(tmp, "s.json")
-        with open(path, "w") as out:
-            out.write(line)
-        check = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
-        for seed in range(a.seeds):
-            run = subprocess.run([a.vlm, "run", "-p", "x", "--json-schema", path, "--temp", "2", "--seed", str(seed), "-n", "300",
-                                  "--json"], capture_output=True, text=True)
-            if run.returncode == 1 and run.stderr.count("\n") == 1:
-                refused += 1
-                break
-            answer = json.loads(run.stdout)
-            if answer["finish_reason"] != "stop":
-                cut += 1
-                continue
-            try:
-                check.validate(json.loads(answer["text"]))
-                valid += 1
-            except Exception as e:
-                invalid += 1
-                print(line.strip(), "->", answer["text"], "|", str(e).split("\n")[0])
-print(f"{valid} valid, {invalid} invalid, {cut} cut by their length, {refused} schemas refused")
-raise SystemExit(invalid > 0 or valid == 0)
+path = os.path.join(HERE, "../../tests/data/constrain/schemas.jsonl")
+with open(path) as f:
+    schemas = [json.loads(line) for line in f]
+counts = collections.Counter()
+
+
+def without(schema, key):
+    if isinstance(schema, dict):
+        return {k: without(v, key) for k, v in schema.items() if k != key or not isinstance(v, (int, float))}
+    return [without(v, key) for v in schema] if isinstance(schema, list) else schema
+
+
+def validators(schema):
+    text = json.dumps(schema)
+    draft = jsonschema.Draft7Validator if '"additionalItems"' in text else jsonschema.Draft202012Validator
+    formats = jsonschema.Draft202012Validator.FORMAT_CHECKER
+    exact = draft(json.loads(text, parse_float=decimal.Decimal), format_checker=formats)
+    return exact, draft(without(schema, "multipleOf"), format_checker=formats)
+
+
+def judge(index, text):
+    exact, doubles = validators(schemas[index]["schema"])
+    try:
+        exact.validate(json.loads(text, parse_float=decimal.Decimal))
+        doubles.validate(json.loads(text))
+        counts["valid"] += 1
+    except Exception as e:
+        counts["invalid"] += 1
+        print(json.dumps(schemas[index]["schema"]), "->", text, "|", str(e).split("\n")[0])
+
+
+walk = subprocess.run([a.corpus, "--walk", path, str(a.texts)], capture_output=True, text=True, check=True)
+for line in walk.stdout.rstrip("\n").split("\n"):
+    one = json.loads(line)
+    if "error" in one or not one["complete"]:
+        counts["cut" if "error" not in one else "invalid"] += 1
+    else:
+        judge(one["schema"], one["text"])
+with tempfile.TemporaryDirectory() as tmp:
+    for i in range(0, len(schemas) if a.vlm else 0, a.every):
+        if "refused" in schemas[i]:
+            continue
+        with open(os.path.join(tmp, "s.json"), "w") as f:
+            json.dump(schemas[i]["schema"], f)
+        run = subprocess.run([a.vlm, "run", "-p", "x", "--json-schema", f.name, "--temp", "2", "--seed", str(i), "-n", "400", "--json"],
+                             capture_output=True, text=True, check=True)
+        answer = json.loads(run.stdout)
+        counts["sampled"] += 1
+        if answer["finish_reason"] == "stop":
+            judge(i, answer["text"])
+        else:
+            counts["sampled, cut"] += 1
+print(", ".join(f"{n} {what}" for what, n in counts.items()))
+raise SystemExit(counts["invalid"] > 0 or counts["valid"] == 0 or counts["cut"] * 50 > counts["valid"])
