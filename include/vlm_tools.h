@@ -69,10 +69,10 @@ VLM_API int vlm_render(vlm_rendered *out, const vlm_engine *engine, const vlm_me
 /* The same with what only templates know, as JSON text: tools, a list; members, a list of as many
  * objects as messages, whose members but role, content and prefix ("tool_calls", "name") are handed
  * on.  Each may be NULL. */
-VLM_API int vlm_render_data(vlm_rendered *out, const vlm_engine *engine, const vlm_message *messages,
-                            size_t n_messages, int add_generation_prompt,
-                            const vlm_session_options *o, const char *tools, const char *members,
-                            vlm_error *err);
+VLM_API int vlm_render_data(vlm_rendered *out, const vlm_engine *engine,
+                            const vlm_message *messages, size_t n_messages,
+                            int add_generation_prompt, const vlm_session_options *o,
+                            const char *tools, const char *members, vlm_error *err);
 VLM_API void vlm_rendered_free(vlm_rendered *r);
 
 /* ---- tiles --------------------------------------------------------------------------------- */
@@ -136,17 +136,43 @@ VLM_API int vlm_trace(vlm_engine *engine, const vlm_message *messages, size_t n_
 
 /* ---- measuring ----------------------------------------------------------------------------- */
 
-typedef struct vlm_bench_result {
-    const char *name;        /* "roof.fp32", "tower.gemm", ... */
-    double median, min, max; /* in unit */
-    const char *unit;        /* "GFLOP/s", "GB/s", "ms" */
-    double fraction_of_roof; /* 0 when it has none */
-} vlm_bench_result;
-/* Measures this machine's limits with the engine's threads and kernels, then the matrix products of
- * the opened model's tower and decoder as fractions of them. */
-VLM_API int vlm_bench_kernels(vlm_engine *engine, int reps,
-                              void (*fn)(void *ctx, const vlm_bench_result *r), void *ctx,
-                              vlm_error *err);
+/* Work that is done once and timed, so that the caller decides what is repeated, interleaved and
+ * compared.  Limits of the machine, with the engine's kernels:
+ *   "roof.read"     memory read by n threads (0: all)            bytes
+ *   "roof.fp32"     multiply-adds of floats, all threads         fp32_ops
+ *   "roof.int8"     products of 8-bit integers, all threads      int8_ops
+ *   "roof.barrier"  the pool's fork and join; ms is of one
+ * Work of the model, through sessions as everybody has them:
+ *   "prompt"    reading n tokens behind depth others
+ *   "generate"  n tokens behind a prompt of depth (at least what the template needs)
+ *   "sessions"  the same by n_sessions in each step: tokens are those of all
+ *   "tile"      one frame through the tower
+ *   "picture"   a picture of one frame, to the first token
+ *   "page"      a picture of width x height with the model's own tiling, to the first token
+ *   "memory"    most that the process held until now in bytes, without what roof.read reads
+ * Pictures and prompts are drawn anew each time, so that no cache of the engine answers. */
+typedef struct vlm_bench_job {
+    const char *test;
+    size_t n, depth, n_sessions;
+    uint32_t width, height;
+} vlm_bench_job;
+typedef struct vlm_bench_sample {
+    double ms;
+    size_t n, depth;  /* as they were: templates and tokenizers may miss a number by a few */
+    size_t tokens;    /* whose rate matters; 0: the time matters */
+    double vision_ms; /* of ms, in the tower */
+    /* what the work takes at least: operations (a multiply and an add are two), those on weights in
+     * blocks as int8; bytes of weights and cache that must be read */
+    double fp32_ops, int8_ops, bytes;
+} vlm_bench_sample;
+typedef struct vlm_bench vlm_bench;
+/* options: kv_type, chunk and the like for the sessions; NULL: the defaults. */
+VLM_API int vlm_bench_open(vlm_bench **out, vlm_engine *engine, const vlm_session_options *options,
+                           vlm_error *err);
+/* A job's first time also does what lies before it (a session, a prompt of depth): repeat it. */
+VLM_API int vlm_bench_run(vlm_bench *bench, const vlm_bench_job *job, vlm_bench_sample *out,
+                          vlm_error *err);
+VLM_API void vlm_bench_close(vlm_bench *bench); /* before its engine; NULL allowed */
 
 #ifdef __cplusplus
 }

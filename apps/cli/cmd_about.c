@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "bench.h"
 #include "cmd.h"
 #include "io.h"
 #include "vlm_tools.h"
@@ -20,6 +21,15 @@ static const char *const libraries[][2] = {{"pcre2", VLM_CLI_PCRE2},
                                            {"libpng", VLM_CLI_PNG},
                                            {"libwebp", VLM_CLI_WEBP},
                                            {"freetype", VLM_CLI_FREETYPE}};
+
+const char *cli_commit(void)
+{
+    return VLM_CLI_COMMIT;
+}
+const char *cli_compiler(void)
+{
+    return COMPILER;
+}
 
 static json_t *version_json(void)
 {

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/status.h"
+#include "bench.h"
 #include "cmd.h"
 #include "io.h"
 #include "model.h"
@@ -158,8 +159,7 @@ struct plan {
     size_t n_images;
 };
 
-/* "1024x768".  Prints the error; returns the exit status. */
-static int read_size(const struct cli_options *o, const char *text, vlm_image_estimate *out)
+int cli_image_size(vlm_image_estimate *out, const struct cli_options *o, const char *text)
 {
     struct vlm_quoted q;
     unsigned width = 0, height = 0;
@@ -222,7 +222,7 @@ int cli_cmd_plan(const struct cli_options *o)
     vlm_error err = {0};
     int status = CLI_OK;
     for (size_t i = 0; i < p.n_images && status == CLI_OK; i++)
-        status = read_size(o, o->sizes.v[i], &p.images[i]);
+        status = cli_image_size(&p.images[i], o, o->sizes.v[i]);
     if (status == CLI_OK)
         status = cli_model_open(&m, o, o->args.v[0], false);
     if (status)

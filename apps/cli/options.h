@@ -107,6 +107,9 @@ struct cli_options {
     struct cli_list only, fonts, sizes;
     double tolerance, strength;
     uint64_t count, reps, width;
+    /* bench */
+    struct cli_list prompts, gens, depths, sessions;
+    const char *against, *against_isa, *against_build;
 };
 
 /* Reads argv into *o.  Returns -1 to go on with o->verb, else the exit status (help was printed, or

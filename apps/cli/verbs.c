@@ -55,6 +55,15 @@ static const char trace_notes[] =
 static const char tiles_notes[] =
     "FILE is a picture, a PDF, a clip or a directory of frames; or name them with --image, --pdf\n"
     "and --video.  --out writes each tile as a PNG file.\n";
+static const char bench_notes[] =
+    "Without --prompt, --gen, --sessions, --depth or --image: the usual ones.  Work and limits are "
+    "timed in\n"
+    "turn; medians count.  A fraction is the time at the limits (operations over their peak, or "
+    "bytes over\n"
+    "the rate of reading, whichever is longer) over the time taken.  tile: one frame through the "
+    "tower;\n"
+    "picture, page: to the first token.  --json prints a list; its last object names the "
+    "machine.\n";
 static const char docs_notes[] =
     "Writes OUTDIR/KIND-SEED.png, OUTDIR/truth.jsonl: for each question a line in the form batch "
     "reads,\n"
@@ -130,9 +139,12 @@ const struct cli_verb cli_verbs[] = {
      "  vlm plan SmolVLM2-500M-Video-Instruct --image 1536x2048 --image 800x600\n",
      cli_cmd_plan},
     {"bench", V_BENCH, 0, 1, "[MODEL] [options]",
-     "this machine's limits, and the fractions reached", NULL,
+     "this machine's limits, and the fractions reached", bench_notes,
      "  vlm bench\n"
-     "  vlm bench SmolVLM2-500M-Video-Instruct --threads 2 --reps 9 --json\n",
+     "  vlm bench SmolVLM2-500M-Video-Instruct --threads 2 --reps 9 --json\n"
+     "  vlm bench MODEL --prompt 512 --gen 64 --depth 0 --depth 4096 --kv f16\n"
+     "  vlm bench 500m-q8_0.gguf --against 500m-f16.gguf --gen 64\n"
+     "  vlm bench MODEL --against-isa scalar --prompt 64\n",
      cli_cmd_bench},
     {"make-docs", V_MAKE_DOCS, 1, 1, "--kind KIND --seed S --count N [--strength X] OUTDIR",
      "draw documents whose content is known", docs_notes,

@@ -1,261 +1,370 @@
-/* bench.c: what this machine can do, and how much of it the model's work reaches.  Limits and work
- * are measured in turn inside every repetition, so that both see the same neighbours; medians
- * compare. */
-#include <stdlib.h>
+/* bench.c: pieces of work that are done once and timed: prompts, tokens, pictures, through sessions
+ * as everybody has them.  What is drawn differs each time, so that no cache answers. */
+#include <math.h>
 #include <string.h>
 
 #include "base/checked.h"
-#include "base/rng.h"
-#include "engine/engine.h"
-#include "kernel/roof.h"
-#include "vlm_tools.h"
+#include "base/limits.h"
+#include "engine/bench.h"
 
-#define MAX_REPS 101
-#define READ_BYTES ((size_t)256 << 20) /* beyond any second-level cache */
-#define PROMPT_ROWS 256
+#define MAX_WORDS 4096
+#define LETTERS 12 /* of a word at most */
 
-enum {
-    ROOF_FP32,
-    ROOF_READ,
-    TOWER_QKV,
-    TOWER_FC1,
-    TOWER_FC2,
-    TOWER_ATTENTION,
-    TOWER_FRAME,
-    PREFILL,
-    DECODE,
-    N_TESTS
-};
+/* ---- text of a given number of tokens ---- */
 
-struct bench {
-    vlm_engine *e;
-    struct vlm_roof roof;
-    uint8_t *read; /* READ_BYTES */
-    size_t iterations;
-    struct vlm_kv kv;
-    float *features, *logits;
-    uint8_t *frame;
-    double ms[N_TESTS][MAX_REPS];
-    _Atomic float sink; /* keeps the loops alive */
-};
-
-static void fma_task(void *ctx, size_t task, int thread)
+static bool is_word(const char *s, size_t n)
 {
-    struct bench *b = ctx;
-    (void)task;
-    (void)thread;
-    b->sink = b->roof.fma(b->iterations);
+    if (n < 3 || n > LETTERS || s[0] != ' ')
+        return false;
+    for (size_t i = 1; i < n; i++)
+        if (s[i] < 'a' || s[i] > 'z')
+            return false;
+    return true;
 }
 
-static void read_task(void *ctx, size_t task, int thread)
+/* Tokens that are a word with its space: beside each other each stays the token that it is.  Taken
+ * from the whole vocabulary, so that rows of the whole table are looked up. */
+static int find_words(struct vlm_bench *b, vlm_error *err)
 {
-    struct bench *b = ctx;
-    size_t part = READ_BYTES / (size_t)vlm_pool_size(b->e->pool);
-    (void)thread;
-    b->sink = b->roof.read(b->read + task * part, part);
-}
-
-/* Operations of each test (multiply and add count as two), or bytes for those bound by reading. */
-static double work_of(const struct bench *b, int test)
-{
-    const struct vlm_config *c = &b->e->config;
-    double n = (double)c->grid * c->grid, v = c->vision.hidden, f = c->vision.ffn;
-    double attention = 4 * n * n * v, layer = 8 * n * v * v + 4 * n * v * f + attention;
-    double h = c->text.hidden, d = c->text.head_dim, rows = PROMPT_ROWS;
-    double text = 2 * h * d * c->text.heads + 2 * h * d * c->text.kv_heads + 3 * h * c->text.ffn;
-    switch (test) {
-    case ROOF_FP32:
-        return b->roof.flops * (double)b->iterations * vlm_pool_size(b->e->pool);
-    case ROOF_READ:
-        return (double)READ_BYTES;
-    case TOWER_QKV:
-        return 6 * n * v * v;
-    case TOWER_FC1:
-        return 2 * n * v * f;
-    case TOWER_FC2:
-        return 2 * n * v * f;
-    case TOWER_ATTENTION:
-        return attention;
-    case TOWER_FRAME:
-        return c->vision.layers * layer + 2 * n * v * (double)b->e->model->patch.n_in +
-               2.0 * c->image_seq_len * (double)b->e->model->connector.n_in * h;
-    case PREFILL:
-        return 2 * rows * c->text.layers * text + 2 * h * c->text.vocab +
-               2 * rows * rows * d * c->text.heads;
-    default: { /* DECODE: the bytes of the weights it must read */
-        size_t size = b->e->model->head.type == VLM_NUM_F32 ? 4 : 2;
-        return (double)size * (c->text.layers * text + h * c->text.vocab);
+    const vlm_engine *e = b->e;
+    size_t n_ids = vlm_token_plain(e->tok), step = n_ids / MAX_WORDS / 4 + 1;
+    b->words = vlm_mem_alloc(&e->alloc, MAX_WORDS, sizeof *b->words);
+    if (!b->words)
+        return vlm_fail_memory(err, MAX_WORDS * sizeof *b->words, "measuring");
+    for (size_t id = 0; id < n_ids && b->n_words < MAX_WORDS; id += step) {
+        const char *s;
+        size_t n;
+        bool special;
+        if (vlm_token_bytes(e->tok, (int32_t)id, &s, &n, &special) && !special && is_word(s, n))
+            b->words[b->n_words++] = (int32_t)id;
     }
-    }
+    return VLM_OK;
 }
 
-static void tower_part(struct bench *b, int test)
+/* Vocabularies without such words get letters. */
+static void add_word(struct vlm_bench *b, uint32_t which)
 {
-    vlm_engine *e = b->e;
-    const struct vlm_model *m = e->model;
-    const struct vlm_vision_config *c = &m->config.vision;
-    size_t n = (size_t)m->config.grid * m->config.grid, at = n * c->hidden * sizeof(float);
-    const struct vlm_buffer *s = &e->vision.buffer;
-    struct vlm_tensor x = vlm_tensor_at(s, 0, n, c->hidden), y = vlm_tensor_at(s, at, n, c->hidden);
-    struct vlm_tensor f = vlm_tensor_at(s, s->bytes - n * c->ffn * sizeof(float), n, c->ffn);
-    const struct vlm_vision_layer *l = &m->vision[0];
-    struct vlm_segment all = {0,
-                              n,
-                              0,
-                              {VLM_NUM_F32, c->heads, c->hidden / c->heads,
-                               (n + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK, e->vision.kv_blocks, 0}};
-    if (test == TOWER_QKV) {
-        vlm_op_linear(e->backend, &y, &x, &l->q);
-        vlm_op_linear(e->backend, &y, &x, &l->k);
-        vlm_op_linear(e->backend, &y, &x, &l->v);
-    } else if (test == TOWER_FC1) {
-        vlm_op_linear(e->backend, &f, &x, &l->fc1);
-    } else if (test == TOWER_FC2) {
-        vlm_op_linear(e->backend, &y, &f, &l->fc2);
+    const char *s = NULL;
+    size_t n = 0;
+    if (b->n_words >= 16) {
+        vlm_token_bytes(b->e->tok, b->words[which % b->n_words], &s, &n, NULL);
+        vlm_buf_append(&b->text, s, n);
     } else {
-        vlm_op_attention(e->backend, &y, &x, &all, 1, e->vision.n_keys, c->heads, 0.125f);
-    }
-    vlm_backend_sync(e->backend);
-}
-
-static void decoder_rows(struct bench *b, size_t n, size_t first)
-{
-    vlm_engine *e = b->e;
-    const struct vlm_run run = {.backend = e->backend};
-    for (size_t i = 0; i < n; i++)
-        e->rows[i] = (struct vlm_row){
-            .kv = &b->kv, .position = (uint32_t)(first + i), .id = 0, .logits = i + 1 == n};
-    vlm_decoder_forward(e->model, &run, &e->text, e->rows, n, b->logits);
-}
-
-static void run_test(struct bench *b, int test)
-{
-    vlm_engine *e = b->e;
-    const struct vlm_run run = {.backend = e->backend};
-    size_t n_threads = (size_t)vlm_pool_size(e->pool);
-    switch (test) {
-    case ROOF_FP32:
-        vlm_pool_run(e->pool, fma_task, b, n_threads);
-        break;
-    case ROOF_READ:
-        vlm_pool_run(e->pool, read_task, b, n_threads);
-        break;
-    case TOWER_FRAME:
-        vlm_vision_forward(e->model, &run, &e->vision,
-                           &(struct vlm_vision_frame){.pixels = b->frame, .features = b->features},
-                           1);
-        break;
-    case PREFILL:
-        decoder_rows(b, PROMPT_ROWS, 0);
-        break;
-    case DECODE:
-        decoder_rows(b, 1, PROMPT_ROWS);
-        break;
-    default:
-        tower_part(b, test);
+        vlm_buf_putc(&b->text, (char)('a' + which % 26));
     }
 }
 
-static int compare(const void *a, const void *b)
+/* Appends n words of a stream of their own. */
+static void add_words(struct vlm_bench *b, uint64_t stream, size_t n)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    struct vlm_rng rng = {.seed = 7, .stream = stream};
+    add_word(b, (uint32_t)stream); /* streams differ from their first word on */
+    for (size_t i = 1; i < n; i++)
+        add_word(b, vlm_rng_u32(&rng));
 }
 
-static void report(struct bench *b, int reps, void (*fn)(void *ctx, const vlm_bench_result *r),
-                   void *ctx)
+/* ---- sessions ---- */
+
+static void close_sessions(struct vlm_bench *b)
 {
-    static const char *const names[N_TESTS] = {"roof.fp32",   "roof.read",   "tower.qkv",
-                                               "tower.fc1",   "tower.fc2",   "tower.attention",
-                                               "tower.frame", "prefill.256", "decode"};
-    double roof[2] = {0, 0};
-    for (int t = 0; t < N_TESTS; t++) {
-        double work = work_of(b, t) * 1e-6; /* per millisecond: giga a second */
-        qsort(b->ms[t], (size_t)reps, sizeof(double), compare);
-        vlm_bench_result r = {names[t],
-                              work / b->ms[t][reps / 2],
-                              work / b->ms[t][reps - 1],
-                              work / b->ms[t][0],
-                              t == ROOF_READ || t == DECODE ? "GB/s" : "GFLOP/s",
-                              0};
-        if (t <= ROOF_READ)
-            roof[t] = r.median;
-        else
-            r.fraction_of_roof = r.median / roof[t == DECODE ? ROOF_READ : ROOF_FP32];
-        fn(ctx, &r);
-        if (t == TOWER_FRAME || t == PREFILL || t == DECODE)
-            fn(ctx, &(vlm_bench_result){names[t], b->ms[t][reps / 2], b->ms[t][0],
-                                        b->ms[t][reps - 1], "ms", 0});
+    for (size_t i = 0; i < b->n_sessions; i++)
+        vlm_session_close(b->sessions[i]);
+    b->n_sessions = 0;
+}
+
+/* n sessions for these answers; those of the job before serve again if they are like that. */
+static int open_sessions(struct vlm_bench *b, size_t n, size_t max_tokens, vlm_detail detail,
+                         vlm_error *err)
+{
+    vlm_session_options *o = &b->options;
+    if (b->n_sessions == n && o->max_tokens == max_tokens && o->detail == detail)
+        return VLM_OK;
+    close_sessions(b);
+    b->fresh = true;
+    o->max_tokens = max_tokens;
+    o->detail = detail;
+    for (size_t i = 0; i < n; i++) {
+        int rc = vlm_session_open(&b->sessions[i], b->e, o, err);
+        if (rc < 0)
+            return rc;
+        b->n_sessions++;
+        b->streams[i] = b->next_stream++;
     }
+    return VLM_OK;
 }
 
-static int reserve(struct bench *b, vlm_error *err)
+static int sync_text(struct vlm_bench *b, vlm_session *s, vlm_error *err)
 {
-    vlm_engine *e = b->e;
-    const struct vlm_config *c = &e->config;
-    size_t frame = (size_t)c->image.tile * c->image.tile * 3;
-    if (PROMPT_ROWS + 1 > c->text.context)
-        return vlm_fail(err, VLM_ERR_CONTEXT,
-                        "a context of %u is too short to measure, expected more than %d",
-                        c->text.context, PROMPT_ROWS);
-    b->read = vlm_mem_zalloc(&e->alloc, READ_BYTES, 1);
-    b->features = vlm_mem_alloc(&e->alloc, c->image_seq_len, c->text.hidden * sizeof(float));
-    b->logits = vlm_mem_alloc(&e->alloc, c->text.vocab, sizeof(float));
-    b->frame = vlm_mem_alloc(&e->alloc, frame, 1);
-    if (!b->read || !b->features || !b->logits || !b->frame)
-        return vlm_fail_memory(err, READ_BYTES, "measuring");
-    struct vlm_rng rng = {.seed = 1};
-    for (size_t i = 0; i < frame; i++)
-        b->frame[i] = (uint8_t)vlm_rng_u32(&rng);
-    int rc = vlm_engine_reserve_vision(e, err);
+    vlm_part part = {.kind = VLM_PART_TEXT, .text = b->text.data, .n_text = b->text.n};
+    const vlm_message message = {.role = "user", .parts = &part, .n_parts = 1};
+    if (!b->text.ok)
+        return vlm_fail_memory(err, b->text.n, "measuring");
+    return vlm_session_sync(s, &message, 1, err);
+}
+
+/* n words of the session's own stream, then about more of another: so many that the prompt has
+ * want tokens beyond those in the cache (whole: in all), if the tokenizer lets it. */
+static int sync_words(struct vlm_bench *b, size_t i, size_t n, uint64_t stream, size_t more,
+                      size_t want, bool whole, vlm_error *err)
+{
+    vlm_session *s = b->sessions[i];
+    vlm_stats stats;
+    for (int tries = 0; tries < 4; tries++) {
+        vlm_buf_clear(&b->text);
+        if (n)
+            add_words(b, b->streams[i], n);
+        if (more)
+            add_words(b, stream, more);
+        int rc = sync_text(b, s, err);
+        if (rc < 0)
+            return rc;
+        vlm_session_stats(s, &stats);
+        size_t got = stats.prompt_tokens - (whole ? 0 : stats.cached_tokens);
+        if (want == 0 || got == want || more + want <= got)
+            break;
+        more = more + want - got;
+    }
+    return VLM_OK;
+}
+
+static int next_token(vlm_session *s, vlm_error *err)
+{
+    vlm_token token;
+    int rc = vlm_session_next(s, &token, err);
+    return rc == VLM_DONE ? vlm_fail(err, VLM_ERR_CONTEXT, "the answer ended early") : rc;
+}
+
+/* What the template puts before and behind a text, in tokens. */
+static int measure_template(struct vlm_bench *b, vlm_error *err)
+{
+    vlm_rendered r[2];
+    size_t n = 0;
+    for (size_t k = 0; k < 2; k++) {
+        vlm_buf_clear(&b->text);
+        add_words(b, k, 1);
+        vlm_part part = {.kind = VLM_PART_TEXT, .text = b->text.data, .n_text = b->text.n};
+        const vlm_message message = {.role = "user", .parts = &part, .n_parts = 1};
+        int rc = vlm_render(&r[k], b->e, &message, 1, 1, NULL, err);
+        if (rc < 0) {
+            if (k)
+                vlm_rendered_free(&r[0]);
+            return rc;
+        }
+    }
+    while (n < r[0].n_ids && n < r[1].n_ids && r[0].ids[n] == r[1].ids[n])
+        n++;
+    b->n_before = n;
+    b->n_behind = r[0].n_ids > n + 1 ? r[0].n_ids - n - 1 : 0;
+    vlm_rendered_free(&r[0]);
+    vlm_rendered_free(&r[1]);
+    return VLM_OK;
+}
+
+/* ---- jobs ---- */
+
+static int run_prompt(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench_sample *out,
+                      vlm_error *err)
+{
+    vlm_stats stats;
+    size_t words = job->depth > b->n_before ? job->depth - b->n_before : 0;
+    if (job->n <= b->n_behind)
+        return vlm_fail(err, VLM_ERR_ARGUMENT,
+                        "a prompt of %zu tokens, expected more than the %zu behind it in the "
+                        "model's template",
+                        job->n, b->n_behind);
+    int rc = open_sessions(b, 1, 1, VLM_DETAIL_AUTO, err);
+    if (rc == VLM_OK && (b->n_words_of_session != words || b->fresh)) {
+        rc = sync_words(b, 0, words, b->next_stream++, 1, 0, false, err);
+        if (rc == VLM_OK)
+            rc = next_token(b->sessions[0], err);
+        b->n_words_of_session = words;
+        b->fresh = false;
+    }
     if (rc == VLM_OK)
-        rc = vlm_kv_grow(&b->kv, e->model, e->backend, PROMPT_ROWS + 1, err);
-    if (rc == VLM_OK)
-        rc = vlm_backend_reserve(e->backend, c->text.head_dim, PROMPT_ROWS + 1, err);
-    return rc;
-}
-
-int vlm_bench_kernels(vlm_engine *e, int reps, void (*fn)(void *ctx, const vlm_bench_result *r),
-                      void *ctx, vlm_error *err)
-{
-    vlm_session *s; /* its options make the engine reserve the rows that prefill needs */
-    vlm_session_options o;
-    vlm_session_options_init(&o);
-    o.chunk = PROMPT_ROWS;
-    if (reps < 1 || reps > MAX_REPS)
-        return vlm_fail(err, VLM_ERR_ARGUMENT, "%d repetitions, expected 1 to %d", reps, MAX_REPS);
-    int rc = vlm_session_open(&s, e, &o, err);
+        rc = sync_words(b, 0, words, b->next_stream++, job->n - b->n_behind, job->n, false, err);
     if (rc < 0)
         return rc;
-    struct bench *b = vlm_mem_zalloc(&e->alloc, 1, sizeof *b);
-    if (!b) {
-        vlm_session_close(s);
-        return vlm_fail_memory(err, sizeof *b, "measuring");
-    }
-    b->e = e;
-    b->iterations = 2000000;
-    vlm_engine_enter(e);
-    rc = reserve(b, err);
-    if (rc == VLM_OK && vlm_roof_init(&b->roof, vlm_engine_isa(e)) != 0)
-        rc = vlm_fail(err, VLM_ERR_UNSUPPORTED, "no roof loops for %s", vlm_engine_isa(e));
-    if (rc == VLM_OK)
-        for (int t = TOWER_FRAME; t <= PREFILL; t++)
-            run_test(b, t); /* once before, so that memory is written and caches are warm */
-    for (int i = 0; rc == VLM_OK && i < reps; i++)
-        for (int t = 0; t < N_TESTS; t++) {
-            double start = vlm_os_now_ms();
-            run_test(b, t);
-            b->ms[t][i] = vlm_os_now_ms() - start;
-        }
-    vlm_kv_free(&b->kv, e->model, e->backend);
-    vlm_engine_leave(e);
-    if (rc == VLM_OK)
-        report(b, reps, fn, ctx);
-    vlm_mem_free(&e->alloc, b->read);
-    vlm_mem_free(&e->alloc, b->features);
-    vlm_mem_free(&e->alloc, b->logits);
-    vlm_mem_free(&e->alloc, b->frame);
-    vlm_mem_free(&e->alloc, b);
-    vlm_session_close(s);
+    double start = vlm_os_now_ms();
+    rc = next_token(b->sessions[0], err);
+    out->ms = vlm_os_now_ms() - start;
+    vlm_session_stats(b->sessions[0], &stats);
+    out->depth = stats.cached_tokens;
+    out->n = out->tokens = stats.prompt_tokens - stats.cached_tokens;
+    vlm_engine_work_rows(out, b->e, (enum vlm_num)b->options.kv_type, out->n, out->depth, 1, 1);
     return rc;
+}
+
+/* Every session has read its prompt and given its first token. */
+static int read_prompts(struct vlm_bench *b, size_t depth, vlm_error *err)
+{
+    size_t around = b->n_before + b->n_behind, words = depth > around ? depth - around : 1;
+    for (size_t i = 0; i < b->n_sessions; i++) {
+        int rc = sync_words(b, i, 0, b->streams[i], words, depth > around ? depth : 0, true, err);
+        if (rc == VLM_OK)
+            rc = next_token(b->sessions[i], err);
+        if (rc < 0)
+            return rc;
+    }
+    return VLM_OK;
+}
+
+static int run_generate(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench_sample *out,
+                        vlm_error *err)
+{
+    size_t n_sessions = vlm_max_size(job->n_sessions, 1);
+    vlm_stats stats;
+    vlm_token token;
+    if (n_sessions > VLM_LIMIT_BATCH)
+        return vlm_fail(err, VLM_ERR_LIMIT, "%zu sessions, expected at most %u", n_sessions,
+                        (unsigned)VLM_LIMIT_BATCH);
+    int rc = open_sessions(b, n_sessions, job->n + 1, VLM_DETAIL_AUTO, err);
+    if (rc == VLM_OK)
+        rc = read_prompts(b, job->depth, err);
+    if (rc < 0)
+        return rc;
+    vlm_session_stats(b->sessions[0], &stats);
+    out->depth = stats.prompt_tokens;
+    double start = vlm_os_now_ms();
+    for (size_t i = 0; i < job->n; i++) {
+        rc = vlm_step(b->e, b->sessions, n_sessions, err);
+        for (size_t k = 0; rc == VLM_OK && k < n_sessions; k++)
+            rc = vlm_session_token(b->sessions[k], &token, err);
+        if (rc != VLM_OK)
+            return rc < 0 ? rc : vlm_fail(err, VLM_ERR_CONTEXT, "the answer ended early");
+        vlm_engine_work_rows(out, b->e, (enum vlm_num)b->options.kv_type, 1, out->depth + i, 1,
+                             n_sessions);
+    }
+    out->ms = vlm_os_now_ms() - start;
+    out->n = job->n;
+    out->tokens = job->n * n_sessions;
+    return VLM_OK;
+}
+
+/* Noise, so that no two tiles are alike. */
+static int draw(vlm_image **out, struct vlm_bench *b, uint32_t width, uint32_t height,
+                vlm_error *err)
+{
+    size_t n = (size_t)width * height * 3;
+    uint8_t *rgb = vlm_mem_alloc(&b->e->alloc, n, 1);
+    struct vlm_rng rng = {.seed = 8, .stream = b->next_stream++};
+    if (!rgb)
+        return vlm_fail_memory(err, n, "a picture");
+    uint64_t x = vlm_rng_u32(&rng) | 1;
+    for (size_t i = 0; i < n; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        rgb[i] = (uint8_t)(x >> 24);
+    }
+    int rc = vlm_image_from_rgb(out, b->e, rgb, width, height, err);
+    vlm_mem_free(&b->e->alloc, rgb);
+    return rc;
+}
+
+static int ask_about(struct vlm_bench *b, const vlm_image *image, vlm_bench_sample *out,
+                     vlm_stats *stats, vlm_error *err)
+{
+    vlm_part parts[2] = {vlm_part_image(image), vlm_part_text("What is this?")};
+    const vlm_message message = {.role = "user", .parts = parts, .n_parts = 2};
+    double start = vlm_os_now_ms();
+    int rc = vlm_session_sync(b->sessions[0], &message, 1, err);
+    if (rc == VLM_OK)
+        rc = next_token(b->sessions[0], err);
+    out->ms = vlm_os_now_ms() - start;
+    vlm_session_stats(b->sessions[0], stats);
+    return rc;
+}
+
+static int run_picture(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench_sample *out,
+                       vlm_error *err)
+{
+    bool tile = strcmp(job->test, "tile") == 0, page = strcmp(job->test, "page") == 0;
+    uint32_t side = b->e->config.image.tile;
+    vlm_image *image = NULL;
+    vlm_stats stats;
+    if (b->e->config.vision.layers == 0)
+        return vlm_fail(err, VLM_ERR_UNSUPPORTED, "the model has no vision tower");
+    int rc = open_sessions(b, 1, 1, page ? VLM_DETAIL_HIGH : VLM_DETAIL_LOW, err);
+    if (rc == VLM_OK)
+        rc = draw(&image, b, page ? job->width : side, page ? job->height : side, err);
+    if (rc == VLM_OK)
+        rc = ask_about(b, image, out, &stats, err);
+    vlm_image_close(image);
+    b->fresh = true; /* the session holds another prompt now */
+    if (rc < 0)
+        return rc;
+    out->n = stats.n_tiles;
+    out->vision_ms = stats.vision_ms;
+    if (tile)
+        out->ms = stats.vision_ms / (double)vlm_max_size(stats.n_tiles, 1);
+    vlm_engine_work_frames(out, b->e, tile ? 1 : stats.n_tiles);
+    if (!tile)
+        vlm_engine_work_rows(out, b->e, (enum vlm_num)b->options.kv_type,
+                             stats.prompt_tokens - stats.cached_tokens, stats.cached_tokens, 1, 1);
+    return VLM_OK;
+}
+
+int vlm_bench_run(vlm_bench *b, const vlm_bench_job *job, vlm_bench_sample *out, vlm_error *err)
+{
+    vlm_bench_sample sample = {.n = job->n, .depth = job->depth};
+    const char *t = job->test;
+    int rc;
+    if (strcmp(t, "prompt") == 0)
+        rc = run_prompt(b, job, &sample, err);
+    else if (strcmp(t, "generate") == 0 || strcmp(t, "sessions") == 0)
+        rc = run_generate(b, job, &sample, err);
+    else if (strcmp(t, "tile") == 0 || strcmp(t, "picture") == 0 || strcmp(t, "page") == 0)
+        rc = run_picture(b, job, &sample, err);
+    else if (strcmp(t, "memory") == 0)
+        sample.bytes = (double)(vlm_os_peak_rss() - vlm_engine_bench_roof_bytes(b)), rc = VLM_OK;
+    else
+        rc = vlm_engine_bench_roof(b, job, &sample, err);
+    if (rc == VLM_OK)
+        *out = sample;
+    return rc;
+}
+
+/* ---- open and close ---- */
+
+int vlm_bench_open(vlm_bench **out, vlm_engine *e, const vlm_session_options *options,
+                   vlm_error *err)
+{
+    vlm_session_options o;
+    int rc = vlm_engine_need_model(e, err);
+    if (rc == VLM_OK)
+        rc = vlm_engine_session_options(&o, options, err);
+    if (rc < 0)
+        return rc;
+    struct vlm_bench *b = vlm_mem_zalloc(&e->alloc, 1, sizeof *b);
+    if (!b)
+        return vlm_fail_memory(err, sizeof *b, "measuring");
+    b->e = e;
+    b->options = o;
+    for (size_t i = 0; i < e->config.n_eos; i++)
+        b->no_end[i] = (vlm_logit_bias){e->config.eos[i], -INFINITY};
+    b->options.logit_bias = b->no_end;
+    b->options.n_logit_bias = e->config.n_eos;
+    vlm_buf_init(&b->text, &e->alloc, VLM_LIMIT_TEXT_BYTES);
+    rc = find_words(b, err);
+    if (rc == VLM_OK)
+        rc = measure_template(b, err);
+    if (rc == VLM_OK && vlm_roof_init(&b->roof, vlm_engine_isa(e)) != 0)
+        rc = vlm_fail(err, VLM_ERR_UNSUPPORTED, "no limits known for %s", vlm_engine_isa(e));
+    if (rc < 0)
+        vlm_bench_close(b);
+    else
+        *out = b;
+    return rc;
+}
+
+void vlm_bench_close(vlm_bench *b)
+{
+    if (!b)
+        return;
+    vlm_engine *e = b->e;
+    close_sessions(b);
+    vlm_buf_free(&b->text);
+    vlm_mem_free(&e->alloc, b->words);
+    vlm_mem_free(&e->alloc, b->read);
+    vlm_mem_free(&e->alloc, b);
 }

@@ -9,6 +9,9 @@ struct vlm_roof {
     float (*fma)(size_t iterations);
     /* Reads every byte of p once; the value only keeps the compiler from dropping the loads. */
     float (*read)(const void *p, size_t bytes);
+    double int8_ops; /* of one iteration of int8 */
+    /* Products of 8-bit integers summed in 32 bits, with the best instructions of the level. */
+    float (*int8)(size_t iterations);
 };
 
 /* Returns 0, or -1 for a level that is unknown or unusable here; NULL or "auto" is the best one. */

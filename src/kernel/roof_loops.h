@@ -45,7 +45,7 @@ static float roof_read(const void *p, size_t bytes)
 
 #define ROOF                                                                                       \
     {                                                                                              \
-        2.0 * VL *ROOF_CHAINS, roof_fma, roof_read                                                 \
+        .flops = 2.0 * VL * ROOF_CHAINS, .fma = roof_fma, .read = roof_read                        \
     }
 
 #endif

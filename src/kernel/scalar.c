@@ -330,5 +330,5 @@ static float roof_read(const void *p, size_t bytes)
 
 void vlm_kernel_scalar_roof(struct vlm_roof *r)
 {
-    *r = (struct vlm_roof){ 2.0 * LANES, roof_fma, roof_read };
+    *r = (struct vlm_roof){ .flops = 2.0 * LANES, .fma = roof_fma, .read = roof_read };
 }

@@ -43,7 +43,11 @@ expect 2 trace "$model" -p x
 expect 2 trace -p x --out "$tmp/t"
 expect 2 trace "$model" -p x --ids 1 --out "$tmp/t"
 expect 2 trace "$model" --ids 1 --image a.png --out "$tmp/t"
-for option in --gen --depth --image --prompt; do expect 2 bench "$model" $option 1; done # of a later version
+for value in '' 0 -1 x 1x 99999999999; do
+  for option in --gen --prompt --sessions --image; do expect 2 bench "$model" $option "$value"; done
+done
+expect 2 bench "$model" --depth x
+expect 2 bench "$model" --against "$model" --against-isa scalar
 expect 2 tiles
 expect 2 tiles a.png b.png c.png
 expect 2 tiles a.png b.png --video c.gif
