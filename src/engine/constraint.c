@@ -100,10 +100,18 @@ const vlm_engine *vlm_engine_constraint_engine(const vlm_constraint *c)
     return c->engine;
 }
 
+bool vlm_engine_constraint_room(vlm_session *s, size_t n_tokens)
+{
+    return !s->options.constraint ||
+           vlm_buf_reserve(&s->said, n_tokens * VLM_CONSTRAIN_TOKEN_BYTES + 1);
+}
+
 void vlm_engine_constraint_start(vlm_session *s)
 {
     vlm_buf_clear(&s->said);
+    vlm_engine_enter(s->engine); /* another session's step may be moving the matcher */
     s->place = vlm_matcher_start(s->options.constraint->matcher);
+    vlm_engine_leave(s->engine);
 }
 
 const uint64_t *vlm_engine_constraint_mask(vlm_session *s, bool *may_end, int *rc)

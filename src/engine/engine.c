@@ -236,6 +236,8 @@ static int open_engine(vlm_engine **out, const char *dir, const vlm_file *files,
     pthread_cond_init(&e->turn.changed, NULL);
     pthread_mutex_init(&e->features.lock, NULL);
     e->features.budget = o.max_features;
+    pthread_mutex_init(&e->blocks.lock, NULL);
+    e->blocks.budget = o.max_prompts;
     rc = vlm_files_init(&e->files, &e->alloc, dir, files, n_files, o.no_mmap, err);
     if (rc == VLM_OK)
         rc = open_parts(e, gguf, &o, err);
@@ -286,6 +288,7 @@ void vlm_engine_close(vlm_engine *e)
     if (!e)
         return;
     vlm_engine_features_drop_idle(e);
+    vlm_engine_blocks_drop_idle(e);
     if (e->backend) {
         vlm_text_space_close(&e->text, e->backend);
         vlm_vision_space_close(&e->vision, e->backend);
@@ -302,6 +305,7 @@ void vlm_engine_close(vlm_engine *e)
     vlm_files_free(&e->files);
     vlm_files_free(&e->mmproj_files);
     pthread_mutex_destroy(&e->features.lock);
+    pthread_mutex_destroy(&e->blocks.lock);
     pthread_cond_destroy(&e->turn.changed);
     pthread_mutex_destroy(&e->turn.lock);
     vlm_allocator hook = e->account.hook;

@@ -57,6 +57,20 @@ void vlm_engine_feature_discard(vlm_engine *e, struct vlm_feature *f);
 void vlm_engine_feature_release(vlm_engine *e, struct vlm_feature *f); /* NULL allowed */
 bool vlm_engine_features_drop_idle(vlm_engine *e);                     /* were there any? */
 
+/* ---- blocks.c: key/value blocks by what they hold ---- */
+
+enum { VLM_BLOCK_BUCKETS = 512 };
+struct vlm_blocks {
+    pthread_mutex_t lock; /* guards these, and every block's owners and links */
+    struct vlm_kv_block *buckets[VLM_BLOCK_BUCKETS]; /* those that are shared, by key */
+    struct vlm_kv_block *newest, *oldest;            /* those that no table holds, by use */
+    uint64_t idle_bytes, budget;
+};
+bool vlm_engine_blocks_drop_idle(vlm_engine *e); /* were there any? */
+/* Everything that is kept for later questions alone goes, before something fails for lack of
+ * memory. */
+bool vlm_engine_drop_idle(vlm_engine *e);
+
 struct vlm_engine {
     struct vlm_account account;
     vlm_allocator alloc; /* charges the account */
@@ -83,6 +97,7 @@ struct vlm_engine {
         fenv_t fenv;        /* the computing caller's floating-point mode */
     } turn;
     struct vlm_features features;
+    struct vlm_blocks blocks;
     struct vlm_text_space text;
     struct vlm_vision_space vision; /* opened with the first picture */
     atomic_uint_fast64_t looked;    /* sessions served with frames so far: whose turn is next */

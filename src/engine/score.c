@@ -119,19 +119,20 @@ int vlm_session_score(vlm_session *s, const int32_t *ids, size_t n, float *logpr
     if (!logits)
         return vlm_engine_explain(
             e, vlm_fail_memory(err, rows * e->config.text.vocab * sizeof *logits, "logits"), err);
-    rc = vlm_kv_grow(&s->kv, e->model, e->backend, s->n_prompt + n, err);
+    rc = vlm_engine_blocks_rewrite(s, vlm_min_size(s->n_done, s->n_prompt - 1), s->n_prompt + n,
+                                   err);
     vlm_engine_enter(e);
     if (rc == VLM_OK)
         rc = vlm_backend_reserve(e->backend, e->config.text.head_dim, s->n_prompt + n, err);
     vlm_engine_leave(e);
-    /* an answer begun is forgotten: the last row of the prompt is what everything follows */
-    s->n_done = vlm_min_size(s->n_done, s->n_prompt - 1);
-    s->time.n = s->n_prompt;
-    s->finish = VLM_FINISH_NONE;
-    s->outcome = VLM_MORE;
-    s->stats.completion_tokens = 0;
-    if (rc == VLM_OK)
+    if (rc == VLM_OK) {
+        /* an answer begun is forgotten: the last row of the prompt is what everything follows */
+        s->n_done = vlm_min_size(s->n_done, s->n_prompt - 1);
+        s->time.n = s->n_prompt;
+        s->stats.completion_tokens = 0;
+        vlm_engine_answer_begin(s);
         rc = vlm_engine_read_prompt(s, s->n_prompt - 1, NULL, err);
+    }
     for (size_t first = 0; rc == VLM_OK && first < n; first += rows)
         rc = score_slice(s, logprobs, ids, first, vlm_min_size(rows, n - first), logits, err);
     vlm_mem_free(&e->alloc, logits);
@@ -193,6 +194,7 @@ int vlm_embed(vlm_engine *e, const vlm_message *messages, size_t n_messages, vlm
     int rc = vlm_session_open(&s, e, options, err);
     if (rc < 0)
         return rc;
+    s->aside = true; /* a mean needs every row, those too that another session has read */
     double *sum = vlm_mem_zalloc(&e->alloc, e->config.text.hidden, sizeof *sum);
     if (!sum)
         rc = vlm_engine_explain(

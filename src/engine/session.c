@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/hash.h"
 #include "base/limits.h"
 
 /* ---- options ---- */
@@ -74,8 +75,6 @@ int vlm_engine_session_options(vlm_session_options *out, const vlm_session_optio
 static int copy_bias(vlm_session *s, const vlm_session_options *o, vlm_error *err)
 {
     size_t vocab = s->engine->config.text.vocab;
-    s->options.logit_bias = NULL;
-    s->options.n_logit_bias = 0;
     if (o->n_logit_bias > VLM_LIMIT_LOGIT_BIAS)
         return vlm_fail(err, VLM_ERR_LIMIT, "%zu logit biases, expected at most %u",
                         o->n_logit_bias, (unsigned)VLM_LIMIT_LOGIT_BIAS);
@@ -103,8 +102,6 @@ static int copy_bias(vlm_session *s, const vlm_session_options *o, vlm_error *er
 static int copy_stop(vlm_session *s, const vlm_session_options *o, vlm_error *err)
 {
     const vlm_allocator *a = &s->engine->alloc;
-    s->options.stop = NULL;
-    s->options.n_stop = 0;
     if (o->n_stop == 0)
         return VLM_OK;
     char **copies = vlm_mem_zalloc(a, o->n_stop, sizeof *copies);
@@ -173,16 +170,35 @@ static int take_memory(vlm_session *s, vlm_error *err)
         !vlm_buf_reserve(&s->out, 3 * VLM_TEXT_ROOM))
         return vlm_fail_memory(err, vocab * sizeof *s->candidates, "a session");
     s->kv.type = (enum vlm_num)s->options.kv_type; /* same numbers */
-    if (s->options.context == 0)
-        return VLM_OK;
-    int rc = vlm_kv_grow(&s->kv, s->engine->model, s->engine->backend, s->options.context, err);
-    return rc == VLM_OK ? vlm_backend_reserve(s->engine->backend, s->engine->config.text.head_dim,
-                                              s->options.context, err)
-                        : rc;
+    return VLM_OK;
 }
 
-int vlm_session_open(vlm_session **out, vlm_engine *e, const vlm_session_options *options,
-                     vlm_error *err)
+/* What the engine shares with a session that can be opened. */
+static int join_engine(vlm_session *s, const vlm_session_options *o, vlm_error *err)
+{
+    vlm_engine *e = s->engine;
+    int rc = copy_stop(s, o, err);
+    if (rc == VLM_OK)
+        rc = copy_bias(s, o, err);
+    if (rc == VLM_OK && o->tenant) {
+        s->options.tenant = vlm_mem_strndup(&e->alloc, o->tenant, strlen(o->tenant));
+        if (!s->options.tenant)
+            rc = vlm_fail_memory(err, strlen(o->tenant), "a tenant's name");
+    }
+    if (rc == VLM_OK && o->constraint && vlm_engine_constraint_engine(o->constraint) != e)
+        rc = vlm_fail(err, VLM_ERR_ARGUMENT, "the constraint was compiled for another engine");
+    if (rc == VLM_OK)
+        rc = take_memory(s, err);
+    vlm_engine_enter(e);
+    if (rc == VLM_OK)
+        rc = reserve_engine(e, vlm_engine_chunk_rows(e, o), err);
+    e->n_sessions++; /* close takes it back */
+    vlm_engine_leave(e);
+    return rc;
+}
+
+int vlm_engine_session_bare(vlm_session **out, vlm_engine *e, const vlm_session_options *options,
+                            vlm_error *err)
 {
     vlm_session_options o;
     int rc = vlm_engine_need_model(e, err);
@@ -199,25 +215,68 @@ int vlm_session_open(vlm_session **out, vlm_engine *e, const vlm_session_options
         return vlm_fail_memory(err, sizeof *s, "a session");
     s->engine = e;
     s->options = o;
+    s->options.stop = NULL; /* what is owned is copied */
+    s->options.n_stop = 0;
+    s->options.logit_bias = NULL;
+    s->options.n_logit_bias = 0;
+    s->options.tenant = NULL;
+    vlm_sha256_of(s->tenant, o.tenant ? o.tenant : "", o.tenant ? strlen(o.tenant) : 0);
     s->outcome = vlm_fail(&s->error, VLM_ERR_ARGUMENT, "vlm_session_sync was not called");
     atomic_init(&s->cancel, false);
-    rc = copy_stop(s, &o, err);
-    if (rc == VLM_OK)
-        rc = copy_bias(s, &o, err);
-    if (rc == VLM_OK && o.constraint && vlm_engine_constraint_engine(o.constraint) != e)
-        rc = vlm_fail(err, VLM_ERR_ARGUMENT, "the constraint was compiled for another engine");
-    vlm_engine_enter(e);
-    if (rc == VLM_OK)
-        rc = take_memory(s, err);
-    if (rc == VLM_OK)
-        rc = reserve_engine(e, vlm_engine_chunk_rows(e, &o), err);
-    e->n_sessions++; /* close takes it back */
-    vlm_engine_leave(e);
+    rc = join_engine(s, &o, err);
     if (rc < 0) {
         vlm_session_close(s);
-        return vlm_engine_explain(e, rc, err);
+        return rc;
     }
     *out = s;
+    return VLM_OK;
+}
+
+static int open_session(vlm_session **out, vlm_engine *e, const vlm_session_options *options,
+                        vlm_error *err)
+{
+    vlm_session *s;
+    int rc = vlm_engine_session_bare(&s, e, options, err);
+    if (rc < 0)
+        return rc;
+    size_t context = s->options.context;
+    rc = vlm_kv_grow(&s->kv, e->model, e->backend, context, err);
+    if (rc == VLM_OK && context > 0) {
+        vlm_engine_enter(e);
+        rc = vlm_backend_reserve(e->backend, e->config.text.head_dim, context, err);
+        vlm_engine_leave(e);
+    }
+    if (rc < 0)
+        vlm_session_close(s);
+    else
+        *out = s;
+    return rc;
+}
+
+int vlm_session_open(vlm_session **out, vlm_engine *e, const vlm_session_options *options,
+                     vlm_error *err)
+{
+    int rc = open_session(out, e, options, err);
+    if (rc == VLM_ERR_MEMORY && vlm_engine_drop_idle(e))
+        rc = open_session(out, e, options, err);
+    return vlm_engine_explain(e, rc, err);
+}
+
+bool vlm_engine_drop_idle(vlm_engine *e)
+{
+    bool features = vlm_engine_features_drop_idle(e);
+    return vlm_engine_blocks_drop_idle(e) || features;
+}
+
+int vlm_engine_timeline_reserve(struct vlm_timeline *t, const vlm_engine *e, size_t n_positions,
+                                size_t n_pictures, vlm_error *err)
+{
+    size_t bytes = n_positions * sizeof *t->positions;
+    t->positions = vlm_mem_alloc(&e->alloc, n_positions, sizeof *t->positions);
+    t->pictures = vlm_mem_zalloc(&e->alloc, n_pictures, sizeof *t->pictures);
+    t->keys = vlm_mem_alloc(&e->alloc, n_positions / VLM_KV_BLOCK, sizeof *t->keys);
+    if (!t->positions || !t->pictures || !t->keys)
+        return vlm_fail_memory(err, bytes, "the timeline");
     return VLM_OK;
 }
 
@@ -234,6 +293,7 @@ void vlm_engine_timeline_free(struct vlm_timeline *t, vlm_engine *e)
     vlm_engine_timeline_forget(t, e);
     vlm_mem_free(&e->alloc, t->pictures);
     vlm_mem_free(&e->alloc, t->positions);
+    vlm_mem_free(&e->alloc, t->keys);
     *t = (struct vlm_timeline){.n = 0};
 }
 
@@ -250,7 +310,8 @@ void vlm_session_close(vlm_session *s)
         vlm_mem_free(a, (char *)(uintptr_t)s->options.stop[i]);
     vlm_mem_free(a, (void *)(uintptr_t)s->options.stop);
     vlm_mem_free(a, s->stop_lengths);
-    vlm_kv_free(&s->kv, e->model, e->backend);
+    vlm_mem_free(a, (char *)(uintptr_t)s->options.tenant);
+    vlm_engine_blocks_free(e, &s->kv);
     vlm_engine_timeline_free(&s->time, e);
     vlm_mem_free(a, s->prompt);
     vlm_mem_free(a, s->seen);

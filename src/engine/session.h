@@ -25,12 +25,14 @@ struct vlm_timeline {
     size_t n;
     struct vlm_session_picture *pictures;
     size_t n_pictures;
-    size_t n_frames; /* that were to be encoded when it was made, for progress */
+    size_t n_frames;     /* that were to be encoded when it was made, for progress */
+    uint8_t (*keys)[32]; /* of its full blocks (blocks.c); the first n_keys are known */
+    size_t n_keys;
 };
 
 struct vlm_session {
     vlm_engine *engine;
-    vlm_session_options options; /* stop strings are owned */
+    vlm_session_options options; /* stop strings, biases and tenant are owned */
     uint8_t tenant[32];          /* SHA-256 of its name */
     size_t *stop_lengths;
     size_t longest_stop;
@@ -38,6 +40,8 @@ struct vlm_session {
     struct vlm_timeline time;
     size_t n_prompt, n_done; /* positions of the prompt; positions in the cache */
     size_t limit;            /* positions that the context allows */
+    size_t n_offered;        /* full blocks of the beginning that others may use */
+    bool aside;              /* its blocks are neither offered nor taken from others */
     int32_t *prompt;         /* ids, for vlm_session_prompt */
 
     atomic_bool cancel;
@@ -63,9 +67,45 @@ struct vlm_session {
 /* Rows of a pass that a session's chunk asks for (estimate.c). */
 size_t vlm_engine_chunk_rows(const vlm_engine *e, const vlm_session_options *o);
 
+/* A session without a key/value table: as vlm_session_open, but for a caller who makes one. */
+int vlm_engine_session_bare(vlm_session **out, vlm_engine *e, const vlm_session_options *options,
+                            vlm_error *err);
+/* Memory for a timeline's positions and the keys of its blocks. */
+int vlm_engine_timeline_reserve(struct vlm_timeline *t, const vlm_engine *e, size_t n_positions,
+                                size_t n_pictures, vlm_error *err);
 void vlm_engine_timeline_free(struct vlm_timeline *t, vlm_engine *e);
 /* Gives back the features of its pictures. */
 void vlm_engine_timeline_forget(struct vlm_timeline *t, vlm_engine *e);
+
+/* ---- sync.c ---- */
+
+/* Nothing is said yet behind the prompt. */
+void vlm_engine_answer_begin(vlm_session *s);
+
+/* ---- blocks.c: key/value blocks of sessions, shared by what they hold ---- */
+
+/* What a session's table shall be. */
+struct vlm_kv_wish {
+    const struct vlm_kv *old; /* the session's own table, or that of the one it is forked from */
+    bool own;                 /* old's other blocks may be written to */
+    size_t n_kept;            /* positions of old that stay; their full blocks are shared with it */
+    size_t n_positions;       /* that there must be room for */
+    const uint8_t (*keys)[32]; /* of full blocks that may be taken from others */
+    size_t n_keys;
+};
+/* Makes *out such a table beside old, which stays as it is.  *n_held: the positions it holds, at
+ * least n_kept; nobody else holds the blocks behind those. */
+int vlm_engine_blocks_table(vlm_engine *e, struct vlm_kv *out, size_t *n_held,
+                            const struct vlm_kv_wish *wish, vlm_error *err);
+/* The same in place for what is computed anew from position n_kept on. */
+int vlm_engine_blocks_rewrite(vlm_session *s, size_t n_kept, size_t n_positions, vlm_error *err);
+void vlm_engine_blocks_free(vlm_engine *e, struct vlm_kv *kv);
+/* Blocks that only this table still holds become its own. */
+void vlm_engine_blocks_withdraw(vlm_engine *e, const struct vlm_kv *kv);
+/* Key i of t, from those before it. */
+void vlm_engine_block_key(const vlm_session *s, struct vlm_timeline *t, size_t i);
+/* Full blocks that were computed since are offered to other sessions; takes no memory. */
+void vlm_engine_blocks_offer(vlm_session *s);
 
 /* ---- pictures.c ---- */
 
@@ -87,6 +127,9 @@ int vlm_engine_read_prompt(vlm_session *s, size_t end, const struct vlm_tap *tap
 /* ---- constraint.c ---- */
 
 const vlm_engine *vlm_engine_constraint_engine(const vlm_constraint *c);
+/* Room for the bytes of so many more tokens, from which the constraint finds its place again: a
+ * step takes no memory for them. */
+bool vlm_engine_constraint_room(vlm_session *s, size_t n_tokens);
 /* The answer begins. */
 void vlm_engine_constraint_start(vlm_session *s);
 /* What may come next, and whether the end may; NULL with *rc set on failure. */

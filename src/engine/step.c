@@ -159,6 +159,7 @@ static void advance(vlm_session *s, size_t n_rows, const float *logits, double m
     bool prompt = s->n_done < s->n_prompt;
     s->n_done += n_rows;
     *(prompt ? &s->stats.prefill_ms : &s->stats.decode_ms) += ms;
+    vlm_engine_blocks_offer(s);
     if (prompt && s->n_done >= s->n_prompt && !s->time.positions[s->n_prompt - 1].picture)
         vlm_engine_timeline_forget(&s->time, s->engine); /* read: its pictures are in the cache */
     if (logits)

@@ -7,14 +7,22 @@
 #include "base/limits.h"
 #include "engine/session.h"
 
+/* What a sync builds beside the session's own state. */
+struct sync {
+    struct vlm_timeline time;
+    struct vlm_kv kv;
+    int32_t *prompt;
+    size_t room, limit, n_cached; /* room: for the answer */
+    vlm_stats stats;
+};
+
 static int make_timeline(struct vlm_timeline *t, const vlm_engine *e, const struct vlm_prompt *p,
                          size_t room, vlm_error *err)
 {
     size_t n = p->ids.n;
-    t->positions = vlm_mem_alloc(&e->alloc, n + room, sizeof *t->positions);
-    t->pictures = vlm_mem_zalloc(&e->alloc, p->n_pictures, sizeof *t->pictures);
-    if (!t->positions || !t->pictures)
-        return vlm_fail_memory(err, (n + room) * sizeof *t->positions, "the timeline");
+    int rc = vlm_engine_timeline_reserve(t, e, n + room, p->n_pictures, err);
+    if (rc < 0)
+        return rc;
     t->n = n;
     t->n_pictures = p->n_pictures;
     for (size_t i = 0; i < p->n_pictures; i++) {
@@ -55,15 +63,29 @@ static size_t common_beginning(const vlm_session *s, const struct vlm_timeline *
     return n;
 }
 
-/* What the passes to come need from the engine. */
-static int reserve(vlm_session *s, size_t n_positions, bool pictures, vlm_stats *stats,
+/* The table that the passes to come need: what this session holds of t, then what others do. */
+static int make_table(vlm_session *s, struct sync *x, vlm_error *err)
+{
+    size_t n = x->time.n, context = s->options.context;
+    for (size_t i = 0; i < n / VLM_KV_BLOCK && !s->aside; i++)
+        vlm_engine_block_key(s, &x->time, x->time.n_keys++);
+    const struct vlm_kv_wish wish = {.old = &s->kv,
+                                     .own = true,
+                                     .n_kept = common_beginning(s, &x->time),
+                                     .n_positions = vlm_max_size(n + x->room, context),
+                                     .keys = (const uint8_t(*)[32])x->time.keys,
+                                     .n_keys =
+                                         s->aside ? 0 : (n - 1) / VLM_KV_BLOCK}; /* its last row's
+                                                                                    logits! */
+    return vlm_engine_blocks_table(s->engine, &x->kv, &x->n_cached, &wish, err);
+}
+
+/* What they need from the engine. */
+static int reserve(vlm_engine *e, size_t n_positions, bool pictures, vlm_stats *stats,
                    vlm_error *err)
 {
-    vlm_engine *e = s->engine;
-    int rc = vlm_kv_grow(&s->kv, e->model, e->backend, n_positions, err);
     vlm_engine_enter(e);
-    if (rc == VLM_OK)
-        rc = vlm_backend_reserve(e->backend, e->config.text.head_dim, n_positions, err);
+    int rc = vlm_backend_reserve(e->backend, e->config.text.head_dim, n_positions, err);
     if (rc == VLM_OK && pictures)
         rc = vlm_engine_reserve_vision(e, err);
     stats->compute_bytes = e->text.bytes + e->vision.bytes + vlm_backend_bytes(e->backend);
@@ -81,85 +103,89 @@ static int check_context(const vlm_session *s, size_t n_prompt, size_t *limit, v
     return VLM_OK;
 }
 
-/* Everything of sync that can fail, building t beside the session's own state. */
-static int prepare(vlm_session *s, struct vlm_timeline *t, const struct vlm_prompt *p,
-                   int32_t **prompt, size_t *limit, size_t *n_cached, vlm_stats *stats,
-                   vlm_error *err)
+/* Everything of sync that can fail. */
+static int prepare(vlm_session *s, struct sync *x, const struct vlm_prompt *p, vlm_error *err)
 {
     vlm_engine *e = s->engine;
     size_t n = p->ids.n;
     int rc = vlm_engine_prompt_not_empty(p, err);
     if (rc == VLM_OK)
-        rc = check_context(s, n, limit, err);
+        rc = check_context(s, n, &x->limit, err);
     if (rc < 0)
         return rc;
-    size_t room = vlm_min_size(s->options.max_tokens, *limit - n);
-    *prompt = vlm_mem_alloc(&e->alloc, n, sizeof **prompt);
-    if (!*prompt)
-        return vlm_fail_memory(err, n * sizeof **prompt, "the prompt");
-    memcpy(*prompt, p->ids.data, n * sizeof **prompt);
-    rc = make_timeline(t, e, p, room, err);
+    x->room = vlm_min_size(s->options.max_tokens, x->limit - n);
+    x->prompt = vlm_mem_alloc(&e->alloc, n, sizeof *x->prompt);
+    if (!x->prompt)
+        return vlm_fail_memory(err, n * sizeof *x->prompt, "the prompt");
+    memcpy(x->prompt, p->ids.data, n * sizeof *x->prompt);
+    rc = make_timeline(&x->time, e, p, x->room, err);
     if (rc < 0)
         return rc;
-    /* a constraint finds its place again from the answer's bytes: a step takes no memory for them
-     */
-    if (s->options.constraint && !vlm_buf_reserve(&s->said, room * VLM_CONSTRAIN_TOKEN_BYTES + 1))
-        return vlm_fail_memory(err, room * VLM_CONSTRAIN_TOKEN_BYTES, "an answer");
-    *n_cached = common_beginning(s, t);
-    rc = reserve(s, n + room, p->n_pictures > 0, stats, err);
-    return rc == VLM_OK ? vlm_engine_prepare_pictures(s, t, p, *n_cached, stats, err) : rc;
+    if (!vlm_engine_constraint_room(s, x->room))
+        return vlm_fail_memory(err, x->room * VLM_CONSTRAIN_TOKEN_BYTES, "an answer");
+    rc = make_table(s, x, err);
+    if (rc == VLM_OK)
+        rc = reserve(e, n + x->room, p->n_pictures > 0, &x->stats, err);
+    return rc == VLM_OK ? vlm_engine_prepare_pictures(s, &x->time, p, x->n_cached, &x->stats, err)
+                        : rc;
 }
 
-static void commit(vlm_session *s, struct vlm_timeline *t, int32_t *prompt, size_t limit,
-                   size_t n_cached, const vlm_stats *stats)
+void vlm_engine_answer_begin(vlm_session *s)
 {
-    vlm_engine *e = s->engine;
-    vlm_engine_timeline_free(&s->time, e);
-    vlm_mem_free(&e->alloc, s->prompt);
-    s->time = *t;
-    s->prompt = prompt;
-    s->n_prompt = t->n;
-    s->n_done = n_cached;
-    s->limit = limit;
-    s->stats = *stats;
+    size_t vocab = s->engine->config.text.vocab;
     s->outcome = VLM_MORE;
     s->finish = VLM_FINISH_NONE;
     vlm_buf_clear(&s->pending);
     vlm_buf_clear(&s->out);
     if (s->counts)
-        memset(s->counts, 0, e->config.text.vocab * sizeof *s->counts);
+        memset(s->counts, 0, vocab * sizeof *s->counts);
     if (s->options.constraint)
         vlm_engine_constraint_start(s);
-    memset(s->seen, 0, e->config.text.vocab / 8 + 1);
-    for (size_t i = 0; i < t->n; i++)
-        s->seen[prompt[i] / 8] |= (uint8_t)(1 << prompt[i] % 8);
+    memset(s->seen, 0, vocab / 8 + 1);
+    for (size_t i = 0; i < s->n_prompt; i++)
+        s->seen[s->prompt[i] / 8] |= (uint8_t)(1 << s->prompt[i] % 8);
+}
+
+static void commit(vlm_session *s, const struct sync *x)
+{
+    vlm_engine *e = s->engine;
+    vlm_engine_timeline_free(&s->time, e);
+    vlm_engine_blocks_free(e, &s->kv);
+    vlm_mem_free(&e->alloc, s->prompt);
+    s->time = x->time;
+    s->kv = x->kv;
+    s->prompt = x->prompt;
+    s->n_prompt = x->time.n;
+    s->n_done = x->n_cached;
+    s->n_offered = vlm_min_size(s->n_offered, x->n_cached / VLM_KV_BLOCK);
+    s->limit = x->limit;
+    s->stats = x->stats;
+    s->stats.cached_tokens = x->n_cached;
+    s->stats.kv_bytes = s->kv.n_blocks * vlm_kv_block_bytes(e->model, s->kv.type);
+    vlm_engine_answer_begin(s);
 }
 
 static int sync(vlm_session *s, const vlm_message *messages, size_t n_messages, vlm_error *err)
 {
     vlm_engine *e = s->engine;
     struct vlm_prompt p;
-    struct vlm_timeline t = {.n = 0};
-    int32_t *prompt = NULL;
-    size_t limit = 0, n_cached = 0;
-    vlm_stats stats = {.weights_bytes = e->model->weights_bytes};
+    struct sync x = {.stats.weights_bytes = e->model->weights_bytes};
     double start = vlm_os_now_ms();
 
     vlm_engine_prompt_init(&p, e);
     int rc = vlm_engine_prompt_build(&p, e, messages, n_messages, true, &s->options, err);
-    stats.preprocess_ms = vlm_os_now_ms() - start;
+    x.stats.preprocess_ms = vlm_os_now_ms() - start;
     if (rc == VLM_OK)
-        rc = prepare(s, &t, &p, &prompt, &limit, &n_cached, &stats, err);
+        rc = prepare(s, &x, &p, err);
     if (rc == VLM_OK) {
-        stats.prompt_tokens = p.ids.n;
-        stats.image_tokens = p.n_image_tokens;
-        stats.text_tokens = p.ids.n - p.n_image_tokens;
-        stats.cached_tokens = n_cached;
-        stats.kv_bytes = s->kv.n_blocks * vlm_kv_block_bytes(e->model, s->kv.type);
-        commit(s, &t, prompt, limit, n_cached, &stats);
+        x.stats.prompt_tokens = p.ids.n;
+        x.stats.image_tokens = p.n_image_tokens;
+        x.stats.text_tokens = p.ids.n - p.n_image_tokens;
+        commit(s, &x);
     } else {
-        vlm_engine_timeline_free(&t, e);
-        vlm_mem_free(&e->alloc, prompt);
+        vlm_engine_timeline_free(&x.time, e);
+        vlm_engine_blocks_free(e, &x.kv);
+        vlm_mem_free(&e->alloc, x.prompt);
     }
     vlm_engine_prompt_free(&p, e);
     return rc;
@@ -169,9 +195,11 @@ int vlm_session_sync(vlm_session *s, const vlm_message *messages, size_t n_messa
 {
     atomic_store(&s->cancel, false);
     int rc = sync(s, messages, n_messages, err);
-    /* features of other pictures are worth less than an answer */
-    if (rc == VLM_ERR_MEMORY && vlm_engine_features_drop_idle(s->engine))
+    if (rc == VLM_ERR_MEMORY) { /* other questions are worth less than this answer */
+        vlm_engine_drop_idle(s->engine);
+        vlm_engine_blocks_withdraw(s->engine, &s->kv);
         rc = sync(s, messages, n_messages, err);
+    }
     return vlm_engine_explain(s->engine, rc, err);
 }
 

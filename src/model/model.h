@@ -116,10 +116,17 @@ int vlm_vision_forward(const struct vlm_model *m, const struct vlm_run *run,
 
 /* ---- key/value cache of one sequence ---- */
 
-/* Positions in blocks of VLM_KV_BLOCK; a block holds all layers and is counted by its owners. */
+/* Positions in blocks of VLM_KV_BLOCK; a block holds all layers and is counted by its owners.
+ * Forward passes write to blocks that they are given: that nobody else reads those is the business
+ * of who fills the table. */
 struct vlm_kv_block {
     atomic_uint owners;
     struct vlm_buffer buffer;
+    /* what follows belongs to who shares blocks between sequences (engine/blocks.c) */
+    bool shared;
+    uint8_t key[32];
+    struct vlm_kv_block *next; /* in the bucket */
+    struct vlm_kv_block *newer, *older;
 };
 struct vlm_kv {
     enum vlm_num type;
@@ -127,7 +134,19 @@ struct vlm_kv {
     uint8_t **data; /* the blocks' memory, for views */
     size_t n_blocks, cap_blocks;
 };
+static inline size_t vlm_kv_blocks(size_t n_positions)
+{
+    return n_positions / VLM_KV_BLOCK + (n_positions % VLM_KV_BLOCK != 0);
+}
 uint64_t vlm_kv_block_bytes(const struct vlm_model *m, enum vlm_num type);
+/* A block of one owner; the last owner's release frees it (NULL allowed). */
+int vlm_kv_block_make(struct vlm_kv_block **out, const struct vlm_model *m, struct vlm_backend *b,
+                      enum vlm_num type, vlm_error *err);
+void vlm_kv_block_release(struct vlm_kv_block *block, const struct vlm_model *m,
+                          struct vlm_backend *b);
+/* Makes the table, not the blocks, long enough for n of them; put sets one. */
+int vlm_kv_reserve(struct vlm_kv *kv, const struct vlm_model *m, size_t n, vlm_error *err);
+void vlm_kv_put(struct vlm_kv *kv, size_t i, struct vlm_kv_block *block);
 /* Room for n_positions: blocks are added, never moved. On failure what was there stays. */
 int vlm_kv_grow(struct vlm_kv *kv, const struct vlm_model *m, struct vlm_backend *b,
                 size_t n_positions, vlm_error *err);

@@ -41,6 +41,7 @@ static vlm_engine *open_engine(const char *path, struct heap *h, uint64_t max_fe
     CHECK(o.max_features == (uint64_t)64 << 20);
     o.n_threads = 1;
     o.max_features = max_features;
+    o.max_prompts = 0; /* what is kept here are features alone */
     if (h)
         o.allocator = (vlm_allocator){resize, h};
     MUST(vlm_engine_open(&e, path, &o, &err));
