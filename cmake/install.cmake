@@ -8,6 +8,7 @@ install(TARGETS vlm_static vlm_shared EXPORT vlmTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES ${PROJECT_SOURCE_DIR}/include/vlm.h ${PROJECT_SOURCE_DIR}/include/vlm_tools.h
+  ${PROJECT_SOURCE_DIR}/include/vlm_media.h ${PROJECT_SOURCE_DIR}/include/vlm_quantize.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT vlmTargets NAMESPACE vlm:: DESTINATION ${package_dir})
 

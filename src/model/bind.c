@@ -12,17 +12,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-struct names {
-    const char *patch, *position, *post, *connector, *embed, *norm, *head;
-    const char *vision_layer, *text_layer; /* with the layer's number */
-    struct {
-        const char *norm1, *q, *k, *v, *out, *norm2, *fc1, *fc2;
-    } vision;
-    struct {
-        const char *norm1, *q, *k, *v, *out, *norm2, *gate, *up, *down;
-    } text;
-};
-static const struct names hf_names = {
+static const struct vlm_tensor_names hf_names = {
     "model.vision_model.embeddings.patch_embedding",
     "model.vision_model.embeddings.position_embedding",
     "model.vision_model.post_layernorm",
@@ -38,7 +28,7 @@ static const struct names hf_names = {
      "self_attn.o_proj", "post_attention_layernorm", "mlp.gate_proj", "mlp.up_proj",
      "mlp.down_proj"},
 };
-static const struct names gguf_names = {
+const struct vlm_tensor_names vlm_model_gguf_names = {
     "v.patch_embd",
     "v.position_embd",
     "v.post_ln",
@@ -56,7 +46,7 @@ static const struct names gguf_names = {
 /* Where binding stands: the first error wins, later calls do nothing. */
 struct binder {
     struct vlm_model *m;
-    const struct names *names;
+    const struct vlm_tensor_names *names;
     struct vlm_weights *w; /* where tensors are looked up */
     bool *bound;           /* [w->n_tensors] */
     char prefix[96];       /* of the layer being bound, else empty */
@@ -272,7 +262,7 @@ static bool mlp_swapped(struct binder *b)
 static void bind_vision_layer(struct binder *b, struct vlm_vision_layer *l, size_t i)
 {
     const struct vlm_vision_config *v = &b->m->config.vision;
-    const struct names *n = b->names;
+    const struct vlm_tensor_names *n = b->names;
     snprintf(b->prefix, sizeof b->prefix, n->vision_layer, i);
     bool swapped = mlp_swapped(b);
     l->norm1_w = bind_vector(b, v->hidden, n->vision.norm1, ".weight");
@@ -291,7 +281,7 @@ static void bind_vision_layer(struct binder *b, struct vlm_vision_layer *l, size
 static void bind_text_layer(struct binder *b, struct vlm_text_layer *l, size_t i)
 {
     const struct vlm_text_config *t = &b->m->config.text;
-    const struct names *n = b->names;
+    const struct vlm_tensor_names *n = b->names;
     uint64_t q = (uint64_t)t->heads * t->head_dim, kv = (uint64_t)t->kv_heads * t->head_dim;
     snprintf(b->prefix, sizeof b->prefix, n->text_layer, i);
     l->norm1 = bind_vector(b, t->hidden, n->text.norm1, ".weight");
@@ -370,7 +360,7 @@ static void bind_file(struct binder *b, struct vlm_weights *w, bool strict,
 int vlm_model_bind(struct vlm_model *m, bool gguf, vlm_error *err)
 {
     static void (*const all[])(struct binder *) = {bind_vision, bind_text};
-    struct binder b = {.m = m, .names = gguf ? &gguf_names : &hf_names, .err = err};
+    struct binder b = {.m = m, .names = gguf ? &vlm_model_gguf_names : &hf_names, .err = err};
     m->paired = gguf;
     if (!gguf)
         bind_file(&b, &m->weights, false, all, 2);

@@ -23,9 +23,9 @@ BEGIN {
     may["apps"]    = "base docgen" # documents are drawn beside the engine, not through it
     # public headers
     public["base"] = "vlm.h"
-    public["engine"] = "vlm.h vlm_tools.h"
+    public["engine"] = "vlm.h vlm_tools.h vlm_quantize.h"
     public["media"] = "vlm.h vlm_tools.h vlm_media.h"
-    public["apps"] = "vlm.h vlm_tools.h vlm_media.h"
+    public["apps"] = "vlm.h vlm_tools.h vlm_media.h vlm_quantize.h"
     # libraries a room may use; all others only libc
     library["token"] = "pcre2.h utf8proc.h"
     library["image"] = "jpeglib.h jerror.h png.h webp/decode.h immintrin.h" # SSE2 is in every x86-64
@@ -73,7 +73,7 @@ function bad(what) {
             bad("room " room " may not use <" name ">")
         next
     }
-    if (name == "vlm.h" || name == "vlm_tools.h" || name == "vlm_media.h") {
+    if (name == "vlm.h" || name == "vlm_tools.h" || name == "vlm_media.h" || name == "vlm_quantize.h") {
         # base passes vlm.h on: status codes and the allocator are part of the contract
         if (!has(public[room], name)) bad("room " room " may not include " name)
         next
