@@ -359,7 +359,8 @@ VLM_API int vlm_step(vlm_engine *engine, vlm_session *const *sessions, size_t n,
 VLM_API int vlm_session_token(vlm_session *session, vlm_token *token, vlm_error *err);
 /* The one call any thread may make at any time: the session's next, or the step it takes part in,
  * leaves it within a layer or tile, with VLM_DONE and finish CANCELLED; the other sessions of the
- * step go on.  Text held back for a stop string is not given out.  The next sync clears it. */
+ * step go on; a sync that is cutting pictures fails with VLM_ERR_CANCELLED.  Text held back for a stop
+ * string is not given out.  The next sync clears it. */
 VLM_API void vlm_session_cancel(vlm_session *session);
 VLM_API vlm_finish vlm_session_finish(const vlm_session *session);
 VLM_API void vlm_session_stats(const vlm_session *session, vlm_stats *out);
