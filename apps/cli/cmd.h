@@ -17,6 +17,7 @@ int cli_cmd_limits(const struct cli_options *o);
 int cli_cmd_version(const struct cli_options *o);
 int cli_cmd_make_docs(const struct cli_options *o);
 int cli_cmd_bench(const struct cli_options *o);
+int cli_cmd_quantize(const struct cli_options *o);
 int cli_cmd_plan(const struct cli_options *o);
 int cli_cmd_show(const struct cli_options *o);
 int cli_cmd_help(const struct cli_options *o);

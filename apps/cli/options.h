@@ -33,7 +33,8 @@ enum {
     V_CHAT = 1 << 17,
     V_COMPLETION = 1 << 18,
     V_MAN = 1 << 19,
-    V_ALL = (1 << 20) - 1,
+    V_QUANTIZE = 1 << 20,
+    V_ALL = (1 << 21) - 1,
     V_LINE = 1 << 30, /* no verb: an option that a line of batch may have for itself */
     /* verbs that open a MODEL */
     V_MODELS = V_ALL & ~(V_LIMITS | V_VERSION | V_MAKE_DOCS | V_HELP | V_COMPLETION | V_MAN)
@@ -104,6 +105,8 @@ struct cli_options {
     /* single verbs */
     bool lines, special, tensors, no_generation_prompt;
     const char *output, *out_dir, *jsonl, *compare, *kind, *mmproj, *tools;
+    const char *type, *vision_type, *mmproj_out, *importance;
+    bool force, pure;
     struct cli_list only, fonts, sizes;
     double tolerance, strength;
     uint64_t count, reps, width;

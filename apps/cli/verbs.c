@@ -73,6 +73,19 @@ static const char docs_notes[] =
     "paragraph, blank.\n"
     "The same kind, seed, strength, fonts and FreeType give the same bytes.\n";
 
+static const char quantize_notes[] =
+    "IN is a directory or a GGUF file; OUT becomes a GGUF file with the text model, and "
+    "mmproj-OUT\n"
+    "beside it one with the vision tower, as llama.cpp reads them.  Types: f32, f16, bf16, q8_0, "
+    "q6_k,\n"
+    "q5_k, q5_1, q5_0, q4_k, q4_1, q4_0, iq4_nl, q3_k, q2_k: all matrices, the head at least "
+    "q6_k;\n"
+    "q5_k_m, q4_k_m, q4_k_s, q3_k_m (not for the tower): more bits where llama.cpp gives them.  "
+    "Rows\n"
+    "that do not divide into blocks get the nearest type that fits.  Prints type, bytes and error "
+    "of\n"
+    "every tensor: the root of the squared differences over the squares.\n";
+
 const struct cli_verb cli_verbs[] = {
     {"run", V_RUN, 0, CLI_LIST_MAX, "[MODEL] [FILE]... [PROMPT] [options]",
      "answer a question about pictures, pages and clips", run_notes,
@@ -146,6 +159,14 @@ const struct cli_verb cli_verbs[] = {
      "  vlm bench 500m-q8_0.gguf --against 500m-f16.gguf --gen 64\n"
      "  vlm bench MODEL --against-isa scalar --prompt 64\n",
      cli_cmd_bench},
+    {"quantize", V_QUANTIZE, 2, 2, "IN OUT --type T [options]", "a model as GGUF files of any type",
+     quantize_notes,
+     "  vlm quantize SmolVLM2-500M-Video-Instruct 500m-q8_0.gguf --type q8_0\n"
+     "  vlm quantize SmolVLM2-2.2B-Instruct out/2.2b.gguf --type q4_k_m --vision-type q8_0\n"
+     "  vlm quantize 500m-f16.gguf 500m-q4_k_m.gguf --type q4_k_m --importance imatrix.gguf "
+     "--json\n"
+     "  vlm run out/2.2b.gguf page.png \"What is the total?\"\n",
+     cli_cmd_quantize},
     {"make-docs", V_MAKE_DOCS, 1, 1, "--kind KIND --seed S --count N [--strength X] OUTDIR",
      "draw documents whose content is known", docs_notes,
      "  vlm make-docs --kind label --seed 7 --count 3 docs\n"
