@@ -112,13 +112,15 @@ typedef struct vlm_image vlm_image;
 typedef struct vlm_video vlm_video;
 
 typedef struct vlm_engine_options {
-    size_t size;         /* set by init; lets this struct grow */
-    int n_threads;       /* 0: one per core this process may use */
-    const char *isa;     /* NULL or "auto": the best level usable here; else its name */
-    int vocab_only;      /* 1: tokenizer, template and processor only, no weights needed */
-    int no_mmap;         /* 1: read weight files into memory instead of mapping them */
-    uint64_t max_memory; /* bytes this engine and its sessions may take beside mapped weights; 0: no
-                            limit */
+    size_t size;     /* set by init; lets this struct grow */
+    int n_threads;   /* 0: one per core this process may use */
+    const char *isa; /* NULL or "auto": the best level usable here; else its name */
+    int vocab_only;  /* 1: tokenizer, template and processor only, no weights needed */
+    int no_mmap;     /* 1: read weight files into memory instead of mapping them */
+    /* bytes this engine, its sessions and pictures may take beside mapped weights; 0: no limit.
+     * What would go beyond is refused with VLM_ERR_MEMORY by open or sync, before anything is
+     * computed. */
+    uint64_t max_memory;
     vlm_allocator allocator; /* resize NULL: malloc */
     vlm_log log;             /* write NULL: silent */
     /* bytes of encoded pictures kept for later questions about them, beside those of prompts that
@@ -147,7 +149,7 @@ typedef struct vlm_file {
 } vlm_file;
 
 VLM_API void vlm_engine_options_init(vlm_engine_options *o);
-/* path: a model directory in Hugging Face layout, or a GGUF file.  The path is not kept. */
+/* path: a model directory in Hugging Face layout, or a GGUF file; not kept.  o NULL: defaults. */
 VLM_API int vlm_engine_open(vlm_engine **out, const char *path, const vlm_engine_options *o,
                             vlm_error *err);
 /* The same from memory; the bytes are borrowed until close, names are not.  Without config.json,
@@ -156,8 +158,7 @@ VLM_API int vlm_engine_open_files(vlm_engine **out, const vlm_file *files, size_
                                   const vlm_engine_options *o, vlm_error *err);
 /* All sessions must be closed before; NULL is allowed. */
 VLM_API void vlm_engine_close(vlm_engine *engine);
-VLM_API const char *
-vlm_engine_isa(const vlm_engine *engine); /* "avx512"; lives as long as the engine */
+VLM_API const char *vlm_engine_isa(const vlm_engine *engine); /* "avx512"; the engine's */
 VLM_API int vlm_engine_n_threads(const vlm_engine *engine);
 VLM_API size_t vlm_engine_context_length(const vlm_engine *engine);
 VLM_API size_t vlm_engine_vocab_size(const vlm_engine *engine); /* rows of the logits */
@@ -166,8 +167,8 @@ VLM_API void vlm_engine_video_sampling(const vlm_engine *engine, double *fps, si
 
 /* ---- text <-> ids -------------------------------------------------------------------------- */
 
-/* Writes up to cap ids and sets *n to the number needed; call with cap 0 to ask.  No bos is added.
- * special 0: text that looks like a control token stays text.  Invalid UTF-8 reads as U+FFFD. */
+/* Writes up to cap ids and sets *n to the number needed, which may be more: VLM_OK all the same (cap 0
+ * asks).  No bos is added.  special 0: text that looks like a control token stays text.  Invalid UTF-8 reads as U+FFFD. */
 VLM_API int vlm_tokenize(const vlm_engine *engine, const char *text, size_t n_text, int special,
                          int32_t *ids, size_t cap, size_t *n, vlm_error *err);
 /* Writes up to cap bytes (no terminator) and sets *n to the number needed.  skip_special 1: control
@@ -188,13 +189,12 @@ VLM_API int vlm_image_decode(vlm_image **out, const vlm_engine *engine, const vo
 /* pixels: RGB, 8 bits each, rows of 3*width bytes without padding; copied. */
 VLM_API int vlm_image_from_rgb(vlm_image **out, const vlm_engine *engine, const uint8_t *pixels,
                                uint32_t width, uint32_t height, vlm_error *err);
-VLM_API void
-vlm_image_close(vlm_image *image); /* sessions do not need it after sync; NULL allowed */
+VLM_API void vlm_image_close(vlm_image *image); /* NULL allowed; not needed after sync */
 VLM_API uint32_t vlm_image_width(const vlm_image *image);
 VLM_API uint32_t vlm_image_height(const vlm_image *image);
 VLM_API const uint8_t *vlm_image_pixels(const vlm_image *image); /* [height][width][3] */
-VLM_API const uint8_t *
-vlm_image_hash(const vlm_image *image); /* 32 bytes: SHA-256 of size and pixels */
+/* 32 bytes: SHA-256 of size and pixels */
+VLM_API const uint8_t *vlm_image_hash(const vlm_image *image);
 
 /* A VIDEO is frames with their times, already brought to the size the model sees (so that a clip of
  * any size takes little memory), and the clip's length.  vlm_media.h makes them from files; these
@@ -278,7 +278,7 @@ typedef struct vlm_session_options {
     float repeat_penalty;    /* 1: off */
     uint64_t seed;           /* of the counter-based generator; 0 is a seed like any other */
     int n_logprobs;          /* 0: none; 1..20: that many alternatives beside each token's own */
-    const char *const *stop; /* strings that end the answer; copied at open */
+    const char *const *stop; /* strings that end the answer before them; copied at open */
     size_t n_stop;
     /* Progress of the long phases, done of total tiles or prompt tokens; return nonzero to cancel.
      * It may call no function of this engine but vlm_session_cancel. */
@@ -294,6 +294,10 @@ typedef struct vlm_session_options {
     /* Key/value blocks and encoded pictures are shared among the sessions of one tenant only;
      * copied at open; NULL is the tenant "". */
     const char *tenant;
+    /* bytes that this session may hold: its key/value blocks (shared ones count in full), pictures
+     * until their features are read, features, tables; beyond that sync, or open with a context, is
+     * refused with VLM_ERR_MEMORY.  0: only the engine's max_memory counts. */
+    uint64_t max_memory;
 } vlm_session_options;
 
 typedef struct vlm_logprob {
@@ -303,7 +307,7 @@ typedef struct vlm_logprob {
 
 typedef struct vlm_token {
     int32_t id;
-    const char *text; /* what this token completes: whole UTF-8, or empty; until the next call */
+    const char *text; /* what it completes: whole UTF-8, or empty; until the session's next call */
     size_t n_text;
     float logprob;          /* of id; 0 unless n_logprobs */
     const vlm_logprob *top; /* n_top best, best first */
@@ -325,6 +329,7 @@ typedef struct vlm_stats { /* of the last sync and what followed it */
 } vlm_stats;
 
 VLM_API void vlm_session_options_init(vlm_session_options *o);
+/* options NULL: defaults */
 VLM_API int vlm_session_open(vlm_session **out, vlm_engine *engine, const vlm_session_options *o,
                              vlm_error *err);
 VLM_API void vlm_session_close(vlm_session *session); /* NULL allowed */
@@ -359,8 +364,8 @@ VLM_API int vlm_step(vlm_engine *engine, vlm_session *const *sessions, size_t n,
 VLM_API int vlm_session_token(vlm_session *session, vlm_token *token, vlm_error *err);
 /* The one call any thread may make at any time: the session's next, or the step it takes part in,
  * leaves it within a layer or tile, with VLM_DONE and finish CANCELLED; the other sessions of the
- * step go on; a sync that is cutting pictures fails with VLM_ERR_CANCELLED.  Text held back for a stop
- * string is not given out.  The next sync clears it. */
+ * step go on; a sync that is cutting pictures fails with VLM_ERR_CANCELLED.  Text held back for a
+ * stop string is not given out.  The next sync clears it. */
 VLM_API void vlm_session_cancel(vlm_session *session);
 VLM_API vlm_finish vlm_session_finish(const vlm_session *session);
 VLM_API void vlm_session_stats(const vlm_session *session, vlm_stats *out);
@@ -387,9 +392,14 @@ VLM_API int vlm_embed(vlm_engine *engine, const vlm_message *messages, size_t n_
 
 typedef struct vlm_estimate {
     uint64_t weights_bytes; /* mapped: the system may drop and reread them */
-    uint64_t kv_bytes, vision_bytes, compute_bytes, total_bytes;
+    uint64_t kv_bytes;      /* of context positions */
+    uint64_t vision_bytes;  /* the tower's workspace; pictures from sync to their features */
+    uint64_t compute_bytes; /* the decoder's workspace, logits, scratch of threads */
+    uint64_t total_bytes;   /* all of these: what is resident when the context is full */
+    uint64_t engine_bytes;  /* that the engine holds already: tokenizer, tables, other sessions */
 } vlm_estimate;
-/* Will it fit?  For a session with these options (context given, or the model's when 0). */
+/* Will it fit?  For a session with these options (context given, or the model's when 0) and a
+ * square page; takes nothing.  max_memory must be at least total_bytes without weights_bytes. */
 VLM_API int vlm_session_estimate(const vlm_engine *engine, const vlm_session_options *o,
                                  vlm_estimate *out, vlm_error *err);
 
