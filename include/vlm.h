@@ -167,8 +167,9 @@ VLM_API void vlm_engine_video_sampling(const vlm_engine *engine, double *fps, si
 
 /* ---- text <-> ids -------------------------------------------------------------------------- */
 
-/* Writes up to cap ids and sets *n to the number needed, which may be more: VLM_OK all the same (cap 0
- * asks).  No bos is added.  special 0: text that looks like a control token stays text.  Invalid UTF-8 reads as U+FFFD. */
+/* Writes up to cap ids and sets *n to the number needed, which may be more: VLM_OK all the same
+ * (cap 0 asks).  No bos is added.  special 0: text that looks like a control token stays text.
+ * Invalid UTF-8 reads as U+FFFD. */
 VLM_API int vlm_tokenize(const vlm_engine *engine, const char *text, size_t n_text, int special,
                          int32_t *ids, size_t cap, size_t *n, vlm_error *err);
 /* Writes up to cap bytes (no terminator) and sets *n to the number needed.  skip_special 1: control
