@@ -163,12 +163,23 @@ static void add(struct vlm_matcher *m, struct config c)
     }
 }
 
-static int by_config(const void *a, const void *b)
+static bool comes_first(struct config x, struct config y)
 {
-    const struct config *x = a, *y = b;
-    if (x->node != y->node)
-        return x->node < y->node ? -1 : 1;
-    return (x->stack > y->stack) - (x->stack < y->stack);
+    return x.node < y.node || (x.node == y.node && x.stack < y.stack);
+}
+
+/* Shell's, because qsort may take memory; nearly all sets have a few members. */
+static void sort_set(struct config *c, size_t n)
+{
+    static const uint16_t gaps[] = {3548, 1577, 701, 301, 132, 57, 23, 10, 4, 1};
+    for (size_t g = 0; g < sizeof gaps / sizeof *gaps; g++)
+        for (size_t i = gaps[g]; i < n; i++) {
+            struct config x = c[i];
+            size_t at = i;
+            for (; at >= gaps[g] && comes_first(x, c[at - gaps[g]]); at -= gaps[g])
+                c[at] = c[at - gaps[g]];
+            c[at] = x;
+        }
 }
 
 /* The state of the set just made; DEAD with full set when there is no room. */
@@ -176,7 +187,7 @@ static uint32_t intern(struct vlm_matcher *m)
 {
     if (m->full || (m->n_set == 0 && !m->set_complete))
         return DEAD;
-    qsort(m->set, m->n_set, sizeof *m->set, by_config);
+    sort_set(m->set, m->n_set);
     uint32_t hash = m->set_complete;
     for (size_t i = 0; i < m->n_set; i++)
         hash = mix(hash, mix(m->set[i].node, m->set[i].stack));

@@ -1,4 +1,5 @@
 /* schema_tree.c: arrays and objects of a schema. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -183,56 +184,66 @@ static void add_byte(struct vlm_byte_set *s, uint8_t x)
     s->bits[x / 64] |= UINT64_C(1) << x % 64;
 }
 
-/* A key that is none of the properties: letters, digits, '_' '-' and ' ', so that no spelling of
- * another key is met.  at: position in all keys with the first `at` bytes equal to prefix. */
-static uint32_t other_key(struct vlm_schema *c, json_t *properties, const char *prefix, size_t at,
-                          uint32_t tail, uint32_t close)
+/* The properties' names in byte order. */
+struct names {
+    const char **key;
+    uint32_t tail, close; /* any more of a key, its end; what stands behind it */
+};
+
+static int by_name(const void *a, const void *b)
 {
-    const char *with[128] = {NULL}, *key; /* by their next byte: a property that goes on with it */
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A key that is none of key[lo..hi), which all begin with the same `at` bytes: letters, digits, '_'
+ * '-' and ' ', so that no spelling of another key is met. */
+static uint32_t other_key(struct vlm_schema *c, const struct names *n, size_t lo, size_t hi,
+                          size_t at)
+{
     struct vlm_byte_set others = {{0}};
+    bool is_key = lo < hi && n->key[lo][at] == 0, any = false;
     uint32_t all = 0;
-    bool is_key = false, any = false;
-    json_t *value;
-    if (!vlm_schema_work(c, json_object_size(properties)))
+    size_t i = lo + is_key;
+    if (!vlm_schema_work(c, hi - lo))
         return 0;
-    json_object_foreach(properties, key, value)
-    {
-        if (strncmp(key, prefix, at) != 0)
-            continue;
-        is_key = is_key || key[at] == 0;
-        if ((uint8_t)key[at] < 128)
-            with[(uint8_t)key[at]] = key;
+    for (const char *p = free_key; *p; p++)
+        add_byte(&others, (uint8_t)*p);
+    while (i < hi) { /* those that go on with the same byte */
+        uint8_t x = (uint8_t)n->key[i][at];
+        size_t end = i;
+        while (end < hi && (uint8_t)n->key[end][at] == x)
+            end++;
+        bool is_free = others.bits[x / 64] >> x % 64 & 1;
+        others.bits[x / 64] &= ~(UINT64_C(1) << x % 64);
+        if (is_free && at < VLM_LIMIT_GRAMMAR_DEPTH) /* deeper, no key begins so: a subset */
+            all = either(c, all, vlm_build_range(&c->b, x, x, other_key(c, n, i, end, at + 1)));
+        i = end;
     }
-    for (const char *p = free_key; *p; p++) {
-        const char *other = with[(uint8_t)*p];
-        if (!other || at >= VLM_LIMIT_GRAMMAR_DEPTH) {
-            if (!other) { /* else no key begins so: a subset */
-                add_byte(&others, (uint8_t)*p);
-                any = true;
-            }
-            continue;
-        }
-        uint32_t deeper = vlm_build_range(&c->b, (uint8_t)*p, (uint8_t)*p,
-                                          other_key(c, properties, other, at + 1, tail, close));
-        all = either(c, all, deeper);
-    }
+    for (int k = 0; k < 4; k++)
+        any = any || others.bits[k];
     if (any)
-        all = either(c, all, vlm_build_set(&c->b, &others, tail));
-    return !is_key && at > 0 ? either(c, all, close) : all;
+        all = either(c, all, vlm_build_set(&c->b, &others, n->tail));
+    return !is_key && at > 0 ? either(c, all, n->close) : all;
 }
 
 static uint32_t other_pair(struct vlm_schema *c, json_t *properties, json_t *value, uint32_t next)
 {
-    uint32_t close =
-        vlm_schema_text(c, "\":", vlm_schema_space(c, vlm_schema_call(c, value, next)));
+    const char *keys[VLM_LIMIT_GRAMMAR_PROPERTIES], *key;
+    struct names names = {.key = keys};
     struct vlm_byte_set set = {{0}};
+    json_t *v;
+    size_t n = 0;
+    json_object_foreach(properties, key, v) if (n < VLM_LIMIT_GRAMMAR_PROPERTIES) keys[n++] = key;
+    if (n > 0)
+        qsort(keys, n, sizeof *keys, by_name);
+    names.close = vlm_schema_text(c, "\":", vlm_schema_space(c, vlm_schema_call(c, value, next)));
     for (const char *p = free_key; *p; p++)
         add_byte(&set, (uint8_t)*p);
-    uint32_t tail = vlm_build_node(&c->b, VLM_NODE_SPLIT, close, 0);
-    uint32_t more = vlm_build_set(&c->b, &set, tail);
+    names.tail = vlm_build_node(&c->b, VLM_NODE_SPLIT, names.close, 0);
+    uint32_t more = vlm_build_set(&c->b, &set, names.tail);
     if (c->b.rc == 0)
-        c->b.g->nodes[tail].b = more;
-    return vlm_schema_text(c, "\"", other_key(c, properties, "", 0, tail, close));
+        c->b.g->nodes[names.tail].b = more;
+    return vlm_schema_text(c, "\"", other_key(c, &names, 0, n, 0));
 }
 
 /* ---- objects whose keys are all free ---- */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -362,6 +363,94 @@ static void test_limits(void **state)
     try_regex(repeated("", "a", VLM_LIMIT_REGEX_BYTES + 1, ""), false);
 }
 
+/* Processor seconds that compiling and the first masks take; printed, because machines differ. */
+static void try_slow(const char *what, char *source, bool regex)
+{
+    struct vlm_grammar *g;
+    struct vlm_matcher *m;
+    vlm_error err = {0};
+    clock_t start = clock();
+    int rc = regex ? vlm_grammar_from_regex(&g, &vlm_mem_system, source, strlen(source), &err)
+                   : vlm_grammar_from_schema(&g, &vlm_mem_system, source, strlen(source), &err);
+    double compiled = (double)(clock() - start) / CLOCKS_PER_SEC, used;
+    if (rc >= 0) {
+        rc = vlm_matcher_open(&m, &vlm_mem_system, g, &vocabulary, &err);
+        if (rc >= 0) {
+            struct vlm_place p = vlm_matcher_start(m);
+            bool complete;
+            for (int i = 0; i < 4; i++) /* a mask, a byte, the next */
+                if (vlm_matcher_mask(m, p, &complete) && !vlm_matcher_advance(m, &p, "a", 1))
+                    vlm_matcher_advance(m, &p, "\"", 1);
+            vlm_matcher_close(m);
+        }
+        vlm_grammar_free(g);
+    }
+    used = (double)(clock() - start) / CLOCKS_PER_SEC;
+    printf("%s: compiled in %.2f s, with four masks %.2f s: %s\n", what, compiled, used,
+           rc < 0 ? err.message : "taken");
+    if (used > 20) /* seconds under sanitizers, tenths without */
+        fail_msg("%s takes %.1f s", what, used);
+    free(source);
+}
+
+/* $defs whose joins double at every level. */
+static char *doubling(const char *choice)
+{
+    char *s = malloc(8192), *p = s + sprintf(s, "{\"$ref\":\"#/$defs/d0\",\"$defs\":{");
+    for (int i = 0; i < 30; i++)
+        p += sprintf(p,
+                     "\"d%d\":{\"%s\":[{\"$ref\":\"#/$defs/d%d\"},{\"$ref\":\"#/$defs/d%d\"}],"
+                     "\"minProperties\":1},",
+                     i, choice, i + 1, i + 1);
+    strcpy(p, "\"d30\":{\"properties\":{\"a\":{\"type\":\"integer\"}}}}}");
+    return s;
+}
+
+static char *many_classes(void)
+{
+    char *s = malloc(900000), *p = s + sprintf(s, "{\"anyOf\":[");
+    for (int i = 0; i < 200; i++) {
+        p += sprintf(p, "%s{\"type\":\"string\",\"pattern\":\"", i ? "," : "");
+        for (int k = 0; k < 250; k++)
+            p += sprintf(p, "[%c-%c%c%c]", 'A' + k % 26, 'b' + (i + k) % 24, '0' + i % 10,
+                         '!' + k % 8 + (k % 8 == 1));
+        p += sprintf(p, "\"}");
+    }
+    strcpy(p, "]}");
+    return s;
+}
+
+static char *long_keys(void)
+{
+    char *s = malloc(60000), *p = s + sprintf(s, "{\"additionalProperties\":true,\"properties\":{");
+    for (int i = 0; i < 500; i++)
+        p += sprintf(p, "%s\"%c%d%040d%c\":{\"type\":\"null\"}", i ? "," : "", 'a' + i % 26, i, i,
+                     'z');
+    strcpy(p, "}}");
+    return s;
+}
+
+static void test_budget(void **state)
+{
+    (void)state;
+    try_slow("allOf that doubles", doubling("allOf"), false);
+    try_slow("anyOf that doubles", doubling("anyOf"), false);
+    try_slow("oneOf that doubles", doubling("oneOf"), false);
+    try_slow("many classes", many_classes(), false);
+    try_slow("long keys", long_keys(), false);
+    try_slow("nested repetitions", strdup("((((a{0,9}){0,9}){0,9}){0,9}){0,9}"), true);
+    try_slow("many ways", strdup("(a{0,64}b{0,64}){0,60}"), true);
+    try_slow("loops in loops", strdup("((((((a*)*)*|b)*)*)*)*"), true);
+    try_slow(
+        "a pattern with lengths",
+        strdup("{\"type\":\"string\",\"pattern\":\"^([a-z]+ ?)*x{0,200}$\",\"maxLength\":4000}"),
+        false);
+    try_slow("many counts",
+             strdup("{\"type\":\"object\",\"minProperties\":0,\"maxProperties\":4096,"
+                    "\"additionalProperties\":{}}"),
+             false);
+}
+
 /* A mask says what advance does, for every id; and the text outlives forgotten states. */
 static void check_masks(const char *schema, unsigned least_forgotten)
 {
@@ -434,6 +523,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_schemas),  cmocka_unit_test(test_regexes),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_endless),
-        cmocka_unit_test(test_limits),   cmocka_unit_test(test_masks)};
+        cmocka_unit_test(test_limits),   cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_masks)};
     return cmocka_run_group_tests(tests, setup, NULL);
 }
