@@ -137,6 +137,111 @@ static void patterns(vlm_engine *e)
     CHECK(vlm_constraint_from_regex(&c, e, "(?=a)", 5, &err) == VLM_ERR_UNSUPPORTED);
 }
 
+static size_t rest(vlm_session *s, char *text)
+{
+    vlm_token t;
+    size_t n = 0;
+    int rc;
+    while ((rc = vlm_session_next(s, &t, &err)) == VLM_OK) {
+        memcpy(text + n, t.text, t.n_text);
+        n += t.n_text;
+    }
+    CHECK(rc == VLM_DONE);
+    text[n] = 0;
+    return n;
+}
+
+/* Forked in the midst of an answer, each goes on within the language: the same seed to the same
+ * end, others to ends of their own. */
+static void forks(vlm_engine *e)
+{
+    char begun[256], text[512], same[512];
+    vlm_constraint *c;
+    vlm_session *s, *twin, *other;
+    vlm_token t;
+    vlm_session_options o;
+    vlm_part part = vlm_part_text("Say it.");
+    vlm_message m = {.role = "user", .parts = &part, .n_parts = 1};
+    size_t n = 0, differ = 0;
+    MUST(vlm_constraint_from_regex(&c, e, "([a-f]{3}-){8}[0-9]{2}", 22, &err));
+    vlm_session_options_init(&o);
+    o.constraint = c;
+    o.temperature = 3;
+    MUST(vlm_session_open(&s, e, &o, &err));
+    MUST(vlm_session_sync(s, &m, 1, &err));
+    for (int i = 0; i < 5; i++) {
+        MUST(vlm_session_next(s, &t, &err));
+        memcpy(begun + n, t.text, t.n_text);
+        n += t.n_text;
+    }
+    memcpy(text, begun, n);
+    MUST(vlm_session_fork(&twin, s, NULL, &err));
+    for (o.seed = 1; o.seed < 5; o.seed++) {
+        MUST(vlm_session_fork(&other, s, &o, &err));
+        size_t all = n + rest(other, text + n);
+        CHECK(all == 34 && strspn(text, "abcdef-") == 32 && strspn(text + 32, "0123456789") == 2);
+        vlm_session_close(other);
+        memcpy(same, text, sizeof same);
+    }
+    rest(s, text + n);
+    differ += strcmp(text, same) != 0;
+    memcpy(same, begun, n);
+    rest(twin, same + n);
+    CHECK(strcmp(text, same) == 0 && differ > 0);
+    vlm_session_close(twin);
+    vlm_session_close(s);
+    o.constraint = NULL; /* a fork keeps its constraint */
+    MUST(vlm_session_open(&s, e, &o, &err));
+    MUST(vlm_session_sync(s, &m, 1, &err));
+    o.constraint = c;
+    CHECK(vlm_session_fork(&other, s, &o, &err) == VLM_ERR_ARGUMENT);
+    vlm_session_close(s);
+    vlm_constraint_close(c);
+}
+
+/* Other ends than the language's own: max_tokens and a stop string cut a beginning of a word. */
+static void cuts(vlm_engine *e)
+{
+    static const char *const stop[] = {"-cd"};
+    struct answer x;
+    vlm_constraint *c;
+    vlm_session *s;
+    vlm_session_options o;
+    vlm_part part = vlm_part_text("Say it.");
+    vlm_message m = {.role = "user", .parts = &part, .n_parts = 1};
+    MUST(vlm_constraint_from_regex(&c, e, "[0-9]{9}-cdef", 13, &err));
+    vlm_session_options_init(&o);
+    o.constraint = c;
+    o.max_tokens = 3;
+    MUST(vlm_session_open(&s, e, &o, &err));
+    MUST(vlm_session_sync(s, &m, 1, &err));
+    x.n = rest(s, x.text);
+    CHECK(vlm_session_finish(s) == VLM_FINISH_LENGTH);
+    CHECK(x.n >= 3 && x.n < 13 && strspn(x.text, "0123456789") == (x.n < 9 ? x.n : 9));
+    MUST(vlm_session_sync(s, &m, 1, &err)); /* again from its beginning */
+    char again[64];
+    CHECK(rest(s, again) == x.n && !strcmp(again, x.text));
+    vlm_session_close(s);
+    o.max_tokens = 100;
+    o.stop = stop;
+    o.n_stop = 1;
+    MUST(vlm_session_open(&s, e, &o, &err));
+    MUST(vlm_session_sync(s, &m, 1, &err));
+    CHECK(rest(s, x.text) == 9 && strspn(x.text, "0123456789") == 9);
+    CHECK(vlm_session_finish(s) == VLM_FINISH_STOP);
+    vlm_session_close(s);
+    /* min_tokens: longer words while there are any */
+    vlm_constraint *longer;
+    MUST(vlm_constraint_from_regex(&longer, e, "a{1,40}", 7, &err));
+    vlm_session_options_init(&o);
+    o.constraint = longer;
+    o.min_tokens = 10;
+    ask(&x, e, &o, NULL, "Say it.");
+    CHECK(x.n_ids >= 10 && x.n >= 10 && strspn(x.text, "a") == x.n);
+    vlm_constraint_close(longer);
+    vlm_constraint_close(c);
+}
+
 static void biases(vlm_engine *e)
 {
     static vlm_logit_bias many[VLM_LIMIT_LOGIT_BIAS + 1];
@@ -188,6 +293,8 @@ int main(int argc, char **argv)
     schemas(e, image);
     neighbours(e);
     patterns(e);
+    forks(e);
+    cuts(e);
     biases(e);
     vlm_image_close(image);
     vlm_engine_close(e);
