@@ -111,13 +111,17 @@ void vlm_engine_blocks_free(vlm_engine *e, struct vlm_kv *kv)
     vlm_kv_free(kv, e->model, e->backend);
 }
 
-void vlm_engine_blocks_withdraw(vlm_engine *e, const struct vlm_kv *kv)
+bool vlm_engine_make_room(vlm_engine *e, const struct vlm_kv *kv)
 {
+    bool any = vlm_engine_drop_idle(e);
     pthread_mutex_lock(&e->blocks.lock);
     for (size_t i = 0; i < kv->n_blocks; i++)
-        if (lonely(kv->blocks[i]))
+        if (lonely(kv->blocks[i])) {
             withdraw(&e->blocks, kv->blocks[i]);
+            any = true;
+        }
     pthread_mutex_unlock(&e->blocks.lock);
+    return any;
 }
 
 bool vlm_engine_blocks_drop_idle(vlm_engine *e)
@@ -219,11 +223,8 @@ int vlm_engine_blocks_rewrite(vlm_session *s, size_t n_kept, size_t n_positions,
                             .n_positions =
                                 vlm_max_size(n_positions, s->kv.n_blocks * VLM_KV_BLOCK)};
     int rc = vlm_engine_blocks_table(e, &kv, &n_kept, &w, err);
-    if (rc == VLM_ERR_MEMORY) {
-        vlm_engine_drop_idle(e);
-        vlm_engine_blocks_withdraw(e, &s->kv);
+    if (rc == VLM_ERR_MEMORY && vlm_engine_make_room(e, &s->kv))
         rc = vlm_engine_blocks_table(e, &kv, &n_kept, &w, err);
-    }
     if (rc < 0)
         return rc;
     vlm_engine_blocks_free(e, &s->kv);

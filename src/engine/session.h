@@ -100,8 +100,9 @@ int vlm_engine_blocks_table(vlm_engine *e, struct vlm_kv *out, size_t *n_held,
 /* The same in place for what is computed anew from position n_kept on. */
 int vlm_engine_blocks_rewrite(vlm_session *s, size_t n_kept, size_t n_positions, vlm_error *err);
 void vlm_engine_blocks_free(vlm_engine *e, struct vlm_kv *kv);
-/* Blocks that only this table still holds become its own. */
-void vlm_engine_blocks_withdraw(vlm_engine *e, const struct vlm_kv *kv);
+/* When memory is short: what is kept for later goes, and blocks that only this table holds are no
+ * longer offered, so that they can be written to.  Was there anything? */
+bool vlm_engine_make_room(vlm_engine *e, const struct vlm_kv *kv);
 /* Key i of t, from those before it. */
 void vlm_engine_block_key(const vlm_session *s, struct vlm_timeline *t, size_t i);
 /* Full blocks that were computed since are offered to other sessions; takes no memory. */

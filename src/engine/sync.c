@@ -195,11 +195,9 @@ int vlm_session_sync(vlm_session *s, const vlm_message *messages, size_t n_messa
 {
     atomic_store(&s->cancel, false);
     int rc = sync(s, messages, n_messages, err);
-    if (rc == VLM_ERR_MEMORY) { /* other questions are worth less than this answer */
-        vlm_engine_drop_idle(s->engine);
-        vlm_engine_blocks_withdraw(s->engine, &s->kv);
+    /* other questions are worth less than this answer */
+    if (rc == VLM_ERR_MEMORY && vlm_engine_make_room(s->engine, &s->kv))
         rc = sync(s, messages, n_messages, err);
-    }
     return vlm_engine_explain(s->engine, rc, err);
 }
 

@@ -236,7 +236,10 @@ int main(int argc, char **argv)
     static char text[800];
     if (argc != 3)
         return 2;
-    MUST(vlm_engine_open(&engine, argv[1], NULL, &err));
+    vlm_engine_options eo;
+    vlm_engine_options_init(&eo);
+    eo.n_threads = 1;
+    MUST(vlm_engine_open(&engine, argv[1], &eo, &err));
     MUST(vlm_image_open(&image, engine, argv[2], &err));
     for (size_t i = 0; i + 1 < sizeof text; i++)
         text[i] = (char)(i % 8 == 7 ? ' ' : '0' + i * i * 7919 % 11);
@@ -249,11 +252,11 @@ int main(int argc, char **argv)
     vlm_session_prompt(s, &n);
     CHECK(n > 2 * 256 + 100);
     vlm_session_close(s);
-    for (size_t read = 0; read <= 9; read += 3) {
+    for (size_t read = 0; read <= 4; read += 2) {
         seeds(&o, &page, read);
         seeds(&o, &longer, 4 * read);
     }
-    for (size_t i = 0; i < 8; i += 3) {
+    for (size_t i = 0; i < 8; i += 4) {
         midst(&o, &page, i);
         midst(&o, &longer, i);
     }
