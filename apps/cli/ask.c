@@ -3,7 +3,7 @@
  *   a file that begins like a picture, a
  *   clip or a PDF, or a name that ends so   such a file, in the order given
  *   another text                            the prompt; with -p, --messages or --ids, or before
- * another such text, the MODEL (opening it says what is wrong) */
+ * another such text, the MODEL (opening it says what is wrong); with chat always */
 #include "ask.h"
 
 #include <stdio.h>
@@ -61,15 +61,18 @@ static int sort_one(struct cli_ask *a, const struct cli_options *o, size_t i, co
 
 static int check(const struct cli_ask *a, const struct cli_options *o)
 {
+    bool chat = o->verb->bit == V_CHAT; /* asks later; standard input is its own */
     size_t n_stdin = (size_t)(a->prompt && strcmp(a->prompt, "-") == 0);
     int n_questions = (a->prompt != NULL) + (o->messages != NULL) + (o->ids != NULL);
     for (size_t i = 0; i < a->media.n; i++)
         n_stdin += strcmp(a->media.v[i].path, "-") == 0;
-    if (n_questions != 1)
+    if (chat && n_stdin)
+        return cli_usage(o->verb, "chat: found '-' as a file, expected the name of one");
+    if (n_questions != 1 && !chat)
         return cli_usage(o->verb, "%s: found %s, expected one of: a prompt, --messages%s",
                          o->verb->name, n_questions ? "more than one question" : "no prompt",
                          o->verb->bit == V_TRACE ? ", --ids" : "");
-    if (!a->prompt && a->media.n)
+    if (!a->prompt && a->media.n && !chat)
         return cli_usage(o->verb, "%s: found files beside %s, expected them only with a prompt",
                          o->verb->name, o->messages ? "--messages (name them there)" : "--ids");
     if (o->ids && o->systems.n)
@@ -92,10 +95,12 @@ int cli_ask_sort(struct cli_ask *a, const struct cli_options *o)
         if (status)
             return status;
     }
-    if (text && strcmp(text, "pocket") == 0 && !a->model)
+    if (text && !a->model && (strcmp(text, "pocket") == 0 || o->verb->bit == V_CHAT))
         a->model = text;
     else if (text && (o->prompt || o->messages || o->ids) && !a->model)
         a->model = text;
+    else if (text && o->verb->bit == V_CHAT)
+        return cli_usage(o->verb, "chat: found '%s', expected a MODEL and files", text);
     else if (text && (o->prompt || o->messages || o->ids))
         return cli_usage(o->verb, "%s: found a prompt twice, expected it once", o->verb->name);
     else if (text)

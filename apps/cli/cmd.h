@@ -5,6 +5,7 @@
 #include "options.h"
 
 int cli_cmd_run(const struct cli_options *o);
+int cli_cmd_chat(const struct cli_options *o);
 int cli_cmd_batch(const struct cli_options *o);
 int cli_cmd_score(const struct cli_options *o); /* embed, too */
 int cli_cmd_tokenize(const struct cli_options *o);

@@ -20,7 +20,11 @@ static const char *const libraries[][2] = {{"pcre2", VLM_CLI_PCRE2},
                                            {"libjpeg", VLM_CLI_JPEG},
                                            {"libpng", VLM_CLI_PNG},
                                            {"libwebp", VLM_CLI_WEBP},
-                                           {"freetype", VLM_CLI_FREETYPE}};
+                                           {"freetype", VLM_CLI_FREETYPE},
+#ifdef VLM_CLI_LIBEDIT
+                                           {"libedit", VLM_CLI_LIBEDIT},
+#endif
+};
 
 const char *cli_commit(void)
 {

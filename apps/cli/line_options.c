@@ -42,11 +42,7 @@ static int set_number(struct reader *in, const json_t *v, void *field)
         *(uint64_t *)field = (uint64_t)i;
         return VLM_OK;
     }
-    if (d->type == CLI_FLOAT)
-        snprintf(expected, sizeof expected, "a number from %g to %g", d->flo, d->fhi);
-    else
-        snprintf(expected, sizeof expected, "a whole number from %llu to %llu",
-                 (unsigned long long)d->lo, (unsigned long long)d->hi);
+    cli_option_range(expected, d);
     return bad(in, v, expected);
 }
 

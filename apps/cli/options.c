@@ -66,16 +66,23 @@ static bool read_float(double *out, const char *s)
     return *end == 0 && isfinite(*out);
 }
 
+void cli_option_range(char out[96], const struct cli_option *d)
+{
+    if (d->type == CLI_FLOAT)
+        snprintf(out, 96, "a number from %g to %g", d->flo, d->fhi);
+    else
+        snprintf(out, 96, "%s from %llu to %llu",
+                 d->type == CLI_BYTES ? "bytes (K, M, G, T allowed)" : "a whole number",
+                 (unsigned long long)d->lo, (unsigned long long)d->hi);
+}
+
 static int bad_number(const struct cli_verb *verb, const struct cli_option *d, const char *text)
 {
     struct vlm_quoted q;
-    vlm_base_quote(&q, text, strlen(text));
-    if (d->type == CLI_FLOAT)
-        return cli_usage(verb, "%s: found '%s', expected a number from %g to %g", d->name, q.text,
-                         d->flo, d->fhi);
-    return cli_usage(verb, "%s: found '%s', expected %s from %llu to %llu", d->name, q.text,
-                     d->type == CLI_BYTES ? "bytes (K, M, G, T allowed)" : "a whole number",
-                     (unsigned long long)d->lo, (unsigned long long)d->hi);
+    char expected[96];
+    cli_option_range(expected, d);
+    return cli_usage(verb, "%s: found '%s', expected %s", d->name,
+                     vlm_base_quote(&q, text, strlen(text)), expected);
 }
 
 static int set_choice(struct cli_options *o, const struct cli_option *d, const char *text)
@@ -131,32 +138,36 @@ static int add_media(struct cli_options *o, const struct cli_option *d, const ch
     return -1;
 }
 
+bool cli_option_number(struct cli_options *o, const struct cli_option *d, const char *text)
+{
+    void *field = (char *)o + d->offset;
+    const char *end;
+    uint64_t u = 0;
+    double f = 0;
+    bool good = d->type == CLI_UINT    ? read_uint(&u, text, &end) && !*end
+                : d->type == CLI_BYTES ? read_bytes(&u, text)
+                                       : read_float(&f, text);
+    if (!good || (d->type == CLI_FLOAT ? f < d->flo || f > d->fhi : u < d->lo || u > d->hi))
+        return false;
+    if (d->type == CLI_FLOAT)
+        *(double *)field = f;
+    else
+        *(uint64_t *)field = u;
+    return true;
+}
+
 /* text is NULL only for flags. */
 static int set_value(struct cli_options *o, const struct cli_option *d, const char *text, int at)
 {
     void *field = (char *)o + d->offset;
-    const char *end;
-    uint64_t u;
-    double f;
     switch (d->type) {
     case CLI_FLAG:
         *(bool *)field = true;
         return -1;
     case CLI_UINT:
-        if (!read_uint(&u, text, &end) || *end || u < d->lo || u > d->hi)
-            return bad_number(o->verb, d, text);
-        *(uint64_t *)field = u;
-        return -1;
     case CLI_BYTES:
-        if (!read_bytes(&u, text) || u < d->lo || u > d->hi)
-            return bad_number(o->verb, d, text);
-        *(uint64_t *)field = u;
-        return -1;
     case CLI_FLOAT:
-        if (!read_float(&f, text) || f < d->flo || f > d->fhi)
-            return bad_number(o->verb, d, text);
-        *(double *)field = f;
-        return -1;
+        return cli_option_number(o, d, text) ? -1 : bad_number(o->verb, d, text);
     case CLI_TEXT:
         *(const char **)field = text;
         return -1;
@@ -179,8 +190,7 @@ static int set_value(struct cli_options *o, const struct cli_option *d, const ch
         o->verb, "%s: found an option of a later version, which this build does not have", d->name);
 }
 
-/* Before the verb only what every verb takes, and what most take, is known. */
-static const struct cli_option *find_option(const struct cli_verb *verb, const char *name, size_t n)
+const struct cli_option *cli_option_find(const struct cli_verb *verb, const char *name, size_t n)
 {
     for (const struct cli_option *d = cli_option_table; d->name; d++) {
         if (verb ? !(d->verbs & verb->bit) : (d->verbs & V_MODELS) != V_MODELS)
@@ -218,7 +228,7 @@ static int parse_option(struct cli_options *o, int argc, char **argv, int *i)
     struct vlm_quoted q;
     const char *arg = argv[*i];
     size_t n = strcspn(arg, "=");
-    const struct cli_option *d = find_option(o->verb, arg, n);
+    const struct cli_option *d = cli_option_find(o->verb, arg, n);
     if (!d && o->verb)
         return cli_usage(o->verb, "%s: found unknown option '%s', expected one that --help lists",
                          o->verb->name, vlm_base_quote(&q, arg, strlen(arg)));

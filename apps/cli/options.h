@@ -143,6 +143,12 @@ struct cli_option {
 };
 extern const struct cli_option cli_option_table[]; /* ends with a NULL name */
 void cli_options_defaults(struct cli_options *o);
+/* name: n bytes.  Before the verb (NULL) only what every verb takes, and what most take, is known.
+ */
+const struct cli_option *cli_option_find(const struct cli_verb *verb, const char *name, size_t n);
+/* A number for an option of type UINT, BYTES or FLOAT; false when it is none or out of range. */
+bool cli_option_number(struct cli_options *o, const struct cli_option *d, const char *text);
+void cli_option_range(char out[96], const struct cli_option *d); /* "a number from 0 to 1" */
 
 /* `vlm help`, `vlm VERB --help` */
 void cli_help_all(void);

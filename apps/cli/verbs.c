@@ -17,6 +17,23 @@ static const char run_notes[] =
     "{\"type\":\"pdf\",\"path\",\"pages\",\"dpi\"}; paths are\n"
     "looked up beside the messages file, then in the current directory.\n"
     "Ctrl-C ends the answer; again, the program.\n";
+static const char chat_notes[] =
+    "A line is a message; \"\"\" begins one of several lines and ends it.  A line that begins with "
+    "/ is a\n"
+    "command, and // a message that begins with /:\n"
+    "  /image FILE, /video FILE, /pdf FILE [PAGES]   a file of the next message\n"
+    "  /system TEXT   the system message, now and after /reset\n"
+    "  /reset         forget the conversation\n"
+    "  /save F.json, /load F.json   the conversation as a messages file, for run --messages, too\n"
+    "  /seed S, /temp T   as the options of these names\n"
+    "  /stats, /help, /quit\n"
+    "Ctrl-C ends the answer, which stays in the conversation as far as it went; Ctrl-D quits.\n"
+    "MODEL is as in run; what else stands on the command line is a file of the first message.\n"
+    "Without a terminal there are no prompts and no banner: a line in, an answer out (with --json "
+    "an\n"
+    "object as that of run), and the exit status is 1 if a line failed.\n"
+    "Lines typed are remembered while the program runs; --history keeps them in\n"
+    "$XDG_STATE_HOME/vlm/history (~/.local/state/vlm/history), readable by you alone.\n";
 static const char batch_notes[] = "A line is {\"id\":..., \"images\":[\"a.png\"], "
                                   "\"prompt\":\"...\"} or {\"id\":..., \"messages\":[...]}, with\n"
                                   "paths relative to IN.jsonl.  An entry of images may be a PDF "
@@ -96,6 +113,12 @@ const struct cli_verb cli_verbs[] = {
      "  vlm run --messages conversation.json --json\n"
      "  cat photo.jpg | vlm run --image - -p \"Describe this.\" --temp 0.7 --top-p 0.9 --seed 7\n",
      cli_cmd_run},
+    {"chat", V_CHAT, 0, CLI_LIST_MAX, "[MODEL] [FILE]... [options]",
+     "a conversation about pictures, pages and clips", chat_notes,
+     "  vlm chat\n"
+     "  vlm chat SmolVLM2-500M-Video-Instruct receipt.jpg --system \"Answer briefly.\" --verbose\n"
+     "  printf '/image a.png\\nWhat is this?\\nWhat colour is it?\\n' | vlm chat MODEL\n",
+     cli_cmd_chat},
     {"batch", V_BATCH, 1, 2, "[MODEL] IN.jsonl [options]", "answer many requests, one a line",
      batch_notes,
      "  vlm batch questions.jsonl -o answers.jsonl\n"

@@ -4,7 +4,7 @@ set -u
 vlm=$1 root=$2
 . "$(dirname "$0")/lib.sh"
 
-for verb in run batch tokenize detokenize render trace tiles inspect plan bench make-docs show limits version help; do
+for verb in run chat batch score embed tokenize detokenize render trace tiles inspect plan bench make-docs show limits version help; do
   expect 0 $verb --help
   has "$tmp/out" "usage: vlm $verb" "Options:" "Examples:"
   case $(tail -n 1 "$tmp/out") in *vlm*) ;; *) fail "help of $verb does not end with examples" ;; esac
@@ -22,7 +22,7 @@ is_json_lines "$tmp/out"
 expect 0 --threads 2 --json limits
 
 expect 2
-for verb in chat quantize serve score embed nonsense ''; do
+for verb in quantize serve score embed nonsense ''; do
   expect 2 "$verb"
 done
 expect 2 --nonsense
