@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds of fuzz_safetensors, fuzz_gguf*, fuzz_config and some of fuzz_template (Python 3, no packages)."""
+"""Writes the seeds of fuzz_safetensors, fuzz_gguf*, fuzz_config, fuzz_constrain and some of fuzz_template (Python 3, no packages)."""
 import json, os, struct
 
 here = os.path.dirname(os.path.abspath(__file__))
@@ -180,3 +180,12 @@ for model in sorted(os.listdir(golden)):
                                       "generation_config.json", "tokenizer_config.json"]):
         if os.path.exists(f"{d}/{name}"):
             put(c, f"{model}.{letter}", letter.encode() + open(f"{d}/{name}", "rb").read())
+
+# schemas of the corpus, small ones, and patterns
+with open(f"{here}/../../tools/golden/schemas.jsonl") as f:
+    for i, line in enumerate(f):
+        x = json.dumps(json.loads(line)["schema"], ensure_ascii=False).encode()
+        if i % 6 == 0 and len(x) < 800:
+            put("constrain", f"schema{i}", x)
+for i, x in enumerate(["/[a-f]{3}(-[0-9]{2})*", "/(yes|no|)", "/([^a-z]\\d?|\\W+){2,5}", "/\\u00e9{0,3}x*?$", "/((a*)*b|(c{2,}))*", "/[\\]\\-^]+|."]):
+    put("constrain", f"regex{i}", x.encode())
