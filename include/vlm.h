@@ -132,13 +132,13 @@ typedef struct vlm_engine_options {
     /* bytes of key/value blocks kept for later prompts that begin alike, beside those that sessions
      * hold; the least recently used go first; default 256 MiB, 0 keeps none */
     uint64_t max_prompts;
-    /* a directory for encoded pictures, read before the tower is asked and written after it; made
-     * if missing; NULL: none.  Files of other models or versions are passed over. */
+    /* directory for encoded pictures, or NULL; files of other models or damaged ones are ignored */
     const char *feature_dir;
     /* 1: quantised matrices are multiplied as the numbers they stand for.  0, the default: the
      * other factor is rounded to 8 bits first, which is several times faster. F32, F16 and BF16
      * matrices are exact either way. */
     int exact;
+    uint64_t max_feature_dir; /* bytes of its files, the longest unused go first; default 1 GiB */
 } vlm_engine_options;
 
 /* One file of a model that lies in memory (embedded in a program, an asset of an app). */

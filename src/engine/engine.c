@@ -74,7 +74,10 @@ void vlm_engine_leave(vlm_engine *e)
 void vlm_engine_options_init(vlm_engine_options *o)
 {
     *o = (vlm_engine_options){
-        .size = sizeof *o, .max_features = (uint64_t)64 << 20, .max_prompts = (uint64_t)256 << 20};
+        .size = sizeof *o,
+        .max_features = (uint64_t)64 << 20,
+        .max_prompts = (uint64_t)256 << 20,
+        .max_feature_dir = (uint64_t)1 << 30};
 }
 
 static int read_options(vlm_engine_options *out, const vlm_engine_options *o, vlm_error *err)
@@ -241,6 +244,8 @@ static int open_engine(vlm_engine **out, const char *dir, const vlm_file *files,
     rc = vlm_files_init(&e->files, &e->alloc, dir, files, n_files, o.no_mmap, err);
     if (rc == VLM_OK)
         rc = open_parts(e, gguf, &o, err);
+    if (rc == VLM_OK)
+        rc = vlm_engine_feature_files_open(e, &o, err);
     if (rc < 0) {
         vlm_engine_explain(e, rc, err);
         vlm_engine_close(e);
@@ -289,6 +294,7 @@ void vlm_engine_close(vlm_engine *e)
         return;
     vlm_engine_features_drop_idle(e);
     vlm_engine_blocks_drop_idle(e);
+    vlm_mem_free(&e->alloc, e->feature_files.dir);
     if (e->backend) {
         vlm_text_space_close(&e->text, e->backend);
         vlm_vision_space_close(&e->vision, e->backend);

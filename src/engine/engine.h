@@ -71,6 +71,23 @@ bool vlm_engine_blocks_drop_idle(vlm_engine *e); /* were there any? */
  * memory. */
 bool vlm_engine_drop_idle(vlm_engine *e);
 
+/* ---- feature_files.c: the same on disk ---- */
+
+struct vlm_feature_files {
+    char *dir; /* NULL: none */
+    int exact; /* the engine's option */
+    bool have_tower;
+    uint8_t tower[32];      /* hash of the tower and its settings */
+    uint64_t budget, bytes; /* bytes: about; guarded by the features' lock */
+};
+int vlm_engine_feature_files_open(vlm_engine *e, const vlm_engine_options *o, vlm_error *err);
+/* A whole feature as make gives it, or NULL when there is no good file. */
+struct vlm_feature *vlm_engine_feature_load(vlm_engine *e, const uint8_t tenant[32],
+                                            const struct vlm_picture_key *key, size_t n_tokens);
+/* Makes room for what store will write; store takes no memory. */
+void vlm_engine_feature_files_room(vlm_engine *e, const struct vlm_feature *f);
+void vlm_engine_feature_store(vlm_engine *e, const struct vlm_feature *f);
+
 struct vlm_engine {
     struct vlm_account account;
     vlm_allocator alloc; /* charges the account */
@@ -98,6 +115,7 @@ struct vlm_engine {
     } turn;
     struct vlm_features features;
     struct vlm_blocks blocks;
+    struct vlm_feature_files feature_files;
     struct vlm_text_space text;
     struct vlm_vision_space vision; /* opened with the first picture */
     atomic_uint_fast64_t looked;    /* sessions served with frames so far: whose turn is next */

@@ -101,7 +101,8 @@ struct vlm_feature *vlm_engine_feature_make(vlm_engine *e, const uint8_t tenant[
     f->users = 1;
     f->data = vlm_mem_alloc(&e->alloc, bytes, 1);
     f->frames = frame_bytes ? vlm_mem_alloc(&e->alloc, frame_bytes, 1) : NULL;
-    atomic_init(&f->n_encoded, frame_bytes ? 0 : key->plan.n_frames);
+    f->n_begun = frame_bytes ? 0 : key->plan.n_frames;
+    atomic_init(&f->n_encoded, f->n_begun);
     if (f->data && (f->frames || frame_bytes == 0))
         return f;
     vlm_fail_memory(err, bytes + frame_bytes, "image features and tiles");

@@ -35,11 +35,17 @@ static int prepare_picture(vlm_session *s, struct vlm_session_picture *to,
     to->features = vlm_engine_feature_find(e, s->tenant, &to->key);
     if (to->features)
         return VLM_OK;
-    struct vlm_feature *f = vlm_engine_feature_make(e, s->tenant, &to->key, to->n_tokens,
-                                                    to->key.plan.n_frames * frame_bytes(e), err);
+    struct vlm_feature *f = vlm_engine_feature_load(e, s->tenant, &to->key, to->n_tokens);
+    if (f) {
+        to->features = vlm_engine_feature_add(e, f);
+        return VLM_OK;
+    }
+    f = vlm_engine_feature_make(e, s->tenant, &to->key, to->n_tokens,
+                                to->key.plan.n_frames * frame_bytes(e), err);
     if (!f)
         return VLM_ERR_MEMORY;
     f->of_video = !from->image;
+    vlm_engine_feature_files_room(e, f);
     int rc = vlm_engine_cut(f->frames, e, from, &s->options, err);
     if (rc < 0)
         vlm_engine_feature_discard(e, f);
@@ -181,6 +187,7 @@ static void take_batch(vlm_engine *e, struct batch *b, double ms)
         if (n == f->key.plan.n_frames) {
             vlm_mem_free(&e->alloc, f->frames);
             f->frames = NULL;
+            vlm_engine_feature_store(e, f);
         }
         b->for_whom[i]->stats.n_tiles++;
     }
