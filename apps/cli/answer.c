@@ -50,18 +50,33 @@ static int add_choice(struct cli_answer *a, vlm_session *session, bool logprobs,
     return c->ids && (c->logprobs || !logprobs) ? VLM_OK : vlm_fail_memory(err, 0, "the answer");
 }
 
-/* Another session that stands where the first one stands, with a seed of its own. */
-static int open_choice(vlm_session **out, vlm_engine *engine, const struct cli_request *r,
+/* Another session for the same question, with a seed of its own. */
+static int open_choice(struct cli_answer *a, vlm_engine *engine, const struct cli_request *r,
                        const vlm_session_options *so, size_t i, vlm_error *err)
 {
+    vlm_session *session;
     vlm_session_options other = *so;
     other.seed += i;
-    int rc = vlm_session_open(out, engine, &other, err);
-    if (rc < 0)
-        return rc;
-    rc = vlm_session_sync(*out, r->messages, r->n_messages, err);
-    if (rc < 0)
-        vlm_session_close(*out);
+    int rc = vlm_session_open(&session, engine, &other, err);
+    if (rc >= 0)
+        rc = add_choice(a, session, so->n_logprobs > 0, err); /* which closes it */
+    return rc < 0 ? rc : vlm_session_sync(session, r->messages, r->n_messages, err);
+}
+
+/* The others begin when the first has read the prompt: they find its blocks in the engine.  (A fork
+ * of the first would come too early, before the prompt is read, or too late, with its token.) */
+static int open_others(struct cli_answer *a, vlm_engine *engine, const struct cli_request *r,
+                       const vlm_session_options *so, size_t n_choices, vlm_error *err)
+{
+    struct cli_choice *c = &a->choices[0];
+    int rc = VLM_OK;
+    while (rc == VLM_OK && json_array_size(c->ids) == 0) {
+        rc = vlm_step(engine, &c->session, 1, err);
+        if (rc >= 0)
+            rc = cli_answer_collect(a, NULL, err);
+    }
+    for (size_t i = 1; i < n_choices && rc >= 0; i++)
+        rc = open_choice(a, engine, r, so, i, err);
     return rc;
 }
 
@@ -77,12 +92,8 @@ int cli_answer_begin(struct cli_answer *a, vlm_engine *engine, vlm_session *sess
     cli_signals_sessions(&session, 1); /* reading pictures may take long */
     if (rc == VLM_OK)
         rc = vlm_session_sync(session, r->messages, r->n_messages, err);
-    for (size_t i = 1; i < n_choices && rc >= 0; i++) {
-        vlm_session *other;
-        rc = open_choice(&other, engine, r, so, i, err);
-        if (rc >= 0)
-            rc = add_choice(a, other, so->n_logprobs > 0, err);
-    }
+    if (rc >= 0 && n_choices > 1)
+        rc = open_others(a, engine, r, so, n_choices, err);
     return rc < 0 ? rc : VLM_OK;
 }
 

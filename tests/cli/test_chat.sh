@@ -178,14 +178,14 @@ if "$vlm" version --json | grep -q libedit; then
 < >
 = /ima\t$tmp/a\t
 < page.png
-> 
+>
 < goes with the next message
 < >
 = /s\t
 < /system
 < /stats
 = \cA\cK/quit
-> 
+>
 END
   grep -q '^/temp.*0\.5' "$HOME/.local/state/vlm/history" || fail "the history was not kept"
   case $(ls -l "$HOME/.local/state/vlm/history") in -rw-------*) ;; *) fail "others can read the history" ;; esac
