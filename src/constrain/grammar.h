@@ -81,8 +81,9 @@ uint32_t vlm_build_regex(struct vlm_grammar_builder *b, const char *pattern, siz
 /* regex_count.c: chars is a pattern's automaton whose SET nodes are characters, numbered by set;
  * make builds one of them. */
 typedef uint32_t (*vlm_build_char_fn)(void *ctx, uint32_t character, uint32_t next);
-bool vlm_build_fits(const struct vlm_grammar *chars, uint32_t begin,
-                    const struct vlm_regex_use *use); /* all its texts have lengths that may be */
+/* Have all its texts lengths that may be?  false also when memory ends, with rc. */
+bool vlm_build_fits(struct vlm_grammar_builder *b, const struct vlm_grammar *chars, uint32_t begin,
+                    const struct vlm_regex_use *use);
 uint32_t vlm_build_counted(struct vlm_grammar_builder *b, const struct vlm_grammar *chars,
                            uint32_t begin, const struct vlm_regex_use *use, vlm_build_char_fn make,
                            void *ctx, uint32_t next);

@@ -495,7 +495,7 @@ static uint32_t count_chars(struct regex *r, const struct vlm_regex_use *use, ui
     r->b = b;
     r->whole_chars = false;
     b->rc = chars.rc;
-    if (b->rc == 0 && vlm_build_fits(chars.g, begin, use)) {
+    if (b->rc == 0 && vlm_build_fits(b, chars.g, begin, use)) {
         r->at = 0; /* the same again, as it is */
         r->n_parts = 1;
         r->n_ranges = 0;
@@ -516,6 +516,8 @@ uint32_t vlm_build_regex(struct vlm_grammar_builder *b, const char *pattern, siz
     if (n > VLM_LIMIT_REGEX_BYTES)
         return fail(&r, "more bytes than a pattern may have");
     part(&r, EMPTY); /* 0 */
+    if (b->rc < 0)
+        return 0;
     uint32_t all = use->min > 0 || use->max != SIZE_MAX ? count_chars(&r, use, next)
                                                         : pattern_nodes(&r, use->search, next);
     vlm_mem_free(b->g->alloc, r.parts);

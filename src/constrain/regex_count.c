@@ -49,7 +49,7 @@ static void fill_in(struct counting *k, size_t i)
 }
 
 /* Nodes lead to lower ones, but for loops. */
-bool vlm_build_fits(const struct vlm_grammar *chars, uint32_t begin,
+bool vlm_build_fits(struct vlm_grammar_builder *b, const struct vlm_grammar *chars, uint32_t begin,
                     const struct vlm_regex_use *use)
 {
     enum { ENDLESS = UINT32_MAX / 2 };
@@ -70,7 +70,9 @@ bool vlm_build_fits(const struct vlm_grammar *chars, uint32_t begin,
             most[i] = most[n->a] > most[n->b] ? most[n->a] : most[n->b];
         }
     }
-    if (least)
+    if (!least)
+        b->rc = vlm_fail_memory(b->err, chars->n_nodes * 2 * sizeof *least, "a regex");
+    else
         fits = least[begin] >= use->min && most[begin] <= use->max;
     vlm_mem_free(alloc, least);
     return fits;

@@ -451,6 +451,57 @@ static void test_budget(void **state)
              false);
 }
 
+/* ---- memory that ends ---- */
+
+static size_t n_calls, fails_at, n_live;
+
+static void *failing_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
+{
+    (void)ctx;
+    (void)old_size;
+    if (new_size == 0) {
+        n_live -= ptr != NULL;
+        free(ptr);
+        return NULL;
+    }
+    if (++n_calls == fails_at)
+        return NULL;
+    n_live += ptr == NULL;
+    return realloc(ptr, new_size);
+}
+
+/* At whatever call memory ends: an error that says so, and nothing is left. */
+static void test_memory(void **state)
+{
+    static const vlm_allocator failing = {failing_resize, NULL};
+    static const char *const table[] = {
+        "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"pattern\":\"^[a-z]+$\","
+        "\"maxLength\":9},\"b\":{\"type\":\"number\",\"multipleOf\":0.25,\"minimum\":1}},"
+        "\"minProperties\":1,\"additionalProperties\":{\"$ref\":\"#\"}}",
+        "{\"allOf\":[{\"type\":\"array\",\"items\":{\"enum\":[1,2,3]}},{\"uniqueItems\":true}]}"};
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        for (fails_at = 1;; fails_at++) {
+            struct vlm_grammar *g = NULL;
+            struct vlm_matcher *m = NULL;
+            vlm_error err = {0};
+            n_calls = 0;
+            int rc = vlm_grammar_from_schema(&g, &failing, table[i], strlen(table[i]), &err);
+            if (rc >= 0)
+                rc = vlm_matcher_open(&m, &failing, g, &vocabulary, &err);
+            bool ended = n_calls >= fails_at;
+            if (ended != (rc < 0) || (ended && err.status != VLM_ERR_MEMORY))
+                fail_msg("call %zu of schema %zu: %s", fails_at, i, err.message);
+            if (rc >= 0)
+                vlm_matcher_close(m);
+            vlm_grammar_free(g);
+            assert_int_equal(n_live, 0);
+            if (!ended)
+                break;
+        }
+    printf("memory ended at each of %zu calls\n", fails_at - 1);
+}
+
 /* A mask says what advance does, for every id; and the text outlives forgotten states. */
 static void check_masks(const char *schema, unsigned least_forgotten)
 {
@@ -524,6 +575,6 @@ int main(void)
         cmocka_unit_test(test_schemas),  cmocka_unit_test(test_regexes),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_endless),
         cmocka_unit_test(test_limits),   cmocka_unit_test(test_budget),
-        cmocka_unit_test(test_masks)};
+        cmocka_unit_test(test_memory),   cmocka_unit_test(test_masks)};
     return cmocka_run_group_tests(tests, setup, NULL);
 }
