@@ -37,9 +37,22 @@ static uint32_t build_any(struct vlm_schema *c, uint32_t next)
     return vlm_build_either(b, all, vlm_schema_text(c, "null", next));
 }
 
+/* v as text: reals with 15 digits where these are enough, 0.1 rather than 0.10000000000000001. */
+static char *literal_text(const json_t *v)
+{
+    char *s = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+    json_t *back = s ? json_loads(s, JSON_DECODE_ANY, NULL) : NULL;
+    bool same = back && json_equal(back, v);
+    json_decref(back);
+    if (same)
+        return s;
+    free(s);
+    return json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+}
+
 static uint32_t literal(struct vlm_schema *c, const json_t *v, uint32_t next)
 {
-    char *s = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *s = literal_text(v);
     uint32_t node = 0;
     if (s)
         node = vlm_schema_text(c, s, next);

@@ -160,6 +160,8 @@ uint32_t vlm_schema_array(struct vlm_schema *c, json_t *schema, uint32_t next)
                      vlm_schema_count(c, schema, "maxItems", SIZE_MAX, true)};
     json_t *others = json_object_get(schema, "unevaluatedItems");
     if (json_is_array(l.items)) { /* as drafts before 2020 wrote prefixItems */
+        if (l.prefix)
+            return vlm_schema_refuse(c, "a list of items beside", "prefixItems");
         l.prefix = l.items;
         l.items = json_object_get(schema, "additionalItems");
     }

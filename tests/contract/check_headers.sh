@@ -28,6 +28,14 @@ for header in "$include"/*.h; do
   done
 done
 [ "$n_cxx" -gt 0 ] || echo "skip: headers as C++, no C++ compiler"
+# the program in the comment at the top of vlm.h
+{
+  printf '#include <stdio.h>\n#include <vlm.h>\nint main(void)\n{\n'
+  sed -n '/^ \*     vlm_error err;/,/vlm_engine_close/s/^ \*     //p' "$include/vlm.h" | sed 's,//.*,,'
+  printf 'return 0;\nfail:\nreturn 1;\n}\n'
+} >"$tmp/top.c"
+grep -q vlm_session_next "$tmp/top.c" || { echo "vlm.h: no program at its top"; exit 1; }
+$2 -std=c99 $flags "$tmp/top.c"
 lines=$(wc -l <"$include/vlm.h")
 if [ "$lines" -gt 420 ]; then
   echo "vlm.h has $lines lines, at most 420 are promised"

@@ -120,6 +120,9 @@ static void test_schemas(void **state)
         {"{\"enum\":[\"x\",1.5,null,{\"a\":[1]}]}",
          {"\"x\"", "1.5", "null", "{\"a\":[1]}"},
          {"x", "1", "{}"}},
+        {"{\"enum\":[0.1,19.99,1e3,0.30000000000000004]}",
+         {"0.1", "19.99", "1000.0", "0.30000000000000004"},
+         {"0.10000000000000001", "0.3"}},
         {"{\"type\":\"array\",\"items\":{\"type\":\"integer\"},\"minItems\":1,\"maxItems\":2}",
          {"[1]", "[1,2]", "[1, 2]"},
          {"[]", "[1,2,3]", "[1,]", "[1 ,2]", "[true]"}},
@@ -213,6 +216,7 @@ static void test_refusals(void **state)
     refused("{\"type\":\"string\",\"minLength\":5,\"maxLength\":4}", false, "maxLength");
     refused("{\"type\":\"string\",\"format\":\"regex\"}", false, "regex");
     refused("{\"type\":\"string\",\"pattern\":\"(?<=x)*\"}", false, "group");
+    refused("{\"type\":\"array\",\"items\":[{}],\"prefixItems\":[{}]}", false, "prefixItems");
     refused("{\"enum\":[]}", false, "enum");
     refused("false", false, "false");
     refused("{\"type\":\"string\"", false, "schema");
