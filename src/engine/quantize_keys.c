@@ -132,7 +132,8 @@ static int put_special(struct vlm_gguf_writer *w, const vlm_engine *e, vlm_error
     struct vlm_buf text;
     for (size_t i = 0; i < e->config.n_eos && i < 2; i++)
         vlm_gguf_put_u32(w, ends[i], (uint32_t)e->config.eos[i]);
-    if (!vlm_files_has(&e->files, "tokenizer_config.json"))
+    /* files in memory are known by name during open only, and readers do without these */
+    if (e->files.memory || !vlm_files_has(&e->files, "tokenizer_config.json"))
         return VLM_OK;
     int rc =
         vlm_files_open(&config, &e->files, "tokenizer_config.json", VLM_LIMIT_CONFIG_BYTES, err);

@@ -32,15 +32,37 @@ static float group_error(const struct scaled *g, size_t j, float s, struct vlm_q
     return sums->error;
 }
 
-/* The best integers near the groups' own scales for g->d; *next is then the best d for them. */
-static float settle_scales(struct scaled *g, const float *own, float *next)
+/* The best scale of a group by itself, and the best of the other sign: near one of the two lies the
+ * best integer. */
+struct own {
+    float s[2];
+};
+
+static struct own own_scales(const struct vlm_quant_found *found)
+{
+    struct own own = {{found->d[0], found->d[0]}};
+    for (size_t k = 1; k < found->n; k++)
+        if (found->d[k] * own.s[0] < 0) {
+            own.s[1] = found->d[k];
+            break;
+        }
+    return own;
+}
+
+/* The best integers for g->d, near the groups' own scales or (own NULL) of all; *next is then the
+ * best d for them. */
+static float settle_scales(struct scaled *g, const struct own *own, float *next)
 {
     float total = 0, above = 0, below = 0;
     for (size_t j = 0; j < 16; j++) {
         struct vlm_quant_sums sums, best = {.error = INFINITY};
-        float middle = level(own[j] / g->d, g->slo, g->shi);
-        for (int k = -1; k <= 1; k++) {
-            float s = level(middle + (float)k, g->slo, g->shi);
+        int n = !own ? (int)(g->shi - g->slo) + 1 : own[j].s[0] == own[j].s[1] ? 3 : 6;
+        for (int k = 0; k < n; k++) {
+            float s = g->slo + (float)k;
+            if (own)
+                s = level(own[j].s[k / 3] / g->d, g->slo, g->shi) + (float)(k % 3 - 1);
+            if (s < g->slo || s > g->shi)
+                continue;
             if (group_error(g, j, s, &sums) < best.error) {
                 best = sums;
                 g->s[j] = s;
@@ -54,33 +76,43 @@ static float settle_scales(struct scaled *g, const float *own, float *next)
     return total;
 }
 
+struct best_scaled {
+    float d, s[16], error;
+    uint16_t bits;
+};
+
+/* From d on, as long as the error falls. */
+static void follow(struct best_scaled *best, struct scaled *g, const struct own *own, float d)
+{
+    for (int i = 0; i < 3; i++) {
+        g->d = d;
+        uint16_t bits = vlm_quant_half(&g->d, g->b.exponent);
+        float error = g->d != 0 ? settle_scales(g, own, &d) : INFINITY;
+        if (!(error < best->error))
+            return;
+        *best = (struct best_scaled){.d = g->d, .error = error, .bits = bits};
+        memcpy(best->s, g->s, sizeof best->s);
+    }
+}
+
 static void choose_scaled(struct scaled *g, const struct vlm_quant_search *s)
 {
-    static const float fractions[] = {1, 0.97f, 0.94f, 1.03f};
+    const bool few = g->shi < 32; /* integers: then all are tried, and more d */
     struct vlm_quant_found found;
-    struct scaled best = {.d = 0};
-    float own[16], largest = 0, least = INFINITY, next;
+    struct best_scaled best = {.error = INFINITY};
+    struct own own[16];
+    float largest = 0;
     for (size_t j = 0; j < 16; j++) {
         vlm_quant_fit_scale(&found, g->b.x + 16 * j, g->b.w + 16 * j, 16, g->lo, g->hi, s);
-        own[j] = found.d[0];
-        largest = fabsf(own[j]) > fabsf(largest) ? own[j] : largest;
+        own[j] = own_scales(&found);
+        largest = fabsf(own[j].s[0]) > fabsf(largest) ? own[j].s[0] : largest;
     }
-    for (int k = 0; k < 8 && largest != 0; k++) {
-        next = largest / ((k % 2 ? g->slo : g->shi) * fractions[k / 2]);
-        for (int i = 0; i < 3; i++) {
-            g->d = next;
-            g->bits = vlm_quant_half(&g->d, g->b.exponent);
-            if (g->d == 0)
-                break;
-            float error = settle_scales(g, own, &next);
-            if (!(error < least) || next == 0)
-                break;
-            least = error;
-            best.d = g->d;
-            best.bits = g->bits;
-            memcpy(best.s, g->s, sizeof best.s);
-        }
+    for (int k = 0; k < (few ? 40 : 8) && largest != 0; k++) {
+        float fraction = 1.03f - (few ? 0.02f : 0.03f) * (float)(k / 2);
+        follow(&best, g, own, largest / ((k % 2 ? g->slo : g->shi) * fraction));
     }
+    if (few && best.d != 0)
+        follow(&best, g, NULL, best.d);
     g->d = best.d;
     g->bits = best.bits;
     memcpy(g->s, best.s, sizeof g->s);
