@@ -21,6 +21,8 @@ int cli_cmd_bench(const struct cli_options *o);
 int cli_cmd_quantize(const struct cli_options *o);
 int cli_cmd_plan(const struct cli_options *o);
 int cli_cmd_show(const struct cli_options *o);
+int cli_cmd_completion(const struct cli_options *o);
+int cli_cmd_man(const struct cli_options *o);
 int cli_cmd_help(const struct cli_options *o);
 
 #endif

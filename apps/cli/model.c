@@ -19,9 +19,6 @@ static void write_log(void *ctx, vlm_log_level level, const char *message)
 /* A level that exists but not here is the machine's fault (1); another word is wrong usage (2). */
 static int check_isa(const struct cli_options *o)
 {
-    static const char *const known[] = {
-        "avx2",         "avx512",    "avx512vnni", "avx512bf16", "neon",
-        "neon-dotprod", "neon-i8mm", "neon-bf16",  "wasm-simd",  NULL};
     char usable[128] = "auto";
     if (!o->isa || strcmp(o->isa, "auto") == 0)
         return CLI_OK;
@@ -31,8 +28,8 @@ static int check_isa(const struct cli_options *o)
         size_t n = strlen(usable);
         snprintf(usable + n, sizeof usable - n, ", %s", vlm_isa_name(i));
     }
-    for (size_t i = 0; known[i]; i++)
-        if (strcmp(known[i], o->isa) == 0) {
+    for (size_t i = 0; cli_isa_names[i]; i++)
+        if (strcmp(cli_isa_names[i], o->isa) == 0) {
             fprintf(stderr,
                     "vlm: --isa: found %s, which this machine or build lacks, expected one of %s\n",
                     o->isa, usable);

@@ -11,6 +11,15 @@ static const char *const details[] = {"auto", "low", "high", NULL};
 static const char *const poolings[] = {"mean", "last", NULL};
 static const char *const kv_types[] = {"f32", "f16", "bf16", NULL};
 
+const char *const cli_isa_names[] = {"auto",       "scalar",     "avx2",      "avx512",
+                                     "avx512vnni", "avx512bf16", "neon",      "neon-dotprod",
+                                     "neon-i8mm",  "neon-bf16",  "wasm-simd", NULL};
+static const char *const kinds[] = {"label",  "tag",       "text",  "receipt", "invoice",
+                                    "form",   "card",      "list",  "table",   "shipping",
+                                    "ticket", "paragraph", "blank", NULL};
+static const char *const types[] = {"f32",  "f16",  "bf16",   "q8_0",   "q6_k",   "q5_k",   "q4_k",
+                                    "q3_k", "q2_k", "q5_k_m", "q4_k_m", "q4_k_s", "q3_k_m", NULL};
+
 #define AT(field) offsetof(struct cli_options, field)
 #define MODELS V_MODELS
 #define LINES (V_BATCH | V_SCORE | V_EMBED) /* one request a line */
@@ -109,8 +118,8 @@ const struct cli_option cli_option_table[] = {
      V_RENDER, AT(jsonl), 0, 0, 0, 0, NULL},
     {"--no-generation-prompt", NULL, NULL, "do not open the assistant's turn", CLI_FLAG, V_RENDER,
      AT(no_generation_prompt), 0, 0, 0, 0, NULL},
-    {"--out", NULL, "DIR", "write the files there", CLI_TEXT, V_TRACE | V_TILES, AT(out_dir), 0, 0,
-     0, 0, NULL},
+    {"--out", NULL, "DIR", "write the files there", CLI_TEXT, V_TRACE | V_TILES | V_MAN,
+     AT(out_dir), 0, 0, 0, 0, NULL},
     {"--only", NULL, "NAME", "write only this tensor, repeatable", CLI_LIST, V_TRACE, AT(only), 0,
      CLI_LIST_MAX, 0, 0, NULL},
     {"--compare", NULL, "DIR", "compare what was written with the files there", CLI_TEXT, V_TRACE,
@@ -120,7 +129,7 @@ const struct cli_option cli_option_table[] = {
     {"--tensors", NULL, NULL, "list every tensor", CLI_FLAG, V_INSPECT, AT(tensors), 0, 0, 0, 0,
      NULL},
     {"--kind", NULL, "KIND", "what to draw: label, receipt, form, ... (all stand above)", CLI_TEXT,
-     V_MAKE_DOCS, AT(kind), 0, 0, 0, 0, NULL},
+     V_MAKE_DOCS, AT(kind), 0, 0, 0, 0, kinds},
     {"--strength", NULL, "X", "of wear and photography, 0 (clean print, the default) to 1",
      CLI_FLOAT, V_MAKE_DOCS, AT(strength), 0, 0, 0, 1, NULL},
     {"--count", NULL, "N", "how many; their seeds are S, S+1, ... (1)", CLI_UINT, V_MAKE_DOCS,
@@ -134,9 +143,9 @@ const struct cli_option cli_option_table[] = {
     {"--mmproj", NULL, "FILE", "of a GGUF MODEL: the file with its vision tower (found beside it)",
      CLI_TEXT, MODELS, AT(mmproj), 0, 0, 0, 0, NULL},
     {"--type", NULL, "T", "of the text model's matrices; the types stand above", CLI_TEXT,
-     V_QUANTIZE, AT(type), 0, 0, 0, 0, NULL},
+     V_QUANTIZE, AT(type), 0, 0, 0, 0, types},
     {"--vision-type", NULL, "T", "of the tower's (the same if it is f32, f16 or bf16, else f16)",
-     CLI_TEXT, V_QUANTIZE, AT(vision_type), 0, 0, 0, 0, NULL},
+     CLI_TEXT, V_QUANTIZE, AT(vision_type), 0, 0, 0, 0, types},
     {"--mmproj-out", NULL, "FILE", "where the tower goes (mmproj-NAME beside OUT)", CLI_TEXT,
      V_QUANTIZE, AT(mmproj_out), 0, 0, 0, 0, NULL},
     {"--importance", NULL, "FILE", "mean squares of inputs (imatrix, GGUF) to weigh errors by",
@@ -162,13 +171,13 @@ const struct cli_option cli_option_table[] = {
     {"--against", NULL, "MODEL", "compare with this model, in turn", CLI_TEXT, V_BENCH, AT(against),
      0, 0, 0, 0, NULL},
     {"--against-isa", NULL, "LEVEL", "compare with these kernels, in turn", CLI_TEXT, V_BENCH,
-     AT(against_isa), 0, 0, 0, 0, NULL},
+     AT(against_isa), 0, 0, 0, 0, cli_isa_names},
     {"--against-build", NULL, "VLM", "compare with this other vlm program, in turn", CLI_TEXT,
      V_BENCH, AT(against_build), 0, 0, 0, 0, NULL},
     {"--threads", NULL, "N", "threads to compute with (one per core)", CLI_UINT, MODELS,
      AT(threads), 1, VLM_LIMIT_THREADS, 0, 0, NULL},
     {"--isa", NULL, "LEVEL", "kernels to use; `vlm version` lists them (auto)", CLI_TEXT, MODELS,
-     AT(isa), 0, 0, 0, 0, NULL},
+     AT(isa), 0, 0, 0, 0, cli_isa_names},
     {"--no-mmap", NULL, NULL, "read weight files into memory instead of mapping them", CLI_FLAG,
      MODELS, AT(no_mmap), 0, 0, 0, 0, NULL},
     {"--log", NULL, "LEVEL", "error, warn (default), info or debug", CLI_CHOICE, V_ALL, AT(log), 0,

@@ -314,6 +314,8 @@ int cli_options_parse(struct cli_options *o, int argc, char **argv)
         return -1;
     }
     if (i >= argc)
+        cli_help_short();
+    if (i >= argc)
         return cli_usage(
             NULL, "found no verb, expected one, like in: vlm run picture.png \"What is this?\"");
     o->verb = cli_verb_find(argv[i]);

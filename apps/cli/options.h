@@ -139,8 +139,9 @@ struct cli_option {
     size_t offset; /* in struct cli_options */
     uint64_t lo, hi;
     double flo, fhi;
-    const char *const *choices; /* NULL-terminated */
+    const char *const *choices; /* NULL-terminated; of other types: words to suggest, or NULL */
 };
+extern const char *const cli_isa_names[];          /* of all builds; NULL-terminated */
 extern const struct cli_option cli_option_table[]; /* ends with a NULL name */
 void cli_options_defaults(struct cli_options *o);
 /* name: n bytes.  Before the verb (NULL) only what every verb takes, and what most take, is known.
@@ -150,8 +151,12 @@ const struct cli_option *cli_option_find(const struct cli_verb *verb, const char
 bool cli_option_number(struct cli_options *o, const struct cli_option *d, const char *text);
 void cli_option_range(char out[96], const struct cli_option *d); /* "a number from 0 to 1" */
 
-/* `vlm help`, `vlm VERB --help` */
+/* `vlm`, `vlm help`, `vlm VERB --help` */
+extern const char cli_help_intro[], cli_help_examples[];
+void cli_help_short(void);
 void cli_help_all(void);
+/* The help of an option with its range. */
+void cli_option_describe(char out[256], const struct cli_option *d);
 void cli_help_verb(const struct cli_verb *verb);
 const struct cli_verb *cli_verb_find(const char *name); /* or NULL */
 

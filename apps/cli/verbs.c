@@ -201,6 +201,19 @@ const struct cli_verb cli_verbs[] = {
      "  vlm limits --json\n", cli_cmd_limits},
     {"version", V_VERSION, 0, 0, "[options]", "version, commit, compiler, kernels, libraries", NULL,
      "  vlm version --json\n", cli_cmd_version},
+    {"completion", V_COMPLETION, 1, 1, "SHELL",
+     "completion of verbs, options and files for a shell",
+     "SHELL is bash, zsh or fish.  `make install` puts the scripts where the shells look.\n",
+     "  vlm completion bash > ~/.local/share/bash-completion/completions/vlm\n"
+     "  source <(vlm completion bash)\n"
+     "  vlm completion zsh > ~/.zfunc/_vlm\n"
+     "  vlm completion fish > ~/.config/fish/completions/vlm.fish\n",
+     cli_cmd_completion},
+    {"man", V_MAN, 0, 1, "[VERB] [options]", "the manual page of the program or of a verb",
+     "Prints the page's source; --out writes those of all verbs.  `make install` installs them.\n",
+     "  vlm man run | man -l -\n"
+     "  vlm man --out man1\n",
+     cli_cmd_man},
     {"help", V_HELP, 0, 1, "[VERB]", "this list, or the help of one verb", NULL, "  vlm help run\n",
      cli_cmd_help},
     {0}};

@@ -4,7 +4,7 @@ set -u
 vlm=$1 root=$2
 . "$(dirname "$0")/lib.sh"
 
-for verb in run chat batch score embed tokenize detokenize render trace tiles inspect plan bench make-docs show limits version help; do
+for verb in run chat batch score embed tokenize detokenize render trace tiles inspect plan bench quantize make-docs show limits completion man version help; do
   expect 0 $verb --help
   has "$tmp/out" "usage: vlm $verb" "Options:" "Examples:"
   case $(tail -n 1 "$tmp/out") in *vlm*) ;; *) fail "help of $verb does not end with examples" ;; esac
@@ -22,6 +22,7 @@ is_json_lines "$tmp/out"
 expect 0 --threads 2 --json limits
 
 expect 2
+has "$tmp/out" "vlm run " "vlm chat " "vlm help"
 for verb in quantize serve score embed nonsense ''; do
   expect 2 "$verb"
 done
@@ -53,6 +54,11 @@ expect 2 tiles a.png b.png c.png
 expect 2 tiles a.png b.png --video c.gif
 for size in 0x1 1x0 1 x 1x1x1 -1x1 1x16385 99999x1 ''; do expect 2 plan "$model" --image "$size"; done
 expect 2 limits more
+expect 2 completion
+expect 2 completion tcsh
+expect 2 completion bash zsh
+expect 2 man nonsense
+expect 2 run -p x --choices 2 --parallel 2
 expect 2 make-docs --kind nonsense "$tmp/d"
 expect 2 make-docs "$tmp/d"
 for value in "" nan -0.1 1.1 x; do expect 2 make-docs --kind label --strength "$value" "$tmp/d"; done
@@ -78,6 +84,7 @@ beyond -n -1 1048577
 beyond --max-tokens 1.5 +1
 beyond --top-k -1 1048577
 beyond --logprobs 21
+beyond --choices 0 257
 beyond --seed 1.5 18446744073709551616
 beyond --temp 100.1 -0.1
 beyond --top-p 1.01 -0.1

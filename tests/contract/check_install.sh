@@ -68,5 +68,9 @@ if [ -d "$root/models/pocket" ] && [ -x "$build/vlm" ]; then
 fi
 if [ -x "$prefix/bin/vlm" ]; then
   "$prefix/bin/vlm" --version | grep -q "$version"
+  for f in man/man1/vlm.1 man/man1/vlm-run.1 bash-completion/completions/vlm zsh/site-functions/_vlm \
+    fish/vendor_completions.d/vlm.fish; do
+    [ -s "$prefix/share/$f" ] || { echo "not installed: share/$f"; exit 1; }
+  done
   echo "command: $("$prefix/bin/vlm" --version | head -1)"
 fi
