@@ -392,15 +392,18 @@ VLM_API int vlm_embed(vlm_engine *engine, const vlm_message *messages, size_t n_
                       float *out /* [embedding_size] */, vlm_error *err);
 
 typedef struct vlm_estimate {
-    uint64_t weights_bytes; /* mapped: the system may drop and reread them */
+    uint64_t weights_bytes; /* all of the files' tensors */
     uint64_t kv_bytes;      /* of context positions */
     uint64_t vision_bytes;  /* the tower's workspace; pictures from sync to their features */
     uint64_t compute_bytes; /* the decoder's workspace, logits, scratch of threads */
-    uint64_t total_bytes;   /* all of these: what is resident when the context is full */
-    uint64_t engine_bytes;  /* that the engine holds already: tokenizer, tables, other sessions */
+    /* what is resident when the context is full, beside the program itself: all of these, but of
+     * the weights, which are mapped, only those that are read: the tower's only with pictures, and
+     * of a table that is only looked up what lies around so many tokens */
+    uint64_t total_bytes;
+    uint64_t engine_bytes; /* that the engine holds already: tokenizer, tables, other sessions */
 } vlm_estimate;
 /* Will it fit?  For a session with these options (context given, or the model's when 0) and a
- * square page; takes nothing.  max_memory must be at least total_bytes without weights_bytes. */
+ * square page; takes nothing.  max_memory covers all but the weights. */
 VLM_API int vlm_session_estimate(const vlm_engine *engine, const vlm_session_options *o,
                                  vlm_estimate *out, vlm_error *err);
 

@@ -102,6 +102,10 @@ VLM_API void vlm_bytes_free(const vlm_engine *engine, void *bytes);
 /* What is taken from it counts in the engine's max_memory; lives as long as the engine. */
 VLM_API const vlm_allocator *vlm_engine_allocator(const vlm_engine *engine);
 
+/* Bytes that the engine and its sessions hold now, and the most they ever held, mapped weights not
+ * counted. */
+VLM_API void vlm_engine_memory(const vlm_engine *engine, uint64_t *used, uint64_t *peak);
+
 /* ---- plan ---------------------------------------------------------------------------------- */
 
 typedef struct vlm_image_estimate {
@@ -109,7 +113,8 @@ typedef struct vlm_image_estimate {
     uint32_t rows, cols;    /* of its tiles; 0, 0: one frame */
     size_t n_tiles, n_tokens;
 } vlm_image_estimate;
-/* vlm_session_estimate for one conversation with these pictures, instead of one square page. */
+/* vlm_session_estimate for one conversation with these pictures (n_images 0: with none), instead of
+ * one square page. */
 VLM_API int vlm_session_estimate_images(const vlm_engine *engine, const vlm_session_options *o,
                                         vlm_image_estimate *images, size_t n_images,
                                         vlm_estimate *out, vlm_error *err);

@@ -67,6 +67,7 @@ const struct vlm_kernels *vlm_backend_kernels(const struct vlm_backend *b);
 int vlm_backend_reserve(struct vlm_backend *b, size_t head_dim, size_t n_positions, vlm_error *err);
 /* Scratch to apply matrices with rows of up to n_in that are of no plain float type. */
 int vlm_backend_reserve_unpack(struct vlm_backend *b, size_t n_in, vlm_error *err);
+uint64_t vlm_backend_unpack_bytes(const struct vlm_backend *b, size_t n_in); /* that it takes */
 uint64_t vlm_backend_bytes(const struct vlm_backend *b); /* of scratch */
 
 int vlm_buffer_alloc(struct vlm_buffer *out, struct vlm_backend *b, size_t bytes, const char *what,

@@ -115,6 +115,12 @@ static size_t panel_rows(size_t n_in)
     return vlm_max_size(PANEL / vlm_max_size(n_in, 1) / PANEL_ROWS, 1) * PANEL_ROWS;
 }
 
+uint64_t vlm_backend_unpack_bytes(const struct vlm_backend *b, size_t n_in)
+{
+    uint64_t n = n_in == 0 ? 0 : vlm_max_size(PANEL, PANEL_ROWS * n_in);
+    return n * sizeof(float) * (uint64_t)vlm_pool_size(b->pool);
+}
+
 int vlm_backend_reserve_unpack(struct vlm_backend *b, size_t n_in, vlm_error *err)
 {
     size_t n = n_in == 0 ? 0 : vlm_max_size(PANEL, PANEL_ROWS * n_in), n_all;

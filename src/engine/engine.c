@@ -14,37 +14,6 @@ const char *vlm_version(void)
     return "0.1.0";
 }
 
-/* ---- the account ---- */
-
-static void *account_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
-{
-    struct vlm_account *a = ctx;
-    if (new_size > old_size) {
-        uint64_t more = new_size - old_size, used = atomic_fetch_add(&a->used, more) + more;
-        bool fits = a->max == 0 || used <= a->max;
-        if (!fits)
-            atomic_store(&a->refused, true);
-        void *p = fits ? a->hook.resize(a->hook.ctx, ptr, old_size, new_size) : NULL;
-        if (!p)
-            atomic_fetch_sub(&a->used, more);
-        return p;
-    }
-    void *p = a->hook.resize(a->hook.ctx, ptr, old_size, new_size);
-    if (p || new_size == 0)
-        atomic_fetch_sub(&a->used, old_size - new_size);
-    return p;
-}
-
-int vlm_engine_explain(const vlm_engine *e, int rc, vlm_error *err)
-{
-    atomic_bool *refused = &((vlm_engine *)(uintptr_t)e)->account.refused;
-    if (rc != VLM_ERR_MEMORY || !atomic_exchange(refused, false) || !err)
-        return rc;
-    const vlm_error before = *err;
-    return vlm_fail(err, VLM_ERR_MEMORY, "the memory budget of %llu bytes is used up: %.160s",
-                    (unsigned long long)e->account.max, before.message);
-}
-
 /* ---- turns ---- */
 
 void vlm_engine_enter(vlm_engine *e)
@@ -231,9 +200,7 @@ static int open_engine(vlm_engine **out, const char *dir, const vlm_file *files,
     vlm_engine *e = vlm_mem_zalloc(&hook, 1, sizeof *e);
     if (!e)
         return vlm_fail_memory(err, sizeof *e, "the engine");
-    e->account.hook = hook;
-    e->account.max = o.max_memory;
-    e->alloc = (vlm_allocator){account_resize, &e->account};
+    e->alloc = vlm_engine_account_open(&e->account, hook, o.max_memory);
     e->log = o.log;
     pthread_mutex_init(&e->turn.lock, NULL);
     pthread_cond_init(&e->turn.changed, NULL);

@@ -14,9 +14,11 @@
 struct vlm_account {
     vlm_allocator hook; /* the caller's, or malloc */
     uint64_t max;       /* 0: no limit */
-    atomic_uint_fast64_t used;
+    atomic_uint_fast64_t used, peak;
     atomic_bool refused; /* it was max that said no, not the system */
 };
+/* allocator.c: memory from hook, charged to the account. */
+vlm_allocator vlm_engine_account_open(struct vlm_account *a, vlm_allocator hook, uint64_t max);
 
 /* ---- features.c: what the tower made of pictures, kept by content ---- */
 

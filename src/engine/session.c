@@ -240,7 +240,9 @@ static int open_session(vlm_session **out, vlm_engine *e, const vlm_session_opti
     if (rc < 0)
         return rc;
     size_t context = s->options.context;
-    rc = vlm_kv_grow(&s->kv, e->model, e->backend, context, err);
+    rc = vlm_engine_check_session_budget(e, &s->options, context, NULL, err);
+    if (rc == VLM_OK)
+        rc = vlm_kv_grow(&s->kv, e->model, e->backend, context, err);
     if (rc == VLM_OK && context > 0) {
         vlm_engine_enter(e);
         rc = vlm_backend_reserve(e->backend, e->config.text.head_dim, context, err);

@@ -66,6 +66,12 @@ struct vlm_session {
 
 /* Rows of a pass that a session's chunk asks for (estimate.c). */
 size_t vlm_engine_chunk_rows(const vlm_engine *e, const vlm_session_options *o);
+/* Whether so many positions and a prompt's pictures (NULL: none) keep within o->max_memory. */
+int vlm_engine_check_session_budget(const vlm_engine *e, const vlm_session_options *o,
+                                    size_t n_positions, const struct vlm_prompt *p, vlm_error *err);
+/* After the budget of the engine said no: what would have been needed. */
+void vlm_engine_tell_need(const vlm_session *s, size_t n_positions, const struct vlm_prompt *p,
+                          vlm_error *err);
 
 /* A session without a key/value table: as vlm_session_open, but for a caller who makes one. */
 int vlm_engine_session_bare(vlm_session **out, vlm_engine *e, const vlm_session_options *options,

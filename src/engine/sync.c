@@ -114,6 +114,10 @@ static int prepare(vlm_session *s, struct sync *x, const struct vlm_prompt *p, v
     if (rc < 0)
         return rc;
     x->room = vlm_min_size(s->options.max_tokens, x->limit - n);
+    rc = vlm_engine_check_session_budget(e, &s->options,
+                                         vlm_max_size(n + x->room, s->options.context), p, err);
+    if (rc < 0)
+        return rc;
     x->prompt = vlm_mem_alloc(&e->alloc, n, sizeof *x->prompt);
     if (!x->prompt)
         return vlm_fail_memory(err, n * sizeof *x->prompt, "the prompt");
@@ -183,6 +187,8 @@ static int sync(vlm_session *s, const vlm_message *messages, size_t n_messages, 
         x.stats.text_tokens = p.ids.n - p.n_image_tokens;
         commit(s, &x);
     } else {
+        if (rc == VLM_ERR_MEMORY)
+            vlm_engine_tell_need(s, vlm_max_size(p.ids.n + x.room, s->options.context), &p, err);
         vlm_engine_timeline_free(&x.time, e);
         vlm_engine_blocks_free(e, &x.kv);
         vlm_mem_free(&e->alloc, x.prompt);
