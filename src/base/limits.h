@@ -77,6 +77,7 @@
 #define VLM_LIMIT_LOGPROBS UINT64_C(20)
 #define VLM_LIMIT_BATCH UINT64_C(256)
 #define VLM_LIMIT_THREADS UINT64_C(256)
+#define VLM_LIMIT_SESSION_BYTES UINT64_C(68719476736)
 
 /* X(name, meaning): the same list for printing and testing. */
 #define VLM_LIMITS(X)                                                                              \
@@ -151,6 +152,7 @@
     X(LOGIT_BIAS, "logit biases of a session")                                                     \
     X(LOGPROBS, "alternatives reported beside a token")                                            \
     X(BATCH, "sessions of one step")                                                               \
-    X(THREADS, "threads of an engine")
+    X(THREADS, "threads of an engine")                                                             \
+    X(SESSION_BYTES, "file of a saved session")
 
 #endif

@@ -143,6 +143,66 @@ void vlm_os_file_free(struct vlm_os_file *f)
     *f = (struct vlm_os_file){.fd = -1};
 }
 
+/* ---- reading ---- */
+
+static int input_fail(const struct vlm_os_input *in, int e, const char *what, vlm_error *err)
+{
+    struct vlm_quoted q;
+    return vlm_fail_os(err, e, "%s: cannot %s", vlm_base_quote(&q, in->path, strlen(in->path)),
+                       what);
+}
+
+int vlm_os_input_open(struct vlm_os_input *in, const char *path, uint64_t max_bytes, vlm_error *err)
+{
+    struct vlm_quoted q;
+    struct stat st;
+    *in = (struct vlm_os_input){.path = path};
+    do /* O_NONBLOCK: opening a FIFO must not wait for a writer */
+        in->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    while (in->fd < 0 && errno == EINTR);
+    if (in->fd < 0)
+        return input_fail(in, errno, "open", err);
+    int rc = VLM_OK;
+    if (fstat(in->fd, &st) != 0)
+        rc = input_fail(in, errno, "stat", err);
+    else if (!S_ISREG(st.st_mode))
+        rc = vlm_fail(err, VLM_ERR_IO, "%s: found no regular file, expected one",
+                      vlm_base_quote(&q, path, strlen(path)));
+    else if ((uint64_t)st.st_size > max_bytes)
+        rc = vlm_fail(err, VLM_ERR_LIMIT, "%s: %lld bytes, expected at most %llu",
+                      vlm_base_quote(&q, path, strlen(path)), (long long)st.st_size,
+                      (unsigned long long)max_bytes);
+    if (rc < 0)
+        vlm_os_input_close(in);
+    else
+        in->n = (uint64_t)st.st_size;
+    return rc;
+}
+
+int vlm_os_input_read(struct vlm_os_input *in, void *data, size_t n, vlm_error *err)
+{
+    struct vlm_quoted q;
+    for (size_t at = 0; at < n;) {
+        ssize_t got = read(in->fd, (char *)data + at, vlm_min_size(n - at, 1u << 30));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return input_fail(in, errno, "read", err);
+        if (got == 0)
+            return vlm_fail(err, VLM_ERR_IO, "%s: ended while it was read, expected %zu bytes more",
+                            vlm_base_quote(&q, in->path, strlen(in->path)), n - at);
+        at += (size_t)got;
+    }
+    return VLM_OK;
+}
+
+void vlm_os_input_close(struct vlm_os_input *in)
+{
+    if (in->fd >= 0)
+        close(in->fd);
+    in->fd = -1;
+}
+
 bool vlm_os_same_file(const char *dir_a, const char *a, const char *b)
 {
     char path[PATH_MAX];

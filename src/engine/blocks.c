@@ -299,7 +299,9 @@ static void offer(vlm_engine *e, struct vlm_kv *kv, size_t i, const uint8_t key[
 void vlm_engine_blocks_offer(vlm_session *s)
 {
     struct vlm_timeline *t = &s->time;
-    for (size_t n = s->n_done / VLM_KV_BLOCK; s->n_offered < n && !s->aside; s->n_offered++) {
+    if (s->aside || s->loaded)
+        return;
+    for (size_t n = s->n_done / VLM_KV_BLOCK; s->n_offered < n; s->n_offered++) {
         if (s->n_offered == t->n_keys)
             vlm_engine_block_key(s, t, t->n_keys++);
         offer(s->engine, &s->kv, s->n_offered, t->keys[s->n_offered]);

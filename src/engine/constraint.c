@@ -114,6 +114,15 @@ void vlm_engine_constraint_start(vlm_session *s)
     vlm_engine_leave(s->engine);
 }
 
+int vlm_engine_constraint_find(vlm_session *s, struct vlm_place *out, const char *text, size_t n,
+                               vlm_error *err)
+{
+    vlm_engine_enter(s->engine);
+    int rc = vlm_matcher_find(out, s->options.constraint->matcher, text, n, err);
+    vlm_engine_leave(s->engine);
+    return rc;
+}
+
 const uint64_t *vlm_engine_constraint_mask(vlm_session *s, bool *may_end, int *rc)
 {
     struct vlm_matcher *m = s->options.constraint->matcher;

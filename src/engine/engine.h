@@ -104,6 +104,8 @@ struct vlm_engine {
     vlm_template *video_tmpl; /* for conversations with a video; NULL: tmpl */
     char *template_source;
     uint8_t config_hash[32], tokenizer_hash[32];
+    uint8_t fingerprint[32]; /* vlm_engine_fingerprint: made when first asked for */
+    bool have_fingerprint;
     struct vlm_pool *pool;
     struct vlm_backend *backend;
 
@@ -199,6 +201,11 @@ int vlm_engine_split_path(char **dir, const char **name, const vlm_allocator *al
 int vlm_engine_open_gguf(vlm_engine *e, struct vlm_gguf_model *g, const char *name,
                          const vlm_engine_options *o, vlm_error *err);
 void vlm_engine_hash_gguf(vlm_engine *e, const struct vlm_gguf_model *g);
+
+/* ---- fingerprint.c ---- */
+
+/* Which model this is, settings, vocabulary and weights; the engine has a model. */
+void vlm_engine_fingerprint(vlm_engine *e, uint8_t out[32]);
 
 /* Passes rc on; when memory was refused by the budget, the message says so. */
 int vlm_engine_explain(const vlm_engine *e, int rc, vlm_error *err);

@@ -75,10 +75,6 @@ static int copy_answer(vlm_session *s, const vlm_session *from, size_t room, vlm
 {
     size_t vocab = s->engine->config.text.vocab;
     memcpy(s->seen, from->seen, vocab / 8 + 1);
-    for (size_t i = from->n_prompt; s->counts && i < from->time.n; i++) {
-        uint16_t *count = &s->counts[from->time.positions[i].id];
-        *count = (uint16_t)(*count + (*count < UINT16_MAX));
-    }
     if (!vlm_engine_constraint_room(s, room) ||
         !vlm_buf_append(&s->said, from->said.data, from->said.n) ||
         !vlm_buf_append(&s->pending, from->pending.data, from->pending.n) ||
@@ -104,6 +100,7 @@ static int fork_session(vlm_session **out, const vlm_session *from, const vlm_se
     size_t room = vlm_min_size(s->options.max_tokens, from->limit - from->n_prompt),
            n = vlm_max_size(from->n_prompt + room, from->time.n);
     s->aside = from->aside;
+    s->loaded = from->loaded;
     rc = copy_timeline(s, from, n, err);
     if (rc == VLM_OK)
         rc = copy_cache(s, from, vlm_max_size(n, s->options.context), err);
@@ -114,6 +111,7 @@ static int fork_session(vlm_session **out, const vlm_session *from, const vlm_se
         return rc;
     }
     s->n_prompt = from->n_prompt;
+    vlm_engine_answer_recall(s);
     s->n_done = from->n_done;
     s->n_offered = from->n_offered;
     s->limit = from->limit;
@@ -121,9 +119,7 @@ static int fork_session(vlm_session **out, const vlm_session *from, const vlm_se
     s->error = from->error;
     s->finish = from->finish;
     s->stats = from->stats;
-    if (s->finish == VLM_FINISH_NONE && s->stats.completion_tokens > 0 &&
-        s->stats.completion_tokens >= s->options.max_tokens)
-        s->finish = VLM_FINISH_LENGTH; /* said more than this one may */
+    vlm_engine_answer_limit(s);
     *out = s;
     return VLM_OK;
 }

@@ -42,6 +42,7 @@ struct vlm_session {
     size_t limit;            /* positions that the context allows */
     size_t n_offered;        /* full blocks of the beginning that others may use */
     bool aside;              /* its blocks are neither offered nor taken from others */
+    bool loaded;             /* they follow from a file: not offered */
     int32_t *prompt;         /* ids, for vlm_session_prompt */
 
     atomic_bool cancel;
@@ -87,6 +88,10 @@ void vlm_engine_timeline_forget(struct vlm_timeline *t, vlm_engine *e);
 
 /* Nothing is said yet behind the prompt. */
 void vlm_engine_answer_begin(vlm_session *s);
+/* Counts and marks the answer's tokens that the timeline holds. */
+void vlm_engine_answer_recall(vlm_session *s);
+/* An answer that another session began may be longer than this one's may become: it has ended. */
+void vlm_engine_answer_limit(vlm_session *s);
 
 /* ---- blocks.c: key/value blocks of sessions, shared by what they hold ---- */
 
@@ -139,6 +144,9 @@ const vlm_engine *vlm_engine_constraint_engine(const vlm_constraint *c);
 bool vlm_engine_constraint_room(vlm_session *s, size_t n_tokens);
 /* The answer begins. */
 void vlm_engine_constraint_start(vlm_session *s);
+/* The place behind a text; VLM_ERR_ARGUMENT when it does not fit. */
+int vlm_engine_constraint_find(vlm_session *s, struct vlm_place *out, const char *text, size_t n,
+                               vlm_error *err);
 /* What may come next, and whether the end may; NULL with *rc set on failure. */
 const uint64_t *vlm_engine_constraint_mask(vlm_session *s, bool *may_end, int *rc);
 /* A token's bytes were added to the answer. */

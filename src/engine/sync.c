@@ -9,6 +9,7 @@
 
 /* What a sync builds beside the session's own state. */
 struct sync {
+    bool loaded;
     struct vlm_timeline time;
     struct vlm_kv kv;
     int32_t *prompt;
@@ -67,11 +68,15 @@ static size_t common_beginning(const vlm_session *s, const struct vlm_timeline *
 static int make_table(vlm_session *s, struct sync *x, vlm_error *err)
 {
     size_t n = x->time.n, context = s->options.context;
+    size_t kept = common_beginning(s, &x->time);
+    if (s->loaded && kept < VLM_KV_BLOCK / 8)
+        kept = 0; /* not worth being unable to share */
+    x->loaded = s->loaded && kept > 0;
     for (size_t i = 0; i < n / VLM_KV_BLOCK && !s->aside; i++)
         vlm_engine_block_key(s, &x->time, x->time.n_keys++);
     const struct vlm_kv_wish wish = {.old = &s->kv,
                                      .own = true,
-                                     .n_kept = common_beginning(s, &x->time),
+                                     .n_kept = kept,
                                      .n_positions = vlm_max_size(n + x->room, context),
                                      .keys = (const uint8_t(*)[32])x->time.keys,
                                      .n_keys =
@@ -150,6 +155,23 @@ void vlm_engine_answer_begin(vlm_session *s)
         s->seen[s->prompt[i] / 8] |= (uint8_t)(1 << s->prompt[i] % 8);
 }
 
+void vlm_engine_answer_recall(vlm_session *s)
+{
+    for (size_t i = s->n_prompt; i < s->time.n; i++) {
+        int32_t id = s->time.positions[i].id;
+        s->seen[id / 8] |= (uint8_t)(1 << id % 8);
+        if (s->counts && s->counts[id] < UINT16_MAX)
+            s->counts[id]++;
+    }
+}
+
+void vlm_engine_answer_limit(vlm_session *s)
+{
+    size_t n = s->stats.completion_tokens;
+    if (s->finish == VLM_FINISH_NONE && n > 0 && n >= s->options.max_tokens)
+        s->finish = VLM_FINISH_LENGTH;
+}
+
 static void commit(vlm_session *s, const struct sync *x)
 {
     vlm_engine *e = s->engine;
@@ -162,6 +184,7 @@ static void commit(vlm_session *s, const struct sync *x)
     s->n_prompt = x->time.n;
     s->n_done = x->n_cached;
     s->n_offered = vlm_min_size(s->n_offered, x->n_cached / VLM_KV_BLOCK);
+    s->loaded = x->loaded;
     s->limit = x->limit;
     s->stats = x->stats;
     s->stats.cached_tokens = x->n_cached;

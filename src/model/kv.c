@@ -72,6 +72,32 @@ int vlm_kv_grow(struct vlm_kv *kv, const struct vlm_model *m, struct vlm_backend
     return rc;
 }
 
+/* The backend knows how a cache's type lies in memory: it stores rows of zeros. */
+int vlm_kv_blank(struct vlm_kv *kv, const struct vlm_model *m, struct vlm_backend *b, size_t first,
+                 vlm_error *err)
+{
+    const struct vlm_text_config *t = &m->config.text;
+    size_t n = VLM_KV_BLOCK - first % VLM_KV_BLOCK, cols = (size_t)t->kv_heads * t->head_dim;
+    float *zeros = vlm_mem_zalloc(m->alloc, n, cols * sizeof *zeros);
+    if (!zeros)
+        return vlm_fail_memory(err, n * cols * sizeof *zeros, "an empty part of a block");
+    struct vlm_buffer host;
+    vlm_buffer_import(&host, b, zeros, n * cols * sizeof *zeros);
+    const struct vlm_tensor rows = vlm_tensor_at(&host, 0, n, cols);
+    for (size_t layer = 0; layer < t->layers; layer++) {
+        const struct vlm_segment segment = {
+            0,
+            n,
+            first,
+            {kv->type, t->kv_heads, t->head_dim, kv->n_blocks, kv->data,
+             layer * vlm_kv_layer_bytes(kv->type, t->kv_heads, t->head_dim)}};
+        vlm_op_kv_store(b, &rows, &rows, &segment, 1);
+    }
+    vlm_backend_sync(b);
+    vlm_mem_free(m->alloc, zeros);
+    return VLM_OK;
+}
+
 void vlm_kv_free(struct vlm_kv *kv, const struct vlm_model *m, struct vlm_backend *b)
 {
     for (size_t i = 0; i < kv->n_blocks; i++)

@@ -150,6 +150,10 @@ void vlm_kv_put(struct vlm_kv *kv, size_t i, struct vlm_kv_block *block);
 /* Room for n_positions: blocks are added, never moved. On failure what was there stays. */
 int vlm_kv_grow(struct vlm_kv *kv, const struct vlm_model *m, struct vlm_backend *b,
                 size_t n_positions, vlm_error *err);
+/* Zeros at the positions from first to the end of its block, in all layers: no bytes that were
+ * never computed leave the process.  The caller computes alone. */
+int vlm_kv_blank(struct vlm_kv *kv, const struct vlm_model *m, struct vlm_backend *b, size_t first,
+                 vlm_error *err);
 void vlm_kv_free(struct vlm_kv *kv, const struct vlm_model *m, struct vlm_backend *b);
 
 /* ---- decoder: rows -> logits ---- */
