@@ -75,6 +75,20 @@ static int open_session(struct chat *c, vlm_error *err)
     return vlm_session_open(&c->session, c->model.engine, &c->so, err);
 }
 
+/* A session's options are fixed: another one stands where it stood. */
+static int renew_session(struct chat *c, vlm_error *err)
+{
+    vlm_session *old = c->session;
+    cli_session_options(&c->so, &c->o);
+    cli_steer_apply(&c->steer, &c->so);
+    int rc = vlm_session_fork(&c->session, old, &c->so, err);
+    cli_answer_free(&c->last);
+    vlm_session_close(old);
+    if (rc < 0)
+        c->session = NULL;
+    return rc;
+}
+
 static int print_answer(struct chat *c, double start, vlm_error *err)
 {
     const struct cli_choice *said = &c->last.choices[0];
@@ -185,8 +199,7 @@ static int set_option(struct chat *c, const char *name, const char *text, vlm_er
     if (!cli_option_number(&c->o, d, text))
         return vlm_fail(e, VLM_ERR_ARGUMENT, "/%s: found '%s', expected %s", name + 2,
                         vlm_base_quote(&q, text, strlen(text)), range);
-    close_session(c); /* its options are fixed */
-    return VLM_OK;
+    return renew_session(c, e);
 }
 
 static int load(struct chat *c, const char *rest, vlm_error *e, vlm_error *err)

@@ -51,6 +51,33 @@ static int open_pocket(struct cli_model *m, const vlm_engine_options *eo, vlm_er
     return vlm_engine_open_files(&m->engine, files, n, eo, err);
 }
 
+static bool progress_is_shown;
+
+void cli_progress(const char *what, size_t done, size_t total)
+{
+    if (!isatty(STDERR_FILENO))
+        return;
+    fprintf(stderr, "\r\033[K%s %zu of %zu", what, done, total);
+    progress_is_shown = true;
+}
+
+static void show_loading(const char *name)
+{
+    struct vlm_quoted q;
+    if (!isatty(STDERR_FILENO))
+        return;
+    fprintf(stderr, "loading %s", vlm_base_quote(&q, name, strlen(name)));
+    progress_is_shown = true;
+}
+
+/* Only what was shown: the line may hold the answer by now. */
+void cli_progress_clear(void)
+{
+    if (progress_is_shown)
+        fputs("\r\033[K", stderr);
+    progress_is_shown = false;
+}
+
 int cli_model_open(struct cli_model *m, const struct cli_options *o, const char *path,
                    bool vocab_only)
 {
@@ -72,8 +99,11 @@ int cli_model_open(struct cli_model *m, const struct cli_options *o, const char 
     m->name = pocket ? CLI_POCKET : path;
     cli_signals_model(m->name);
     double start = vlm_os_now_ms();
+    if (!pocket && !vocab_only)
+        show_loading(m->name);
     int rc = pocket ? open_pocket(m, &eo, &err) : vlm_engine_open(&m->engine, path, &eo, &err);
     m->load_ms = vlm_os_now_ms() - start;
+    cli_progress_clear();
     return rc < 0 ? cli_failed(&err) : CLI_OK;
 }
 
@@ -83,29 +113,11 @@ void cli_model_close(struct cli_model *m)
     m->engine = NULL;
 }
 
-static bool progress_is_shown;
-
-void cli_progress(const char *what, size_t done, size_t total)
-{
-    if (!isatty(STDERR_FILENO))
-        return;
-    fprintf(stderr, "\r\033[K%s %zu of %zu", what, done, total);
-    progress_is_shown = true;
-}
-
 static int show_progress(void *ctx, vlm_phase phase, size_t done, size_t total)
 {
     (void)ctx;
     cli_progress(phase == VLM_PHASE_VISION ? "looking: tile" : "reading: token", done, total);
     return cli_interrupted();
-}
-
-/* Only what was shown: the line may hold the answer by now. */
-void cli_progress_clear(void)
-{
-    if (progress_is_shown)
-        fputs("\r\033[K", stderr);
-    progress_is_shown = false;
 }
 
 void cli_session_options(vlm_session_options *so, const struct cli_options *o)

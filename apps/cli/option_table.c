@@ -17,8 +17,9 @@ const char *const cli_isa_names[] = {"auto",       "scalar",     "avx2",      "a
 static const char *const kinds[] = {"label",  "tag",       "text",  "receipt", "invoice",
                                     "form",   "card",      "list",  "table",   "shipping",
                                     "ticket", "paragraph", "blank", NULL};
-static const char *const types[] = {"f32",  "f16",  "bf16",   "q8_0",   "q6_k",   "q5_k",   "q4_k",
-                                    "q3_k", "q2_k", "q5_k_m", "q4_k_m", "q4_k_s", "q3_k_m", NULL};
+static const char *const types[] = {
+    "f32",    "f16",  "bf16", "q8_0", "q6_k",   "q5_k_m", "q5_k", "q5_1", "q5_0", "q4_k_m",
+    "q4_k_s", "q4_k", "q4_1", "q4_0", "iq4_nl", "q3_k_m", "q3_k", "q2_k", NULL};
 
 #define AT(field) offsetof(struct cli_options, field)
 #define MODELS V_MODELS

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "media.h"
+#include "steer.h"
 
 #define AT(field) offsetof(struct cli_options, field)
 
@@ -222,6 +223,23 @@ static int take_value(struct cli_options *o, const struct cli_option *d, int arg
     return set_value(o, d, argv[*i], *i);
 }
 
+/* What someone who wrote name may have meant: the option that begins like it, or NULL. */
+static const char *similar_option(const struct cli_verb *verb, const char *name, size_t n)
+{
+    const char *best = NULL;
+    size_t most = 4; /* "--" and two letters are no likeness */
+    for (const struct cli_option *d = cli_option_table; d->name; d++) {
+        size_t same = 0;
+        while (same < n && d->name[same] == name[same])
+            same++;
+        if ((d->verbs & verb->bit) && d->type != CLI_LATER && same > most) {
+            most = same;
+            best = d->name;
+        }
+    }
+    return best;
+}
+
 /* argv[*i] begins with '-'.  Moves *i to the last argument used. */
 static int parse_option(struct cli_options *o, int argc, char **argv, int *i)
 {
@@ -229,9 +247,12 @@ static int parse_option(struct cli_options *o, int argc, char **argv, int *i)
     const char *arg = argv[*i];
     size_t n = strcspn(arg, "=");
     const struct cli_option *d = cli_option_find(o->verb, arg, n);
+    const char *like = !d && o->verb ? similar_option(o->verb, arg, n) : NULL;
     if (!d && o->verb)
-        return cli_usage(o->verb, "%s: found unknown option '%s', expected one that --help lists",
-                         o->verb->name, vlm_base_quote(&q, arg, strlen(arg)));
+        return cli_usage(o->verb,
+                         "%s: found unknown option '%s', expected one that --help lists%s%s",
+                         o->verb->name, vlm_base_quote(&q, arg, strlen(arg)), like ? ", like " : "",
+                         like ? like : "");
     if (!d)
         return cli_usage(NULL, "found option '%s', expected a verb before it",
                          vlm_base_quote(&q, arg, strlen(arg)));
@@ -241,25 +262,39 @@ static int parse_option(struct cli_options *o, int argc, char **argv, int *i)
     return rc;
 }
 
-static int check(const struct cli_options *o)
+static int check_steer(const struct cli_options *o)
 {
+    struct vlm_quoted q;
+    vlm_logit_bias bias;
     for (size_t i = 0; i < o->stops.n; i++) {
         size_t n = strlen(o->stops.v[i]);
         if (n == 0 || n > VLM_LIMIT_STOP_BYTES)
             return cli_usage(o->verb, "--stop: found %zu bytes, expected 1 to %llu", n,
                              (unsigned long long)VLM_LIMIT_STOP_BYTES);
     }
-    for (size_t i = 0; i <= o->media.n; i++) {
+    for (size_t i = 0; i < o->biases.n; i++)
+        if (!cli_steer_bias(&bias, o->biases.v[i]))
+            return cli_usage(o->verb, "--logit-bias: found '%s', expected ID=NUMBER or ID=-inf",
+                             vlm_base_quote(&q, o->biases.v[i], strlen(o->biases.v[i])));
+    if (o->json_schema && o->regex)
+        return cli_usage(o->verb, "found --json-schema and --regex, expected one of them");
+    return -1;
+}
+
+static int check(const struct cli_options *o)
+{
+    int rc = check_steer(o);
+    for (size_t i = 0; i <= o->media.n && rc < 0; i++) {
         const char *pages = i < o->media.n ? o->media.v[i].pages : o->of_media.pages;
         struct vlm_quoted q;
         if (pages && !cli_pages_valid(pages))
-            return cli_usage(o->verb, "--pages: found '%s', expected pages like 1-3,7",
-                             vlm_base_quote(&q, pages, strlen(pages)));
+            rc = cli_usage(o->verb, "--pages: found '%s', expected pages like 1-3,7",
+                           vlm_base_quote(&q, pages, strlen(pages)));
     }
-    if (o->args.n < o->verb->min_args)
-        return cli_usage(o->verb, "%s: found %zu arguments, expected %s", o->verb->name, o->args.n,
-                         o->verb->args);
-    return -1;
+    if (rc < 0 && o->args.n < o->verb->min_args)
+        rc = cli_usage(o->verb, "%s: found %s, expected %s", o->verb->name,
+                       o->args.n ? "one argument" : "no argument", o->verb->args);
+    return rc;
 }
 
 /* Everything after the verb. */

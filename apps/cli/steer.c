@@ -8,10 +8,8 @@
 #include "base/limits.h"
 #include "io.h"
 
-/* ID=BIAS, the bias a number or -inf */
-static int read_bias(vlm_logit_bias *out, const char *text, vlm_error *err)
+bool cli_steer_bias(vlm_logit_bias *out, const char *text)
 {
-    struct vlm_quoted q;
     char *end;
     long id = strtol(text, &end, 10);
     if (end != text && *end == '=') {
@@ -19,12 +17,10 @@ static int read_bias(vlm_logit_bias *out, const char *text, vlm_error *err)
         double bias = strtod(value, &end);
         if (end != value && *end == 0 && id >= 0 && id <= INT32_MAX && !isnan(bias)) {
             *out = (vlm_logit_bias){(int32_t)id, (float)bias};
-            return VLM_OK;
+            return true;
         }
     }
-    return vlm_fail(err, VLM_ERR_ARGUMENT,
-                    "--logit-bias: found '%s', expected ID=NUMBER or ID=-inf",
-                    vlm_base_quote(&q, text, strlen(text)));
+    return false;
 }
 
 static int read_schema(struct cli_steer *s, const vlm_engine *engine, const struct cli_options *o,
@@ -60,11 +56,11 @@ int cli_steer_open(struct cli_steer *s, const vlm_engine *engine, const struct c
         if (!s->biases)
             return vlm_fail(err, VLM_ERR_MEMORY, "out of memory");
     }
-    for (; rc == VLM_OK && s->n_biases < o->biases.n; s->n_biases++)
-        rc = read_bias(&s->biases[s->n_biases], o->biases.v[s->n_biases], err);
-    if (rc == VLM_OK && o->json_schema && o->regex)
+    for (; s->n_biases < o->biases.n; s->n_biases++)
+        (void)cli_steer_bias(&s->biases[s->n_biases], o->biases.v[s->n_biases]); /* was checked */
+    if (o->json_schema && o->regex) /* of a line of batch */
         rc = vlm_fail(err, VLM_ERR_ARGUMENT,
-                      "found --json-schema and --regex, expected one of them");
+                      "found a schema and a regular expression, expected one of them");
     if (rc == VLM_OK && o->json_schema)
         rc = read_schema(s, engine, o, err);
     if (rc == VLM_OK && o->regex)

@@ -10,7 +10,8 @@ struct cli_steer {
     vlm_logit_bias *biases;
     size_t n_biases;
 };
-/* On failure *s is empty. */
+bool cli_steer_bias(vlm_logit_bias *out, const char *text); /* "ID=X", X a number or -inf */
+/* The biases of o were checked.  On failure *s is empty. */
 int cli_steer_open(struct cli_steer *s, const vlm_engine *engine, const struct cli_options *o,
                    vlm_error *err);
 /* What the session borrows from s until it is closed. */

@@ -34,15 +34,19 @@ static const char chat_notes[] =
     "object as that of run), and the exit status is 1 if a line failed.\n"
     "Lines typed are remembered while the program runs; --history keeps them in\n"
     "$XDG_STATE_HOME/vlm/history (~/.local/state/vlm/history), readable by you alone.\n";
-static const char batch_notes[] = "A line is {\"id\":..., \"images\":[\"a.png\"], "
-                                  "\"prompt\":\"...\"} or {\"id\":..., \"messages\":[...]}, with\n"
-                                  "paths relative to IN.jsonl.  An entry of images may be a PDF "
-                                  "(\"pages\" beside it) or a clip, or a\n"
-                                  "part as in messages.  Each line becomes one object of `run "
-                                  "--json` with the same id; one that\n"
-                                  "fails becomes {\"id\":..., \"error\":\"...\"}, the others go "
-                                  "on, and the exit status is 1.  What was\n"
-                                  "seen in a line before is not looked at again.\n";
+static const char batch_notes[] =
+    "A line is {\"id\":..., \"images\":[\"a.png\"], \"prompt\":\"...\"} or {\"id\":..., "
+    "\"messages\":[...]}, with\n"
+    "paths relative to IN.jsonl.  An entry of images may be a PDF (\"pages\" beside it) or a clip, "
+    "or a\n"
+    "part as in messages.  A line may name options for itself, as \"max_tokens\", \"temperature\", "
+    "\"seed\",\n"
+    "\"stop\", \"choices\", \"regex\" or \"json_schema\" (the schema itself, or its file).  Each "
+    "line "
+    "becomes one\n"
+    "object of `run --json` with the same id; one that fails becomes {\"id\":..., "
+    "\"error\":\"...\"}, the others\n"
+    "go on, and the exit status is 1.  What was seen in a line before is not looked at again.\n";
 static const char score_notes[] =
     "A line is a request as in batch with \"answers\":[\" Yes\",\" No\"] or one \"answer\".  Each "
     "becomes\n"
@@ -122,6 +126,7 @@ const struct cli_verb cli_verbs[] = {
     {"batch", V_BATCH, 1, 2, "[MODEL] IN.jsonl [options]", "answer many requests, one a line",
      batch_notes,
      "  vlm batch questions.jsonl -o answers.jsonl\n"
+     "  vlm batch MODEL questions.jsonl --parallel 4 --temp 0.7 --choices 3 -o answers.jsonl\n"
      "  vlm batch SmolVLM2-500M-Video-Instruct - < questions.jsonl | head -1\n",
      cli_cmd_batch},
     {"score", V_SCORE, 1, 2, "[MODEL] IN.jsonl [options]", "how likely given answers are",

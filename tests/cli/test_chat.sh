@@ -76,11 +76,12 @@ chat '/system One.\nHello\n/reset\nHello\n/system\nHello\n/reset\nHello\n' 0 -n 
 [ "$(number prompt_tokens 1)" = "$(number prompt_tokens 2)" ] || fail "/reset forgets the system message"
 [ "$(number prompt_tokens 3)" -gt "$(number prompt_tokens 4)" ] || fail "/reset does not forget"
 [ "$(number prompt_tokens 1)" -gt "$(number prompt_tokens 4)" ] || fail "/system without a text stays"
-chat '/temp 1\n/seed 7\nHello\n' 0 -n 5 --json
 expect 0 run "$model" -p Hello -n 5 --temp 1 --seed 7 --json
 cp "$tmp/out" "$tmp/sampled"
-chat '/temp 1\n/seed 7\nHello\n' 0 -n 5 --json
-[ "$(tokens "$tmp/out")" = "$(tokens "$tmp/sampled")" ] || fail "/temp and /seed are not the options"
+chat '/temp 1\n/seed 7\nHello\n/temp 0\nAgain\n' 0 -n 5 --json
+sed -n 1p "$tmp/out" >"$tmp/first"
+[ "$(tokens "$tmp/first")" = "$(tokens "$tmp/sampled")" ] || fail "/temp and /seed are not the options"
+[ "$(number cached_tokens 2)" -ge "$(number prompt_tokens 1)" ] || fail "/temp forgets what was read"
 chat '"""two\nlines"""\n//slash\n"""\n"""\n/save '"$tmp/s.json"'\n' 0 -n 1
 has "$tmp/s.json" '"content": "two\nlines"' '"content": "/slash"' '"content": ""'
 for line in /nonsense '/image' '/temp x' '/temp 101' '/seed -1' '/reset now' "/load $tmp/none.json" "/load $tmp/typed" \

@@ -33,8 +33,8 @@ expect 1 run "$model" -p Hello --json-schema "$tmp/not.json"
 has "$tmp/err" "not.json" "'not'"
 expect 1 run "$model" -p Hello --json-schema "$tmp/none.json"
 expect 1 run "$model" -p Hello --regex '(?=a)'
-expect 1 run "$model" -p Hello --regex 'a' --json-schema "$tmp/s.json"
-expect 1 run "$model" -p Hello --logit-bias 'a=1'
+expect 2 run "$model" -p Hello --regex 'a' --json-schema "$tmp/s.json"
+expect 2 run "$model" -p Hello --logit-bias 'a=1'
 expect 1 run "$model" -p Hello --logit-bias '99999999=1'
 expect 1 batch "$model" "$tmp/in.jsonl" --regex '('
 expect 2 run "$model" -p Hello --typical-p 2

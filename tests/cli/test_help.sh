@@ -51,6 +51,9 @@ if command -v bash >/dev/null; then
   completes 'bash|zsh|fish|' vlm completion ''
   completes 'batch|' vlm help ba
 fi
+# the types that quantize offers are those it takes
+"$vlm" quantize a b --type none 2>&1 | sed -n 's/.*expected one of //p' | tr -d , >"$tmp/types"
+grep -qF -- "--type) _vlm_words '$(cat "$tmp/types")'" "$tmp/vlm.bash" || fail "types of quantize: $(cat "$tmp/types")"
 if command -v fish >/dev/null; then
   got=$(cd "$tmp/d" && HOME=$tmp fish -c "source $tmp/vlm.fish; complete -C 'vlm run --kv '" 2>/dev/null | cut -f1 | tr '\n' '|')
   [ "$got" = 'bf16|f16|f32|' ] || fail "fish offers '$got' for --kv"

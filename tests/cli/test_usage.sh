@@ -29,6 +29,8 @@ done
 expect 2 --nonsense
 expect 2 run
 expect 2 run --nonsense -p x
+expect 2 run --temperature 1 -p x
+has "$tmp/err" "like --temp"
 expect 2 run -p
 expect 2 run -p x --json=yes
 expect 2 run -p x --messages "$tmp/m.json"
