@@ -9,14 +9,20 @@
  * Few rows: weights are read straight from memory, once.  Many rows: PANEL_COLS columns of one
  * block of k are converted into a panel that stays in the first-level cache while rows of a pass
  * under it. The level defines TILE_ROWS (TILE_ROWS * 4 + 4 + 1 vectors should fit the registers)
- * and FEW_VECS. */
+ * and FEW_VECS; FEW_ROWS when a tile of few rows may be higher, with half the vectors at once. */
 #ifndef VLM_KERNEL_MATMUL_H
 #define VLM_KERNEL_MATMUL_H
 
 #define QUADS (VL / 4)
+#define IN_MEMORY(x) __asm__ volatile("" : : "r"(x) : "memory") /* no register keeps it */
 #define PANEL_COLS (4 * QUADS)
 #define FEW_COLS (FEW_VECS * QUADS)
+#ifndef FEW_ROWS
+#define FEW_ROWS TILE_ROWS
 #define MANY (2 * TILE_ROWS + 1) /* rows from which a panel pays */
+#else
+#define MANY (2 * FEW_ROWS + 1)
+#endif
 #define CACHED_A (192 * 1024)    /* floats of a that stay in the second-level cache */
 #define DEPTH (5 * VLM_K_BLOCK)  /* of k in one pass */
 
@@ -48,71 +54,119 @@ static ALWAYS vf spread_n(const float *a, size_t n) /* four elements, those past
 
 /* ---- few rows ---- */
 
-/* height rows (a constant; the last repeats when there are fewer) times FEW_COLS columns */
-static ALWAYS void few_tile(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w,
-                            size_t ld_w, size_t height, size_t rows, size_t cols, size_t k,
+/* Elements i .. i + n of every row and of group vectors of columns.  Few vectors: what is loaded of a
+ * row serves them all; more: of each in turn, so that the registers suffice. */
+static ALWAYS void few_step(vf acc[FEW_ROWS][FEW_VECS], const float *const *ar,
+                            const char *const *col, size_t height, size_t group, size_t i, size_t n,
                             enum vlm_num type)
 {
-    const float *ar[TILE_ROWS];
-    const char *col[FEW_COLS];
-    vf total[TILE_ROWS], x[2];
+    const size_t at_once = group < FEW_VECS ? group : 1;
+    EACH(first, group / at_once) {
+        vf x[FEW_VECS][2];
+        EACH(p, at_once) {
+            if (n == 8)
+                v_load_columns(x[p], col + (first + p) * QUADS, i, type);
+            else
+                load_columns_n(x[p], col + (first + p) * QUADS, i, n, type);
+        }
+        EACH(r, height) {
+            vf a = n == 8 ? v_spread(ar[r] + i) : spread_n(ar[r] + i, n);
+            EACH(p, at_once)
+                acc[r][first + p] = v_fma(a, x[p][0], acc[r][first + p]);
+            a = n == 8 ? v_spread(ar[r] + i + 4) : spread_n(ar[r] + i + 4, n < 4 ? 0 : n - 4);
+            EACH(p, at_once)
+                acc[r][first + p] = v_fma(a, x[p][1], acc[r][first + p]);
+        }
+    }
+}
+
+/* One block of k, from begin to end, of height rows and group vectors of columns, to sums. */
+static ALWAYS void few_block(float sums[FEW_ROWS][4][VL], const float *const *ar,
+                             const char *const *col, size_t v, size_t height, size_t group,
+                             size_t begin, size_t end, size_t ahead, enum vlm_num type)
+{
     const size_t line = type == VLM_NUM_F32 ? 16 : 32; /* elements of a cache line */
-    size_t ahead = FEW_COLS * ld_w;                    /* the next tile's columns */
+    vf acc[FEW_ROWS][FEW_VECS];
+    size_t i = begin;
+    EACH(r, height)
+        EACH(p, group)
+            acc[r][p] = v_zero();
+    for (; i + 8 <= end; i += 8) {
+        if (i % line == 0)
+            EACH(c, group * QUADS)
+                PREFETCH(element(col[v * QUADS + c], i + ahead, type));
+        few_step(acc, ar, col + v * QUADS, height, group, i, 8, type);
+    }
+    if (i < end)
+        few_step(acc, ar, col + v * QUADS, height, group, i, end - i, type);
+    EACH(r, height)
+        EACH(p, group)
+            v_store(sums[r][v + p], acc[r][p]);
+}
+
+/* height rows (a constant; the last repeats when there are fewer) times FEW_COLS columns, group
+ * vectors of them at once.  Sums wait in memory: in registers they would drive out those of the
+ * loop. */
+static ALWAYS void few_tile(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w,
+                            size_t ld_w, size_t height, size_t group, size_t rows, size_t cols,
+                            size_t k, enum vlm_num type)
+{
+    _Alignas(64) float sums[FEW_ROWS][4][VL], totals[FEW_ROWS][VL];
+    const float *ar[FEW_ROWS];
+    const char *col[FEW_COLS];
     EACH(r, height)
         ar[r] = a + (r < rows ? r : rows - 1) * ld_a;
+    EACH(r, height)
+        for (size_t v = FEW_VECS; v < 4; v++)
+            v_store(sums[r][v], v_zero());
     EACH(c, FEW_COLS) /* vector v, quad q is column q * FEW_VECS + v */
         col[c % FEW_VECS * QUADS + c / FEW_VECS] =
             element(w, (c < cols ? c : cols - 1) * ld_w, type);
     for (size_t b = 0; b < k; b += VLM_K_BLOCK) {
-        size_t end = k - b < VLM_K_BLOCK ? k : b + VLM_K_BLOCK, i = b;
-        vf acc[TILE_ROWS][4];
-        EACH(r, height)
-            EACH(v, 4)
-                acc[r][v] = v_zero();
-        for (; i + 8 <= end; i += 8) {
-            EACH(v, FEW_VECS) {
-                v_load_columns(x, col + v * QUADS, i, type);
-                if (i % line == 0)
-                    EACH(q, QUADS)
-                        PREFETCH(element(col[v * QUADS + q], i + ahead, type));
-                EACH(r, height) {
-                    acc[r][v] = v_fma(v_spread(ar[r] + i), x[0], acc[r][v]);
-                    acc[r][v] = v_fma(v_spread(ar[r] + i + 4), x[1], acc[r][v]);
-                }
-            }
-        }
-        if (i < end) {
-            EACH(v, FEW_VECS) {
-                load_columns_n(x, col + v * QUADS, i, end - i, type);
-                EACH(r, height) {
-                    acc[r][v] = v_fma(spread_n(ar[r] + i, end - i), x[0], acc[r][v]);
-                    acc[r][v] = v_fma(spread_n(ar[r] + i + 4, end - i < 4 ? 0 : end - i - 4), x[1],
-                                      acc[r][v]);
-                }
-            }
+        size_t end = k - b < VLM_K_BLOCK ? k : b + VLM_K_BLOCK;
+        for (size_t v = 0; v < FEW_VECS; v += group) {
+            few_block(sums, ar, col, v, height, group, b, end, FEW_COLS * ld_w, type);
+            IN_MEMORY(sums);
         }
         EACH(r, height) {
-            vf sum = v_sum_few(acc[r]);
-            total[r] = b == 0 ? sum : v_add(total[r], sum);
+            vf acc[4];
+            EACH(v, 4)
+                acc[v] = v_load(sums[r][v]);
+            vf sum = v_sum_few(acc);
+            v_store(totals[r], b == 0 ? sum : v_add(v_load(totals[r]), sum));
         }
+        IN_MEMORY(totals);
     }
     EACH(r, height)
         if (r < rows)
-            v_store_n(out + r * ld_out, total[r], cols);
+            v_store_n(out + r * ld_out, v_load(totals[r]), cols);
 }
 
 static ALWAYS void few_rows(float *out, size_t ld_out, const float *a, size_t ld_a, const char *w,
                             size_t ld_w, size_t m, size_t n, size_t k, enum vlm_num type)
 {
+    /* as many tiles as are needed, of about equal height */
+    size_t tiles = m / FEW_ROWS + (m % FEW_ROWS != 0 || m == 0), step = (m + tiles - 1) / tiles;
     for (size_t j = 0; j < n; j += FEW_COLS) {
         size_t cols = n - j < FEW_COLS ? n - j : FEW_COLS;
         const char *wj = element(w, j * ld_w, type);
-        if (m == 1)
-            few_tile(out + j, ld_out, a, ld_a, wj, ld_w, 1, 1, cols, k, type);
-        else
-            for (size_t i = 0; i < m; i += TILE_ROWS)
-                few_tile(out + i * ld_out + j, ld_out, a + i * ld_a, ld_a, wj, ld_w, TILE_ROWS,
-                         m - i < TILE_ROWS ? m - i : TILE_ROWS, cols, k, type);
+        for (size_t i = 0; i < m; i += step) {
+            size_t rows = m - i < step ? m - i : step;
+            float *o = out + i * ld_out + j;
+            const float *ai = a + i * ld_a;
+            if (step == 1)
+                few_tile(o, ld_out, ai, ld_a, wj, ld_w, 1, FEW_VECS, 1, cols, k, type);
+            else if (step <= TILE_ROWS)
+                few_tile(o, ld_out, ai, ld_a, wj, ld_w, TILE_ROWS, FEW_VECS, rows, cols, k, type);
+#if FEW_ROWS > TILE_ROWS
+            else if (step <= TILE_ROWS + 1)
+                few_tile(o, ld_out, ai, ld_a, wj, ld_w, TILE_ROWS + 1, FEW_VECS / 2, rows, cols, k,
+                         type);
+            else
+                few_tile(o, ld_out, ai, ld_a, wj, ld_w, FEW_ROWS, FEW_VECS / 2, rows, cols, k,
+                         type);
+#endif
+        }
     }
 }
 

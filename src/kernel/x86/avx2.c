@@ -7,6 +7,7 @@
 #define VL 8
 #define TILE_ROWS 3
 #define FEW_VECS 4
+#define FEW_ROWS 6
 #define SCORE_VECS 2
 #define VALUE_VECS 3
 
