@@ -94,6 +94,7 @@ int cli_model_open(struct cli_model *m, const struct cli_options *o, const char 
     eo.no_mmap = o->no_mmap;
     eo.max_memory = o->max_memory;
     eo.mmproj = o->mmproj;
+    eo.feature_dir = o->feature_dir;
     eo.log = (vlm_log){write_log, (void *)(uintptr_t)o};
     bool pocket = !path || (strcmp(path, CLI_POCKET) == 0 && !vlm_os_exists(NULL, path));
     m->name = pocket ? CLI_POCKET : path;

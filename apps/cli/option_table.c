@@ -143,6 +143,8 @@ const struct cli_option cli_option_table[] = {
      AT(width), 4, 1000, 0, 0, NULL},
     {"--mmproj", NULL, "FILE", "of a GGUF MODEL: the file with its vision tower (found beside it)",
      CLI_TEXT, MODELS, AT(mmproj), 0, 0, 0, 0, NULL},
+    {"--feature-dir", NULL, "DIR", "keep encoded pictures there, for later runs (1 GiB at most)",
+     CLI_TEXT, V_RUN | V_CHAT | LINES, AT(feature_dir), 0, 0, 0, 0, NULL},
     {"--type", NULL, "T", "of the text model's matrices; the types stand above", CLI_TEXT,
      V_QUANTIZE, AT(type), 0, 0, 0, 0, types},
     {"--vision-type", NULL, "T", "of the tower's (the same if it is f32, f16 or bf16, else f16)",

@@ -105,7 +105,7 @@ struct cli_options {
     /* single verbs */
     bool lines, special, tensors, no_generation_prompt;
     const char *output, *out_dir, *jsonl, *compare, *kind, *mmproj, *tools;
-    const char *type, *vision_type, *mmproj_out, *importance;
+    const char *type, *vision_type, *mmproj_out, *importance, *feature_dir;
     bool force, pure;
     struct cli_list only, fonts, sizes;
     double tolerance, strength;

@@ -77,6 +77,16 @@ done
 sed -n 2p "$tmp/out" | grep -q '"cached_tokens": 0' && fail "line 2 of the batch read its picture again"
 sed -n 4p "$tmp/out" | grep -q '"image_tokens": 64' || fail "a video in a batch line"
 
+# encoded pictures on disk: the second program does not encode, and says the same
+expect 0 run "$model" "$picture" "What?" -n 4 --json --feature-dir "$tmp/features"
+a=$(tokens)
+[ "$(ms 1)" != 0.0 ] || fail "nothing was encoded"
+expect 0 run "$model" "$picture" "What?" -n 4 --json --feature-dir "$tmp/features"
+[ "$(ms 1)" = 0.0 ] || fail "the picture was encoded again: $(ms 1) ms"
+[ "$(tokens)" = "$a" ] || fail "a picture from --feature-dir is another"
+expect 1 run "$model" "$picture" "What?" --feature-dir "$picture"
+has "$tmp/err" "expected one"
+
 # pictures in a sandbox are the same pictures
 expect 0 run "$model" "$picture" "What?" -n 4 --json
 a=$(tokens)
