@@ -84,6 +84,51 @@ static bool join_properties(struct join *j, json_t *from)
     return c->b.rc == 0;
 }
 
+/* ---- items ---- */
+
+/* What a schema asks of item i; NULL: nothing. */
+static json_t *item_at(json_t *schema, size_t i)
+{
+    json_t *prefix = json_object_get(schema, "prefixItems");
+    return i < json_array_size(prefix) ? json_array_get(prefix, i)
+                                       : json_object_get(schema, "items");
+}
+
+static json_t *both_or_one(struct vlm_schema *c, json_t *x, json_t *y)
+{
+    return x && y && !json_equal(x, y) ? both(c, x, y) : x ? x : y;
+}
+
+/* prefixItems and items of both: items of one are also about what stands in the other's prefix. */
+static bool join_items(struct join *j, json_t *from)
+{
+    struct vlm_schema *c = j->c;
+    size_t n = json_array_size(json_object_get(j->into, "prefixItems"));
+    size_t n2 = json_array_size(json_object_get(from, "prefixItems"));
+    json_t *items = json_object_get(j->into, "items"), *items2 = json_object_get(from, "items");
+    if (json_is_array(items) || json_is_array(items2)) { /* as drafts before 2020 wrote them */
+        if ((items || n > 0) && (items2 || n2 > 0))
+            vlm_schema_refuse(c, "a keyword of two schemas that hold together:", "items");
+        else if (items2)
+            put(c, j->into, "items", items2);
+        return c->b.rc == 0;
+    }
+    n = n > n2 ? n : n2;
+    json_t *prefix = vlm_schema_made(c, json_array());
+    if (!vlm_schema_work(c, n))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        json_t *one = both_or_one(c, item_at(j->into, i), item_at(from, i));
+        if (json_array_append(prefix, one ? one : json_true()) != 0)
+            vlm_schema_made(c, NULL); /* out of memory */
+    }
+    if (n > 0)
+        put(c, j->into, "prefixItems", prefix);
+    if (items || items2)
+        put(c, j->into, "items", both_or_one(c, items, items2));
+    return c->b.rc == 0;
+}
+
 /* ---- one keyword that both have ---- */
 
 static bool holds(json_t *list, json_t *v)
@@ -178,8 +223,6 @@ static bool join_keyword(struct join *j, const char *key, json_t *have, json_t *
         j->never = true;
     } else if (strcmp(key, "uniqueItems") == 0) {
         put(j->c, j->into, key, json_true());
-    } else if (strcmp(key, "items") == 0 && !json_is_array(have) && !json_is_array(value)) {
-        put(j->c, j->into, key, both(j->c, have, value));
     } else {
         vlm_schema_refuse(j->c, "a keyword of two schemas that hold together:", key);
     }
@@ -198,13 +241,15 @@ static bool join_one(struct join *j, json_t *from)
         vlm_schema_refuse(c, "cannot be joined with other schemas:", "unevaluated...");
         return false;
     }
-    if (!vlm_schema_work(c, json_object_size(from)) || !join_properties(j, from))
+    if (!vlm_schema_work(c, json_object_size(from)) || !join_properties(j, from) ||
+        !join_items(j, from))
         return false;
     json_object_foreach(from, key, value)
     {
         json_t *have = json_object_get(j->into, key);
         if (vlm_schema_annotation(key) || strcmp(key, "allOf") == 0 || strcmp(key, "$ref") == 0 ||
-            strcmp(key, "properties") == 0 || strcmp(key, "additionalProperties") == 0)
+            strcmp(key, "properties") == 0 || strcmp(key, "additionalProperties") == 0 ||
+            strcmp(key, "items") == 0 || strcmp(key, "prefixItems") == 0)
             continue;
         if (!have)
             put(j->c, j->into, key, value);
