@@ -73,6 +73,8 @@ static bool is(const struct regex *r, char c)
 static uint32_t code_point(struct regex *r)
 {
     uint32_t cp;
+    if (!more(r))
+        return fail(r, "an end too early");
     r->at += vlm_utf8_decode(&cp, r->p + r->at, r->n - r->at);
     if (cp == VLM_UTF8_BAD)
         return fail(r, "bytes that are no UTF-8");
@@ -175,7 +177,9 @@ static uint32_t char_class(struct regex *r)
     r->at += negated;
     while (more(r) && r->p[r->at] != ']') {
         uint32_t lo;
-        if (r->p[r->at] == '\\' && ++r->at < r->n) {
+        if (r->p[r->at] == '\\') {
+            if (++r->at == r->n)
+                return fail(r, "a backslash at the end");
             if (shorthand(r, r->p[r->at])) {
                 r->at++;
                 shorthands = true;

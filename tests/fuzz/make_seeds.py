@@ -187,5 +187,5 @@ with open(f"{here}/../../tools/golden/schemas.jsonl") as f:
         x = json.dumps(json.loads(line)["schema"], ensure_ascii=False).encode()
         if i % 6 == 0 and len(x) < 800:
             put("constrain", f"schema{i}", x)
-for i, x in enumerate(["/[a-f]{3}(-[0-9]{2})*", "/(yes|no|)", "/([^a-z]\\d?|\\W+){2,5}", "/\\u00e9{0,3}x*?$", "/((a*)*b|(c{2,}))*", "/[\\]\\-^]+|."]):
+for i, x in enumerate(["/[a-f]{3}(-[0-9]{2})*", "/(yes|no|)", "/([^a-z]\\d?|\\W+){2,5}", "/\\u00e9{0,3}x*?$", "/((a*)*b|(c{2,}))*", "/[\\]\\-^]+|.", "/[\\", "/[a-\\", "/a{3"]):
     put("constrain", f"regex{i}", x.encode())

@@ -229,6 +229,8 @@ static void test_refusals(void **state)
     refused("(a)\\1", true, "escape");
     refused("[b-a]", true, "backwards");
     refused("[a", true, "]");
+    refused("[\\", true, "backslash");
+    refused("[a-\\", true, "backwards");
     refused("a{2,1}", true, "repetition");
     refused("a^b", true, "anchor");
     refused("\xff", true, "UTF-8");
