@@ -37,8 +37,8 @@ typedef struct vlm_quantize_options {
     const char *vision_path; /* required for a model with a tower */
     int replace;             /* files of these names may be there; never those that are read */
     int pure;                /* the head gets no more bits than the others */
-    /* a GGUF file of kind imatrix (llama.cpp writes them, and vlm_calibrate): mean squares of each
-     * matrix's inputs, by which errors are weighed; NULL: all count alike */
+    /* a GGUF file of kind imatrix (llama.cpp writes them, and vlm_calibration_write): mean squares
+     * of each matrix's inputs, by which errors are weighed; NULL: all count alike */
     const char *importance;
     void (*report)(void *ctx, const vlm_quantized *tensor); /* or NULL */
     /* elements written; nonzero cancels */
@@ -58,6 +58,22 @@ typedef struct vlm_quantize_result {
  * the opened model, whatever its size.  On failure neither file is there, or the old ones. */
 VLM_API int vlm_quantize(vlm_engine *engine, const vlm_quantize_options *o,
                          vlm_quantize_result *out, vlm_error *err);
+
+/* ---- which inputs matter --------------------------------------------------------------------- */
+
+/* Mean squares of the inputs of every matrix over the prompts that are added, for
+ * vlm_quantize_options.importance. */
+typedef struct vlm_calibration vlm_calibration;
+VLM_API int vlm_calibration_open(vlm_calibration **out, vlm_engine *engine, vlm_error *err);
+/* Runs a conversation's prompt, pictures included, and counts it. */
+VLM_API int vlm_calibration_add(vlm_calibration *c, const vlm_message *messages, size_t n_messages,
+                                const vlm_session_options *o, vlm_error *err);
+/* Nonzero: stop the add in work with VLM_ERR_CANCELLED.  May be called during one. */
+VLM_API void vlm_calibration_stop(vlm_calibration *c, int stop);
+/* A GGUF file of kind imatrix, as llama.cpp names its tensors. */
+VLM_API int vlm_calibration_write(const vlm_calibration *c, const char *path, int replace,
+                                  vlm_error *err);
+VLM_API void vlm_calibration_close(vlm_calibration *c); /* before the engine; NULL allowed */
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,6 @@
 /* cmd_quantize.c: vlm quantize: a model as GGUF files of another type, and how much that changed.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "cmd.h"
 #include "io.h"
 #include "model.h"
+#include "request.h"
 #include "signals.h"
 #include "vlm_quantize.h"
 
@@ -22,7 +24,8 @@ struct job {
     size_t n, cap;
     bool memory; /* ran out of it */
     int percent;
-    char vision_path[PATH_MAX];
+    char vision_path[PATH_MAX], importance_path[PATH_MAX];
+    const char *importance;
 };
 
 static void collect(void *ctx, const vlm_quantized *q)
@@ -49,15 +52,13 @@ static int show(void *ctx, uint64_t done, uint64_t total)
     return cli_interrupted() || j->memory;
 }
 
-/* "gguf/model.gguf" -> "gguf/mmproj-model.gguf" */
-static bool name_tower(struct job *j, const char *out)
+/* given, or PREFIX-NAME beside OUT: "gguf/model.gguf" -> "gguf/mmproj-model.gguf" */
+static bool name_beside(char path[PATH_MAX], const char *out, const char *prefix, const char *given)
 {
     const char *slash = strrchr(out, '/'), *name = slash ? slash + 1 : out;
-    int n = j->o->mmproj_out
-                ? snprintf(j->vision_path, sizeof j->vision_path, "%s", j->o->mmproj_out)
-                : snprintf(j->vision_path, sizeof j->vision_path, "%.*smmproj-%s",
-                           (int)(name - out), out, name);
-    return n >= 0 && (size_t)n < sizeof j->vision_path;
+    int n = given ? snprintf(path, PATH_MAX, "%s", given)
+                  : snprintf(path, PATH_MAX, "%.*s%s-%s", (int)(name - out), out, prefix, name);
+    return n >= 0 && n < PATH_MAX;
 }
 
 static bool is_type(const char *name, bool mixtures)
@@ -149,6 +150,72 @@ static int print_result(const struct job *j, const vlm_quantize_result *r, vlm_e
     return VLM_OK;
 }
 
+/* ---- --calibrate ---- */
+
+static int add_line(vlm_calibration *c, const struct job *j, vlm_engine *engine,
+                    const struct vlm_buf *line, const struct cli_source *source, vlm_error *err)
+{
+    struct cli_request r;
+    vlm_session_options so;
+    json_t *object;
+    cli_session_options(&so, j->o);
+    so.progress = NULL;
+    int rc = cli_json_parse(&object, line->data, line->n, source->shown, err);
+    if (rc < 0)
+        return rc;
+    rc = cli_request_from_json(&r, engine, j->o, object, source, err);
+    if (rc >= 0) {
+        rc = vlm_calibration_add(c, r.messages, r.n_messages, &so, err);
+        cli_request_free(&r);
+    }
+    json_decref(object);
+    return rc;
+}
+
+static int add_lines(vlm_calibration *c, const struct job *j, vlm_engine *engine, FILE *in,
+                     vlm_error *err)
+{
+    char where[160];
+    struct vlm_buf line;
+    int rc = VLM_OK;
+    vlm_buf_init(&line, &vlm_mem_system, (size_t)VLM_LIMIT_TEXT_BYTES);
+    for (size_t i = 1; rc >= 0; i++) {
+        struct vlm_quoted q;
+        snprintf(where, sizeof where, "%.112s: line %zu",
+                 vlm_base_quote(&q, j->o->calibrate, strlen(j->o->calibrate)), i);
+        rc = cli_read_line(&line, in, where, err);
+        if (rc != VLM_OK)
+            break;
+        struct cli_source source = {where, j->o->calibrate, false};
+        cli_progress("calibrating: request", i, i);
+        if (cli_interrupted())
+            rc = vlm_fail(err, VLM_ERR_CANCELLED, "%s: interrupted", where);
+        else if (line.n)
+            rc = add_line(c, j, engine, &line, &source, err);
+    }
+    cli_progress_clear();
+    vlm_buf_free(&line);
+    return rc < 0 ? rc : VLM_OK;
+}
+
+static int calibrate(struct job *j, vlm_engine *engine, vlm_error *err)
+{
+    vlm_calibration *c;
+    FILE *in = fopen(j->o->calibrate, "rb");
+    if (!in)
+        return vlm_fail_os(err, errno, "%s: cannot open", j->o->calibrate);
+    int rc = vlm_calibration_open(&c, engine, err);
+    if (rc >= 0) {
+        rc = add_lines(c, j, engine, in, err);
+        if (rc >= 0)
+            rc = vlm_calibration_write(c, j->importance_path, j->o->force, err);
+        vlm_calibration_close(c);
+    }
+    fclose(in);
+    j->importance = j->importance_path;
+    return rc;
+}
+
 static int quantize(struct job *j, vlm_engine *engine, vlm_error *err)
 {
     const struct cli_options *o = j->o;
@@ -159,14 +226,16 @@ static int quantize(struct job *j, vlm_engine *engine, vlm_error *err)
     q.vision_type = o->vision_type;
     q.text_path = o->args.v[1];
     q.vision_path = j->vision_path;
-    q.importance = o->importance;
     q.replace = o->force;
     q.pure = o->pure;
     q.report = collect;
     q.progress = show;
     q.ctx = j;
     cli_signals_patient(true);
-    int rc = vlm_quantize(engine, &q, &result, err);
+    int rc = o->calibrate ? calibrate(j, engine, err) : VLM_OK;
+    q.importance = j->importance;
+    if (rc >= 0)
+        rc = vlm_quantize(engine, &q, &result, err);
     cli_signals_patient(false);
     if (j->percent >= 0 && isatty(STDERR_FILENO))
         fputs("\r\033[K", stderr);
@@ -177,17 +246,28 @@ static int quantize(struct job *j, vlm_engine *engine, vlm_error *err)
     return rc >= 0 ? cli_flush(stdout, "standard output", err) : rc;
 }
 
-int cli_cmd_quantize(const struct cli_options *o)
+static int check(struct job *j)
 {
-    struct job j = {.o = o, .percent = -1};
-    struct cli_model m;
-    vlm_error err = {0};
+    const struct cli_options *o = j->o;
+    const char *out = o->args.v[1];
     int status = check_type(o, "--type", o->type, true);
     if (status == CLI_OK && o->vision_type)
         status = check_type(o, "--vision-type", o->vision_type, false);
-    if (status == CLI_OK && !name_tower(&j, o->args.v[1]))
+    if (status == CLI_OK && o->importance && o->calibrate)
+        status = cli_usage(o->verb, "found --importance and --calibrate, expected one of them");
+    if (status == CLI_OK && (!name_beside(j->vision_path, out, "mmproj", o->mmproj_out) ||
+                             !name_beside(j->importance_path, out, "imatrix", o->importance_out)))
         status = cli_usage(o->verb, "OUT: found a name of %zu bytes, expected at most %d",
-                           strlen(o->args.v[1]), PATH_MAX - 40);
+                           strlen(out), PATH_MAX - 40);
+    return status;
+}
+
+int cli_cmd_quantize(const struct cli_options *o)
+{
+    struct job j = {.o = o, .percent = -1, .importance = o->importance};
+    struct cli_model m;
+    vlm_error err = {0};
+    int status = check(&j);
     if (status == CLI_OK)
         status = cli_model_open(&m, o, o->args.v[0], false);
     if (status)

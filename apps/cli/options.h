@@ -84,12 +84,12 @@ struct cli_options {
     uint64_t threads; /* 0: one per core */
     const char *isa;
     int log; /* vlm_log_level */
-    bool json, help, version, no_mmap, sandbox, verbose, history;
+    bool json, help, version, no_mmap, exact, sandbox, verbose, history;
     /* what to ask */
     struct cli_media_list media;
     struct cli_media of_media; /* --pages, --dpi, --fps, --max-frames with no file before them */
     struct cli_list systems;
-    const char *prompt, *messages, *ids;
+    const char *prompt, *messages, *ids, *session;
     /* how to answer */
     uint64_t max_tokens, seed, top_k, logprobs;
     uint64_t min_tokens;
@@ -106,6 +106,7 @@ struct cli_options {
     bool lines, special, tensors, no_generation_prompt;
     const char *output, *out_dir, *jsonl, *compare, *kind, *mmproj, *tools;
     const char *type, *vision_type, *mmproj_out, *importance, *feature_dir;
+    const char *calibrate, *importance_out;
     bool force, pure;
     struct cli_list only, fonts, sizes;
     double tolerance, strength;
@@ -113,6 +114,7 @@ struct cli_options {
     /* bench */
     struct cli_list prompts, gens, depths, sessions;
     const char *against, *against_isa, *against_build;
+    bool cpu_time;
 };
 
 /* Reads argv into *o.  Returns -1 to go on with o->verb, else the exit status (help was printed, or

@@ -189,6 +189,16 @@ int vlm_engine_reserve_vision(vlm_engine *e, vlm_error *err);
  */
 int vlm_engine_session_options(vlm_session_options *out, const vlm_session_options *o,
                                vlm_error *err);
+/* ---- trace.c ---- */
+
+struct vlm_traced;
+/* vlm_trace, and for each matrix of the model the rows that are multiplied by it. */
+typedef void vlm_input_fn(void *ctx, const struct vlm_linear *w, const struct vlm_tensor *x);
+int vlm_engine_trace(vlm_engine *e, const vlm_message *messages, size_t n_messages,
+                     const int32_t *ids, size_t n_ids, const vlm_session_options *options,
+                     size_t n_generate, int (*fn)(void *ctx, const struct vlm_traced *piece),
+                     vlm_input_fn *input, void *ctx, vlm_error *err);
+
 /* ---- open_gguf.c ---- */
 
 bool vlm_engine_is_gguf(const char *path); /* by its name, or its first bytes */

@@ -11,6 +11,7 @@ struct trace {
     vlm_engine *e;
     vlm_session_options options;
     vlm_trace_fn fn;
+    vlm_input_fn *input; /* or NULL */
     void *ctx;
     atomic_bool stopped;
     size_t n_frames, n_rows; /* of the whole run, for shapes */
@@ -22,6 +23,12 @@ struct trace {
     float *logits;        /* [chunk][vocab] */
     size_t chunk;
 };
+
+static void hand_input(void *ctx, const struct vlm_linear *w, const struct vlm_tensor *x)
+{
+    struct trace *t = ctx;
+    t->input(t->ctx, w, x);
+}
 
 static void hand(struct trace *t, const vlm_traced *piece)
 {
@@ -81,7 +88,7 @@ static int encode_picture(struct trace *t, const struct vlm_prompt_picture *p, u
     vlm_engine *e = t->e;
     size_t side = e->config.image.tile, hidden = e->config.text.hidden,
            tokens = e->config.image_seq_len;
-    const struct vlm_tap vision_tap = {tap, t};
+    const struct vlm_tap vision_tap = {tap, t, t->input ? hand_input : NULL};
     const struct vlm_run run = {e->backend, &vision_tap, stopped, t};
     int rc = vlm_engine_cut(frames, e, p, &t->options, err);
     for (size_t i = 0; rc == VLM_OK && i < p->key.plan.n_frames; i++) {
@@ -148,7 +155,7 @@ static void prefill(struct trace *t, const int32_t *ids, size_t n, const float *
 {
     vlm_engine *e = t->e;
     size_t vocab = e->config.text.vocab, token = 0;
-    const struct vlm_tap text_tap = {tap, t};
+    const struct vlm_tap text_tap = {tap, t, t->input ? hand_input : NULL};
     const struct vlm_run run = {e->backend, &text_tap, stopped, t};
     t->n_rows = n;
     for (size_t first = 0; first < n && !atomic_load(&t->stopped); first += t->chunk) {
@@ -223,7 +230,16 @@ int vlm_trace(vlm_engine *e, const vlm_message *messages, size_t n_messages, con
               size_t n_ids, const vlm_session_options *options, size_t n_generate, vlm_trace_fn fn,
               void *ctx, vlm_error *err)
 {
-    struct trace t = {.e = e, .fn = fn, .ctx = ctx};
+    return vlm_engine_trace(e, messages, n_messages, ids, n_ids, options, n_generate, fn, NULL, ctx,
+                            err);
+}
+
+int vlm_engine_trace(vlm_engine *e, const vlm_message *messages, size_t n_messages,
+                     const int32_t *ids, size_t n_ids, const vlm_session_options *options,
+                     size_t n_generate, vlm_trace_fn fn, vlm_input_fn *input, void *ctx,
+                     vlm_error *err)
+{
+    struct trace t = {.e = e, .fn = fn, .input = input, .ctx = ctx};
     struct vlm_prompt p;
     int rc = vlm_engine_need_model(e, err);
     if (rc == VLM_OK)

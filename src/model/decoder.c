@@ -73,7 +73,8 @@ void vlm_text_space_close(struct vlm_text_space *s, struct vlm_backend *b)
 /* What the layers of one pass share. */
 struct pass {
     const struct vlm_model *m;
-    struct vlm_backend *b;
+    const struct vlm_run *run;
+    struct vlm_backend *b; /* run's */
     struct vlm_tensor x, h, attended, q, block, k, v, gate, up, cos, sin;
     struct vlm_segment *segments;
     size_t n_segments;
@@ -88,6 +89,7 @@ static void begin_pass(struct pass *p, const struct vlm_model *m, const struct v
     size_t n_q = (size_t)t->heads * t->head_dim, n_kv = (size_t)t->kv_heads * t->head_dim;
     const struct vlm_buffer *f = &s->buffer;
     *p = (struct pass){.m = m,
+                       .run = run,
                        .b = run->backend,
                        .segments = s->segments,
                        .n_keys = s->n_keys,
@@ -132,9 +134,9 @@ static void attention_block(struct pass *p, const struct vlm_text_layer *w, size
         kv->offset = layer * vlm_kv_layer_bytes(kv->type, kv->n_heads, kv->head_dim);
     }
     vlm_op_rmsnorm(p->b, &p->h, &p->x, w->norm1, t->eps); /* [R, H] */
-    vlm_op_linear(p->b, &p->q, &p->h, &w->q);             /* [R, Q] */
-    vlm_op_linear(p->b, &p->k, &p->h, &w->k);             /* [R, K] */
-    vlm_op_linear(p->b, &p->v, &p->h, &w->v);             /* [R, K] */
+    vlm_model_linear(p->run, &p->q, &p->h, &w->q);        /* [R, Q] */
+    vlm_model_linear(p->run, &p->k, &p->h, &w->k);        /* [R, K] */
+    vlm_model_linear(p->run, &p->v, &p->h, &w->v);        /* [R, K] */
     if (p->m->paired) {                                   /* a GGUF file's rows */
         vlm_op_unpair(p->b, &p->q, t->heads, t->head_dim);
         vlm_op_unpair(p->b, &p->k, t->kv_heads, t->head_dim);
@@ -143,8 +145,8 @@ static void attention_block(struct pass *p, const struct vlm_text_layer *w, size
     vlm_op_rope(p->b, &p->k, &p->cos, &p->sin, t->kv_heads, t->head_dim);
     vlm_op_kv_store(p->b, &p->k, &p->v, p->segments, p->n_segments);
     vlm_op_attention(p->b, &p->attended, &p->q, p->segments, p->n_segments, p->n_keys, t->heads,
-                     vlm_inv_sqrt((float)t->head_dim));    /* [R, Q] */
-    vlm_op_linear(p->b, &p->block, &p->attended, &w->out); /* [R, H] */
+                     vlm_inv_sqrt((float)t->head_dim));         /* [R, Q] */
+    vlm_model_linear(p->run, &p->block, &p->attended, &w->out); /* [R, H] */
     vlm_op_add(p->b, &p->x, &p->block);
 }
 
@@ -152,10 +154,10 @@ static void attention_block(struct pass *p, const struct vlm_text_layer *w, size
 static void mlp_block(struct pass *p, const struct vlm_text_layer *w)
 {
     vlm_op_rmsnorm(p->b, &p->h, &p->x, w->norm2, p->m->config.text.eps); /* [R, H] */
-    vlm_op_linear(p->b, &p->gate, &p->h, &w->gate);                      /* [R, F] */
-    vlm_op_linear(p->b, &p->up, &p->h, &w->up);                          /* [R, F] */
+    vlm_model_linear(p->run, &p->gate, &p->h, &w->gate);                 /* [R, F] */
+    vlm_model_linear(p->run, &p->up, &p->h, &w->up);                     /* [R, F] */
     vlm_op_silu_mul(p->b, &p->gate, &p->up);
-    vlm_op_linear(p->b, &p->block, &p->gate, &w->down); /* [R, H] */
+    vlm_model_linear(p->run, &p->block, &p->gate, &w->down); /* [R, H] */
     vlm_op_add(p->b, &p->x, &p->block);
 }
 
@@ -181,8 +183,8 @@ static void head(struct pass *p, const struct vlm_row *rows, float *logits)
         vlm_buffer_import(&host, p->b, logits, n * w->n_out * sizeof *logits);
         struct vlm_tensor out = vlm_tensor_at(&host, 0, n, w->n_out),
                           h = vlm_tensor_rows(&p->h, i, n);
-        vlm_op_linear(p->b, &out, &h, w); /* [n, vocab] */
-        vlm_backend_sync(p->b);           /* host goes out of scope */
+        vlm_model_linear(p->run, &out, &h, w); /* [n, vocab] */
+        vlm_backend_sync(p->b);                /* host goes out of scope */
         logits += n * w->n_out;
     }
 }

@@ -99,6 +99,16 @@ size_t vlm_model_widest_packed(const struct vlm_model *m)
     return n;
 }
 
+void vlm_model_linear(const struct vlm_run *run, const struct vlm_tensor *y,
+                      const struct vlm_tensor *x, const struct vlm_linear *w)
+{
+    if (run->tap && run->tap->input) {
+        vlm_backend_sync(run->backend);
+        run->tap->input(run->tap->ctx, w, x);
+    }
+    vlm_op_linear(run->backend, y, x, w);
+}
+
 void vlm_model_close(struct vlm_model *m)
 {
     if (!m)

@@ -67,6 +67,8 @@ struct vlm_tap {
     void (*fn)(void *ctx, const char *name, int layer, const float *data, size_t first_row,
                size_t n_rows, size_t n);
     void *ctx;
+    /* or NULL: gets the rows that are about to be multiplied by a matrix of the model */
+    void (*input)(void *ctx, const struct vlm_linear *w, const struct vlm_tensor *x);
 };
 
 /* What a pass runs with. */
@@ -76,6 +78,10 @@ struct vlm_run {
     bool (*stop)(void *ctx);   /* or NULL; asked before each layer: true cancels the pass */
     void *stop_ctx;
 };
+
+/* vlm_op_linear, after the tap has seen x. */
+void vlm_model_linear(const struct vlm_run *run, const struct vlm_tensor *y,
+                      const struct vlm_tensor *x, const struct vlm_linear *w);
 
 /* Adds a matrix of floats to a workspace of *total bytes; returns where it begins. */
 static inline size_t vlm_space_place(size_t *total, size_t rows, size_t cols)

@@ -181,7 +181,7 @@ static void embed(struct pass *p)
         vlm_backend_sync(b); /* the next frame takes its place */
         vlm_op_gather(b, &at, &p->m->position, p->m->position_ids);
     }
-    vlm_op_linear(b, &p->x, &p->patches, &p->m->patch);
+    vlm_model_linear(p->run, &p->x, &p->patches, &p->m->patch);
     vlm_op_add(b, &p->x, &p->h);
     show(p, "vision.embed", -1, &p->x);
 }
@@ -196,15 +196,15 @@ static void attention_block(struct pass *p, const struct vlm_vision_layer *w)
         0, n, 0, {VLM_NUM_F32, c->heads, d, kv_blocks(p->m), p->s->kv_blocks, 0}};
 
     vlm_op_layernorm(b, &p->h, &p->x, w->norm1_w, w->norm1_b, c->eps);
-    vlm_op_linear(b, &p->q, &p->h, &w->q);
-    vlm_op_linear(b, &p->k, &p->h, &w->k);
-    vlm_op_linear(b, &p->v, &p->h, &w->v);
+    vlm_model_linear(p->run, &p->q, &p->h, &w->q);
+    vlm_model_linear(p->run, &p->k, &p->h, &w->k);
+    vlm_model_linear(p->run, &p->v, &p->h, &w->v);
     for (; frame.first_row < p->n * n; frame.first_row += n) {
         vlm_op_kv_store(b, &p->k, &p->v, &frame, 1);
         vlm_op_attention(b, &p->h, &p->q, &frame, 1, p->s->n_keys, c->heads,
                          vlm_inv_sqrt((float)d));
     }
-    vlm_op_linear(b, &p->q, &p->h, &w->out);
+    vlm_model_linear(p->run, &p->q, &p->h, &w->out);
     vlm_op_add(b, &p->x, &p->q);
 }
 
@@ -213,9 +213,9 @@ static void mlp_block(struct pass *p, const struct vlm_vision_layer *w)
 {
     struct vlm_backend *b = p->run->backend;
     vlm_op_layernorm(b, &p->h, &p->x, w->norm2_w, w->norm2_b, p->m->config.vision.eps);
-    vlm_op_linear(b, &p->ffn, &p->h, &w->fc1);
+    vlm_model_linear(p->run, &p->ffn, &p->h, &w->fc1);
     vlm_op_gelu(b, &p->ffn);
-    vlm_op_linear(b, &p->h, &p->ffn, &w->fc2);
+    vlm_model_linear(p->run, &p->h, &p->ffn, &w->fc2);
     vlm_op_add(b, &p->x, &p->h);
 }
 
@@ -230,7 +230,7 @@ static void connect(struct pass *p)
         struct vlm_tensor to = of_frame(p, &p->shuffled, i), from = of_frame(p, &p->h, i);
         vlm_op_pixel_shuffle(b, &to, &from, c->grid, c->scale);
     }
-    vlm_op_linear(b, &p->out, &p->shuffled, &p->m->connector);
+    vlm_model_linear(p->run, &p->out, &p->shuffled, &p->m->connector);
     show(p, "connector", -1, &p->out);
     vlm_backend_sync(b);
     for (size_t i = 0; i < p->n; i++) {
