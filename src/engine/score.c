@@ -165,7 +165,7 @@ static int embed(vlm_session *s, vlm_pooling pooling, double *sum, float *out, v
 {
     size_t hidden = s->engine->config.text.hidden;
     struct pooled p = {pooling, sum, 0};
-    const struct vlm_tap tap = {pool, &p};
+    const struct vlm_tap tap = {.fn = pool, .ctx = &p};
     double squares = 0;
     int rc = vlm_engine_read_prompt(s, s->n_prompt, &tap, err);
     if (rc < 0)
