@@ -66,8 +66,12 @@ static int ask(const struct cli_options *o, const struct cli_ask *q, const struc
         cli_session_options(&so, o);
         cli_steer_apply(&steer, &so);
         rc = vlm_session_open(&session, m->engine, &so, err);
+        if (rc == VLM_OK && o->session && vlm_os_exists(NULL, o->session))
+            rc = vlm_session_load(session, o->session, err);
         if (rc == VLM_OK)
             rc = print_answer(o, m, session, &so, &r, start, err);
+        if (rc >= 0 && o->session && !cli_interrupted())
+            rc = vlm_session_save(session, o->session, err);
         vlm_session_close(session);
         cli_request_free(&r);
     }

@@ -116,6 +116,19 @@ cmp -s "$tmp/choices" "$tmp/seeds" || fail "choices are not what their seeds say
 expect 0 run "$model" -p Hello -n 5 --temp 1 --seed 7 --choices 3
 has "$tmp/out" '[1] ' '[2] ' '[3] '
 
+# a session in a file: the second question about the page reads only what is new
+expect 0 run "$model" "$picture" -n 5 --json -p 'What is it?'
+cp "$tmp/out" "$tmp/plain"
+expect 0 run "$model" "$picture" -n 5 --json -p 'What is it?' --session "$tmp/page.session"
+has "$tmp/out" '"cached_tokens": 0'
+expect 0 run "$model" "$picture" -n 5 --json -p 'What is it?' --session "$tmp/page.session"
+grep -q '"cached_tokens": 0' "$tmp/out" && fail "nothing of the session was reused"
+for out in "$tmp/plain" "$tmp/out"; do grep -o '"text": "[^"]*"' "$out"; done | uniq | wc -l | grep -qx 1 ||
+  fail "another answer from a session's file"
+printf 'vlm.sess and then nothing that makes sense' >"$tmp/page.session"
+expect 1 run "$model" "$picture" -n 5 -p 'What is it?' --session "$tmp/page.session"
+has "$tmp/err" 'page.session' 'expected'
+
 expect 0 tiles "$model" "$picture" --json --out "$tmp/tiles"
 has "$tmp/out" '{"page": null, "frame": null, "tile": 1,' '"box": [' '"size": [' '"tokens": '
 is_json_lines "$tmp/out"
