@@ -92,6 +92,7 @@ int cli_model_open(struct cli_model *m, const struct cli_options *o, const char 
     eo.isa = o->isa;
     eo.vocab_only = vocab_only;
     eo.no_mmap = o->no_mmap;
+    eo.exact = o->exact;
     eo.max_memory = o->max_memory;
     eo.mmproj = o->mmproj;
     eo.feature_dir = o->feature_dir;

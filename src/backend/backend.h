@@ -62,13 +62,16 @@ struct vlm_segment {
 int vlm_backend_open(struct vlm_backend **out, const vlm_allocator *alloc, struct vlm_pool *pool,
                      const char *isa, vlm_error *err);
 void vlm_backend_close(struct vlm_backend *b);
+/* Whether quantised matrices are multiplied as the numbers they stand for (false at first: rows are
+ * rounded to 8 bits before).  Before any reserve. */
+void vlm_backend_set_exact(struct vlm_backend *b, bool exact);
 const struct vlm_kernels *vlm_backend_kernels(const struct vlm_backend *b);
 /* Scratch for attention with heads up to head_dim over sequences up to n_positions. */
 int vlm_backend_reserve(struct vlm_backend *b, size_t head_dim, size_t n_positions, vlm_error *err);
 /* Scratch to apply matrices with rows of up to n_in that are of no plain float type. */
 int vlm_backend_reserve_unpack(struct vlm_backend *b, size_t n_in, vlm_error *err);
 uint64_t vlm_backend_unpack_bytes(const struct vlm_backend *b, size_t n_in); /* that it takes */
-uint64_t vlm_backend_bytes(const struct vlm_backend *b); /* of scratch */
+uint64_t vlm_backend_bytes(const struct vlm_backend *b);                     /* of scratch */
 
 int vlm_buffer_alloc(struct vlm_buffer *out, struct vlm_backend *b, size_t bytes, const char *what,
                      vlm_error *err);
@@ -88,7 +91,7 @@ struct vlm_tensor vlm_tensor_rows(const struct vlm_tensor *t, size_t first, size
 float *vlm_tensor_f32(const struct vlm_tensor *t,
                       size_t row); /* host address of a row; after sync */
 
-/* y[m, n_out] = x[m, n_in] W^T * scale + b; W of any type, all unpacked exactly */
+/* y[m, n_out] = x[m, n_in] W^T * scale + b; W of any type, see vlm_backend_set_exact */
 void vlm_op_linear(struct vlm_backend *b, const struct vlm_tensor *y, const struct vlm_tensor *x,
                    const struct vlm_linear *w);
 /* y = (x - mean) / sqrt(var + eps) * w + bias, per row */

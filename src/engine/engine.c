@@ -146,6 +146,8 @@ static int open_weights(vlm_engine *e, struct vlm_gguf_model *g, const vlm_engin
                            err);
     if (rc == VLM_OK)
         rc = vlm_backend_open(&e->backend, &e->alloc, e->pool, o->isa, err);
+    if (rc == VLM_OK)
+        vlm_backend_set_exact(e->backend, o->exact != 0);
     return rc;
 }
 

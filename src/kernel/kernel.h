@@ -6,7 +6,7 @@
  * output element in ONE order of summation that depends only on the length of the reduction,
  * never on how many rows or columns a call covers: that is what makes results independent of
  * batch, chunk and threads.  The vector levels (avx2, avx512, neon) use the same order and agree
- * bit for bit; scalar has its own and differs in the last bits.
+ * bit for bit; scalar has its own and differs in the last bits (but not in matmul_q8).
  *
  * The order for a dot product of length k: blocks of VLM_K_BLOCK; inside a block lane l of four
  * (scalar: eight) sums the elements i with i % 4 == l in increasing i by fused multiply-add
@@ -44,6 +44,18 @@ struct vlm_attention {
 /* Floats of scratch that attention needs for this head size, whatever n_rows. */
 size_t vlm_attention_scratch(size_t head_dim);
 
+/* 32 consecutive values of a row rounded to 8 bits: value i is near scale * q[i], within scale / 2.
+ * |q| <= 127. A block whose largest value is below 2^-100 is zero; one with an infinity or a NaN has
+ * a NaN for its scale and total. */
+#define VLM_Q8_LEN 32
+struct vlm_q8 {
+    int8_t q[VLM_Q8_LEN];
+    float scale;
+    int32_t sum[3]; /* of q: of all, of the first half, of the second */
+    float total[3]; /* scale * sum */
+    float unused;   /* 64 bytes: a cache line */
+};
+
 struct vlm_kernels {
     const char *name; /* "scalar", "avx2", "avx512", "neon" */
 
@@ -51,7 +63,15 @@ struct vlm_kernels {
      * floats, ld_w in elements of w. Indexed by enum vlm_num of w. */
     void (*matmul[VLM_N_FLOAT])(float *out, size_t ld_out, const float *a, size_t ld_a, const void *w,
                               size_t ld_w, size_t m, size_t n, size_t k);
-    /* exact; n is a multiple of the type's block (unpack.h) */
+    /* x[0 .. n) to ceil(n / 32) blocks, zeros after the end; the same bits at every level */
+    void (*to_q8)(struct vlm_q8 *out, const float *x, size_t n);
+    /* The same as matmul for rows of 8-bit blocks, row i at a + i*ld_a, and the types in blocks; NULL
+     * for others.  k is a multiple of the type's block, rows of w follow each other.  Sums of a
+     * block's products are exact integers; they and the scales are joined in one order (int8.h), the
+     * same at EVERY level, scalar included. */
+    void (*matmul_q8[VLM_N_NUM])(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
+                                 const void *w, size_t m, size_t n, size_t k);
+    /* exact; n is a multiple of the type's block (blocks.h) */
     void (*to_f32[VLM_N_NUM])(float *out, const void *x, size_t n);
     void (*from_f32[VLM_N_FLOAT])(void *out, const float *x, size_t n); /* nearest even */
 

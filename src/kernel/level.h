@@ -7,6 +7,7 @@
 
 /* Each overrides the entries of *k that it has something better for. */
 void vlm_kernel_scalar(struct vlm_kernels *k);
+void vlm_kernel_scalar_int8(struct vlm_kernels *k); /* the part of scalar in scalar_int8.c */
 void vlm_kernel_avx2(struct vlm_kernels *k);
 void vlm_kernel_avx512(struct vlm_kernels *k);
 void vlm_kernel_neon(struct vlm_kernels *k);
@@ -15,6 +16,20 @@ void vlm_kernel_scalar_roof(struct vlm_roof *r);
 void vlm_kernel_avx2_roof(struct vlm_roof *r);
 void vlm_kernel_avx512_roof(struct vlm_roof *r);
 void vlm_kernel_neon_roof(struct vlm_roof *r);
+
+/* 127 / largest, or 0 where the block counts as zero (the quotient of smaller ones is infinite). */
+static inline float vlm_q8_inverse(float largest)
+{
+    return largest >= 0x1p-100f ? 127.0f / largest : 0.0f;
+}
+/* What follows from scale and the sums of the halves. */
+static inline void vlm_q8_totals(struct vlm_q8 *b)
+{
+    b->sum[0] = b->sum[1] + b->sum[2];
+    for (int i = 0; i < 3; i++)
+        b->total[i] = b->scale * (float)b->sum[i];
+    b->unused = 0;
+}
 
 /* Rows of attention that a level may work on at once.  Scratch for each: the scores of a block
  * and two rows of output. */

@@ -290,6 +290,7 @@ void vlm_kernel_scalar(struct vlm_kernels *k)
     k->to_f32[VLM_NUM_F16] = f16_to_f32;
     k->to_f32[VLM_NUM_BF16] = bf16_to_f32;
     UNPACK_TABLE(k);
+    vlm_kernel_scalar_int8(k);
     k->from_f32[VLM_NUM_F32] = f32_from_f32;
     k->from_f32[VLM_NUM_F16] = f16_from_f32;
     k->from_f32[VLM_NUM_BF16] = bf16_from_f32;

@@ -1,7 +1,7 @@
 /* vector.h: the words in which the kernels of every vector level are written.
  *
  * A level file defines VL (lanes), its tile shapes, this header, the type vf (VL floats), the
- * operations below as inline functions; then it includes the kernels (matmul.h, attention.h,
+ * operations below as inline functions; then it includes the kernels (matmul.h, int8.h, attention.h,
  * rows.h, unpack.h) and names them in its table.  The "_n" forms touch only the first n <= VL elements of
  * memory; loads fill with zeros.
  *
@@ -54,6 +54,7 @@
         (t)->to_f32[VLM_NUM_F16] = f16_to_f32;                                                     \
         (t)->to_f32[VLM_NUM_BF16] = bf16_to_f32;                                                   \
         UNPACK_TABLE(t);                                                                           \
+        INT8_TABLE(t);                                                                             \
         (t)->from_f32[VLM_NUM_F16] = f16_from_f32;                                                 \
         (t)->from_f32[VLM_NUM_BF16] = bf16_from_f32;                                               \
         (t)->attention = attention;                                                                \

@@ -62,6 +62,7 @@ static int open_and_ask(struct seen *s, const vlm_file *files, size_t n, const c
     vlm_engine *e;
     vlm_engine_options o;
     vlm_engine_options_init(&o);
+    o.exact = 1;
     o.n_threads = 1;
     o.isa = isa;
     o.mmproj = mmproj;
@@ -212,6 +213,7 @@ static void expect_path(const char *dir, const char *name, const char *mmproj, u
     snprintf(path, sizeof path, "%s/%s", dir, name);
     snprintf(tower, sizeof tower, "%s/%s", dir, mmproj ? mmproj : "");
     vlm_engine_options_init(&o);
+    o.exact = 1;
     o.mmproj = mmproj ? tower : NULL;
     o.no_mmap = mmproj != NULL;
     int rc = vlm_engine_open(&e, path, &o, &err);

@@ -11,6 +11,7 @@
 
 #include "bench.h"
 #include "blocks.h"
+#include "int8.h"
 
 /* Of all outputs of a vector level, with --quick and without.  A change of any order of
  * summation, or of the cases below, changes it: then all vector levels, NEON under qemu too,
@@ -604,6 +605,7 @@ static void check_level(struct check *c)
     check_vocabulary(c, c->quick ? 3000 : 49280);
     check_conversions(c);
     check_blocks(c);
+    check_int8(c);
     c->k.layernorm(NULL, NULL, NULL, NULL, 1e-6f, 0, 8);
     c->k.rmsnorm(NULL, NULL, NULL, 1e-6f, 0, 8);
     c->k.gelu_tanh(NULL, 0);

@@ -9,6 +9,8 @@
 #define FEW_VECS 4
 #define SCORE_VECS 4
 #define VALUE_VECS 4
+#define INT8_ROWS 4
+#define INT8_VECS 4
 
 #include "kernel/vector.h"
 
@@ -130,7 +132,105 @@ static ALWAYS float v_maximum(const vf *x)
     return vgetq_lane_f32(v_max(q, vextq_f32(q, q, 1)), 0);
 }
 
+/* ---- integers, see int8.h ---- */
+
+typedef int32x4_t vi;
+
+static ALWAYS uint8x16_t bytes(vi x) { return vreinterpretq_u8_s32(x); }
+static ALWAYS vi of_bytes(uint8x16_t x) { return vreinterpretq_s32_u8(x); }
+static ALWAYS vi i_zero(void) { return vdupq_n_s32(0); }
+static ALWAYS vi i_load(const void *p) { return of_bytes(vld1q_u8(p)); }
+static ALWAYS void i_store(void *p, vi x) { vst1q_u8(p, bytes(x)); }
+static ALWAYS vi i_set8(int8_t x) { return vreinterpretq_s32_s8(vdupq_n_s8(x)); }
+static ALWAYS vi i_set32(int32_t x) { return vdupq_n_s32(x); }
+static ALWAYS vi i_and(vi a, vi b) { return vandq_s32(a, b); }
+static ALWAYS vi i_or(vi a, vi b) { return vorrq_s32(a, b); }
+static ALWAYS vi i_shl(vi x, int n)
+{
+    return vreinterpretq_s32_u16(
+        vshlq_u16(vreinterpretq_u16_s32(x), vdupq_n_s16((int16_t)n)));
+}
+static ALWAYS vi i_shr(vi x, int n)
+{
+    return vreinterpretq_s32_u16(
+        vshlq_u16(vreinterpretq_u16_s32(x), vdupq_n_s16((int16_t)-n)));
+}
+static ALWAYS vi i_shr32(vi x, int n)
+{
+    return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(x), vdupq_n_s32(-n)));
+}
+static ALWAYS vi i_sub32(vi a, vi b) { return vsubq_s32(a, b); }
+static ALWAYS vf i_to_f32(vi x) { return vcvtq_f32_s32(x); }
+static ALWAYS vi i_spread(const void *p)
+{
+    int32_t x;
+    memcpy(&x, p, 4);
+    return vdupq_n_s32(x);
+}
+static ALWAYS vi i_table(const int8_t *p) { return i_load(p); }
+static ALWAYS vi i_lookup(vi table, vi x) { return of_bytes(vqtbl1q_u8(bytes(table), bytes(x))); }
+static ALWAYS vi i_bits(vi x, size_t s)
+{
+    const uint8_t b = (uint8_t)(s / 2);
+    const uint8x16_t byte = { b,     b,     b,     b,     b + 4,  b + 4,  b + 4,  b + 4,
+                              b + 8, b + 8, b + 8, b + 8, b + 12, b + 12, b + 12, b + 12 };
+    vi bit = i_set32(s % 2 ? (int32_t)0x80402010 : 0x08040201);
+    return of_bytes(
+        vandq_u8(vtstq_u8(vqtbl1q_u8(bytes(x), byte), bytes(bit)), vdupq_n_u8(16)));
+}
+static ALWAYS vf i_half(vi x) { return from_f16(vmovn_u32(vreinterpretq_u32_s32(x))); }
+static ALWAYS vf i_byte(vi x, size_t b)
+{
+    return i_to_f32(i_and(i_shr32(x, 8 * (int)b), i_set32(255)));
+}
+static ALWAYS vf i_signed_byte(vi x, size_t b)
+{
+    return i_to_f32(vshrq_n_s32(vshlq_s32(x, vdupq_n_s32(24 - 8 * (int)b)), 24));
+}
+static ALWAYS void i_columns(vi x[4], const uint8_t *const *col, size_t at)
+{
+    vi a[4];
+    EACH(i, 4)
+        a[i] = i_load(col[i] + at);
+    int64x2_t lo0 = vreinterpretq_s64_s32(vzip1q_s32(a[0], a[1])),
+              hi0 = vreinterpretq_s64_s32(vzip2q_s32(a[0], a[1])),
+              lo1 = vreinterpretq_s64_s32(vzip1q_s32(a[2], a[3])),
+              hi1 = vreinterpretq_s64_s32(vzip2q_s32(a[2], a[3]));
+    x[0] = vreinterpretq_s32_s64(vzip1q_s64(lo0, lo1));
+    x[1] = vreinterpretq_s32_s64(vzip2q_s64(lo0, lo1));
+    x[2] = vreinterpretq_s32_s64(vzip1q_s64(hi0, hi1));
+    x[3] = vreinterpretq_s32_s64(vzip2q_s64(hi0, hi1));
+}
+static ALWAYS vi i_words(const uint8_t *const *col, size_t at)
+{
+    int32_t x[4];
+    EACH(i, 4)
+        memcpy(x + i, col[i] + at, 4);
+    return vld1q_s32(x);
+}
+static ALWAYS void i_store_q8(int8_t *p, vf x)
+{
+    int16x4_t h = vmovn_s32(vcvtq_s32_f32(x));
+    int8x8_t q = vmovn_s16(vcombine_s16(h, h));
+    vst1_lane_u32((void *)p, vreinterpret_u32_s8(q), 0);
+}
+/* With the dot product instructions a lane takes its four products at once; without them they meet
+ * as products of 16 bits and sums of 32. */
+static ALWAYS vi i_mac8(vi acc, vi w, vi a)
+{
+    int8x16_t x = vreinterpretq_s8_s32(w), y = vreinterpretq_s8_s32(a);
+#if defined(__ARM_FEATURE_DOTPROD)
+    return vdotq_s32(acc, x, y);
+#else
+    int16x8_t lo = vmull_s8(vget_low_s8(x), vget_low_s8(y)), hi = vmull_high_s8(x, y);
+    return vaddq_s32(acc, vpaddq_s32(vpaddlq_s16(lo), vpaddlq_s16(hi)));
+#endif
+}
+static ALWAYS vi i_mac4(vi acc, vi w, vi a) { return i_mac8(acc, w, a); }
+static ALWAYS vi i_widen(vi acc, vi part) { return vaddq_s32(acc, part); }
+
 #include "kernel/attention.h"
+#include "kernel/int8.h"
 #include "kernel/matmul.h"
 #include "kernel/roof_loops.h"
 #include "kernel/rows.h"

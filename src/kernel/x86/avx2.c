@@ -10,6 +10,8 @@
 #define FEW_ROWS 6
 #define SCORE_VECS 2
 #define VALUE_VECS 3
+#define INT8_ROWS 3
+#define INT8_VECS 2
 
 #include "kernel/vector.h"
 
@@ -156,7 +158,110 @@ static ALWAYS float v_maximum(const vf *x)
     return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
 }
 
+/* ---- integers, see int8.h ---- */
+
+typedef __m256i vi;
+
+static ALWAYS vi i_zero(void) { return _mm256_setzero_si256(); }
+static ALWAYS vi i_load(const void *p) { return _mm256_loadu_si256(p); }
+static ALWAYS void i_store(void *p, vi x) { _mm256_storeu_si256(p, x); }
+static ALWAYS vi i_set8(int8_t x) { return _mm256_set1_epi8(x); }
+static ALWAYS vi i_set32(int32_t x) { return _mm256_set1_epi32(x); }
+static ALWAYS vi i_and(vi a, vi b) { return _mm256_and_si256(a, b); }
+static ALWAYS vi i_or(vi a, vi b) { return _mm256_or_si256(a, b); }
+static ALWAYS vi i_shl(vi x, int n) { return _mm256_slli_epi16(x, n); }
+static ALWAYS vi i_shr(vi x, int n) { return _mm256_srli_epi16(x, n); }
+static ALWAYS vi i_shr32(vi x, int n) { return _mm256_srli_epi32(x, n); }
+static ALWAYS vi i_sub32(vi a, vi b) { return _mm256_sub_epi32(a, b); }
+static ALWAYS vf i_to_f32(vi x) { return _mm256_cvtepi32_ps(x); }
+static ALWAYS vi i_spread(const void *p)
+{
+    int32_t x;
+    memcpy(&x, p, 4);
+    return _mm256_set1_epi32(x);
+}
+static ALWAYS vi i_table(const int8_t *p)
+{
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)p));
+}
+static ALWAYS vi i_lookup(vi table, vi x) { return _mm256_shuffle_epi8(table, x); }
+static ALWAYS vi i_bits(vi x, size_t s)
+{
+    const char b = (char)(s / 2);
+    const vi byte = _mm256_setr_epi8(b, b, b, b, b + 4, b + 4, b + 4, b + 4, b + 8, b + 8, b + 8,
+                                     b + 8, b + 12, b + 12, b + 12, b + 12, b, b, b, b, b + 4,
+                                     b + 4, b + 4, b + 4, b + 8, b + 8, b + 8, b + 8, b + 12,
+                                     b + 12, b + 12, b + 12),
+             bit = i_set32(s % 2 ? (int32_t)0x80402010 : 0x08040201);
+    return i_and(_mm256_cmpeq_epi8(i_and(_mm256_shuffle_epi8(x, byte), bit), bit), i_set8(16));
+}
+static ALWAYS vf i_half(vi x)
+{
+    x = i_and(x, i_set32(0xffff));
+    return from_f16(_mm_packus_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1)));
+}
+static ALWAYS vf i_byte(vi x, size_t b)
+{
+    return i_to_f32(i_and(i_shr32(x, 8 * (int)b), i_set32(255)));
+}
+static ALWAYS vf i_signed_byte(vi x, size_t b)
+{
+    return i_to_f32(_mm256_srai_epi32(_mm256_slli_epi32(x, 24 - 8 * (int)b), 24));
+}
+static ALWAYS void i_columns(vi x[4], const uint8_t *const *col, size_t at)
+{
+    vi a[4], lo[2], hi[2];
+    EACH(i, 4)
+        a[i] = _mm256_inserti128_si256(
+            _mm256_castsi128_si256(_mm_loadu_si128((const void *)(col[i] + at))),
+            _mm_loadu_si128((const void *)(col[i + 4] + at)), 1);
+    EACH(i, 2) {
+        lo[i] = _mm256_unpacklo_epi32(a[2 * i], a[2 * i + 1]);
+        hi[i] = _mm256_unpackhi_epi32(a[2 * i], a[2 * i + 1]);
+    }
+    x[0] = _mm256_unpacklo_epi64(lo[0], lo[1]);
+    x[1] = _mm256_unpackhi_epi64(lo[0], lo[1]);
+    x[2] = _mm256_unpacklo_epi64(hi[0], hi[1]);
+    x[3] = _mm256_unpackhi_epi64(hi[0], hi[1]);
+}
+static ALWAYS vi i_words(const uint8_t *const *col, size_t at)
+{
+    int32_t x[8];
+    EACH(i, 8)
+        memcpy(x + i, col[i] + at, 4);
+    return _mm256_setr_epi32(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]);
+}
+static ALWAYS void i_store_q8(int8_t *p, vf x)
+{
+    __m256i i = _mm256_cvtps_epi32(x);
+    __m128i h = _mm_packs_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
+    _mm_storel_epi64((void *)p, _mm_packs_epi16(h, h));
+}
+/* Sums of integers may be rearranged: GCC makes trees of them, and spills what waits for the end. */
+#define IN_ORDER(x) __asm__("" : "+x"(x))
+
+/* Pairs of products in 16 bits: up to 2 * 15 * 127 * 8, 2 * 31 * 127 * 4, 2 * 63 * 127 * 2 < 2^15 */
+static ALWAYS vi i_mac4(vi acc, vi w, vi a)
+{
+    acc = _mm256_add_epi16(acc, _mm256_maddubs_epi16(w, a));
+    IN_ORDER(acc);
+    return acc;
+}
+static ALWAYS vi i_widen(vi acc, vi part)
+{
+    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(part, _mm256_set1_epi16(1)));
+    IN_ORDER(acc);
+    return acc;
+}
+/* |w| is unsigned, 128 included, and takes its sign to a, which is never -128: pairs of products
+ * are at most 2 * 128 * 127 < 2^15. */
+static ALWAYS vi i_mac8(vi acc, vi w, vi a)
+{
+    return i_widen(acc, _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(a, w)));
+}
+
 #include "kernel/attention.h"
+#include "kernel/int8.h"
 #include "kernel/matmul.h"
 #include "kernel/roof_loops.h"
 #include "kernel/rows.h"

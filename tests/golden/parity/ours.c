@@ -87,6 +87,7 @@ int main(int argc, char **argv)
     char *all = read_all(argv[2], &n);
     vlm_engine_options_init(&o);
     o.n_threads = atoi(argv[4]);
+    o.exact = 1;
     if (vlm_engine_open(&engine, argv[1], &o, &err) < 0)
         die(err.message);
     for (size_t i = 0; i < n; i++)

@@ -1,0 +1,269 @@
+/* int8.h: products of rows of 8-bit blocks (struct vlm_q8) with quantised weights, in integers,
+ * written once on the vector vocabulary of a level.
+ *
+ * A vector of integers holds, for each of VL columns, four consecutive elements in the four bytes of
+ * a lane; so a lane ends with the whole sum of its column's group (16 or 32 elements under one
+ * scale) and no sum crosses lanes.  A type supplies a function that unpacks one block of VL columns
+ * (int8_fill.h) and four constants; few rows and many go the same way: a panel of INT8_COLS columns
+ * is unpacked into the first-level cache, tiles of rows pass over it.
+ *
+ * The integers are exact.  The floats of one output have one order: for each group in increasing
+ * order  acc = fma(scale_w * scale_a, (float)sum, acc), then, for types with minima,
+ * acc = fma(min, total_a, acc).  Every level does the same, so all give the same bits.
+ *
+ * Besides vector.h's words the level defines INT8_ROWS (rows of a tile), INT8_VECS and
+ *
+ *   vi: VL lanes of 32 bits, also seen as bytes;  i_zero i_load i_store i_set8 i_set32 i_and i_or
+ *   i_spread(p): four bytes in every lane
+ *   i_shl i_shr: of each 16 bits by a constant;  i_shr32: of each lane
+ *   i_sub32, i_to_f32
+ *   i_table(p), i_lookup(table, x): byte i is table[x_i], x_i < 16
+ *   i_bits(x, s): byte b of a lane is 16 where bit 4 s + b of the lane is set
+ *   i_half(x): the lower 16 bits of each lane as F16, in f32;  i_byte(x, b), i_signed_byte: as f32
+ *   i_columns(x[4], col, at): bytes at .. at + 15 of VL columns, four to a lane
+ *   i_words(col, at): bytes at .. at + 3 of VL columns
+ *   i_store_q8(p, x): VL floats, whole numbers in [-127, 127], as bytes
+ *   i_mac4(acc, w, a): products of w in [0, 63] with a, kept in 16 or 32 bits;  i_widen(acc, part)
+ *   i_mac8(acc, w, a): products of signed w with a in [-127, 127] */
+#ifndef VLM_KERNEL_INT8_H
+#define VLM_KERNEL_INT8_H
+
+#include "kernel/blocks.h"
+
+#define INT8_COLS (INT8_VECS * VL)
+#define INT8_STEP (INT8_COLS * 4) /* bytes of four elements of all columns */
+#define INT8_DEPTH 32             /* groups of 32 elements in a panel */
+#define INT8_CACHED (192 * 1024)  /* bytes of rows that stay in the second-level cache */
+
+struct int8_panel {
+    _Alignas(64) uint8_t w[INT8_DEPTH * 8 * INT8_STEP]; /* [step][column][4] */
+    _Alignas(64) float scale[INT8_DEPTH * 2 * INT8_COLS], min[INT8_DEPTH * 2 * INT8_COLS];
+};
+
+#include "kernel/int8_fill.h"
+
+/* What a type is to the loops; always constants. bits: 4, 5 or 6: elements plus zero are less than
+ * 2^bits and not negative; 8: signed. */
+struct int8_type {
+    size_t len, bytes; /* of a block */
+    size_t bits, group;
+    int zero;
+    int mins;
+};
+
+/* ---- rows to 8 bits ---- */
+
+static void to_q8(struct vlm_q8 *out, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i += VLM_Q8_LEN, out++) {
+        vf v[VLM_Q8_LEN / VL], top[16 / VL], bad[16 / VL];
+        EACH(j, 16 / VL)
+            top[j] = bad[j] = v_zero();
+        EACH(j, VLM_Q8_LEN / VL) {
+            size_t at = i + j * VL, c = at >= n ? 0 : n - at < VL ? n - at : VL;
+            v[j] = c == VL ? v_load(x + at) : c == 0 ? v_zero() : v_load_n(x + at, c);
+            top[j % (16 / VL)] =
+                v_max(top[j % (16 / VL)], v_max(v[j], v_sub(v_zero(), v[j])));
+            bad[j % (16 / VL)] = v_fma(v[j], v_zero(), bad[j % (16 / VL)]);
+        }
+        float largest = v_maximum(top), wrong = v_sum(bad), inverse = vlm_q8_inverse(largest);
+        out->scale = wrong != wrong ? wrong : inverse == 0 ? 0 : largest / 127;
+        if (wrong != wrong)
+            inverse = 0;
+        EACH(j, VLM_Q8_LEN / VL) {
+            v[j] = wrong != wrong ? v_zero() : v_round(v_mul(v[j], v_set(inverse)));
+            i_store_q8(out->q + j * VL, v[j]);
+        }
+        out->sum[1] = (int32_t)v_sum(v);
+        out->sum[2] = (int32_t)v_sum(v + 16 / VL);
+        vlm_q8_totals(out);
+    }
+}
+
+/* ---- products ---- */
+
+/* height rows (a constant) times the columns of a panel, n groups of 32 */
+static ALWAYS void int8_tile(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
+                             const struct int8_panel *p, size_t n, size_t cols, int first,
+                             size_t height, struct int8_type t)
+{
+    vf acc[INT8_ROWS][INT8_VECS];
+    const uint8_t *w = p->w;
+    const float *scale = p->scale, *min = p->min;
+    const size_t run = t.bits == 4 ? 8 : t.bits == 5 ? 4 : 2; /* sums that fit 16 bits */
+    EACH(r, height)
+        EACH(v, INT8_VECS) {
+            float *o = out + r * ld_out + v * VL;
+            size_t c = cols <= v * VL ? 0 : cols - v * VL;
+            acc[r][v] = first || c == 0 ? v_zero() : c >= VL ? v_load(o) : v_load_n(o, c);
+        }
+    for (size_t b = 0; b < n; b++) {
+        EACH(g, 32 / t.group) {
+            vi sum[INT8_ROWS][INT8_VECS], part[INT8_ROWS][INT8_VECS];
+            EACH(r, height)
+                EACH(v, INT8_VECS)
+                    sum[r][v] = part[r][v] = i_zero();
+            EACH(s, t.group / 4) {
+                vi x[INT8_VECS];
+                EACH(v, INT8_VECS)
+                    x[v] = i_load(w + v * VL * 4);
+                w += INT8_STEP;
+                EACH(r, height) {
+                    vi y = i_spread(a[r * ld_a + b].q + g * t.group + 4 * s);
+                    EACH(v, INT8_VECS) {
+                        if (t.bits == 8)
+                            sum[r][v] = i_mac8(sum[r][v], x[v], y);
+                        else
+                            part[r][v] = i_mac4(part[r][v], x[v], y);
+                        if (t.bits < 8 && ((s + 1) % run == 0 || s + 1 == t.group / 4)) {
+                            sum[r][v] = i_widen(sum[r][v], part[r][v]);
+                            part[r][v] = i_zero();
+                        }
+                    }
+                }
+            }
+            EACH(r, height) {
+                const struct vlm_q8 *row = a + r * ld_a + b;
+                const size_t which = t.group == 32 ? 0 : 1 + g;
+                vf row_scale = v_set(row->scale);
+                EACH(v, INT8_VECS) {
+                    if (t.zero)
+                        sum[r][v] = i_sub32(sum[r][v], i_set32(t.zero * row->sum[which]));
+                    acc[r][v] = v_fma(v_mul(v_load(scale + v * VL), row_scale),
+                                      i_to_f32(sum[r][v]), acc[r][v]);
+                    if (t.mins)
+                        acc[r][v] =
+                            v_fma(v_load(min + v * VL), v_set(row->total[which]), acc[r][v]);
+                }
+            }
+            scale += INT8_COLS;
+            min += INT8_COLS;
+        }
+    }
+    EACH(r, height)
+        EACH(v, INT8_VECS) {
+            float *o = out + r * ld_out + v * VL;
+            size_t c = cols <= v * VL ? 0 : cols - v * VL;
+            if (c >= VL)
+                v_store(o, acc[r][v]);
+            else if (c)
+                v_store_n(o, acc[r][v], c);
+        }
+}
+
+static ALWAYS void int8_rows(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
+                             const struct int8_panel *p, size_t m, size_t n, size_t cols, int first,
+                             struct int8_type t)
+{
+    size_t i = 0;
+    for (; i + INT8_ROWS <= m; i += INT8_ROWS)
+        int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, INT8_ROWS, t);
+    if (m - i == 1)
+        int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, 1, t);
+    else if (INT8_ROWS > 2 && m - i == 2)
+        int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, 2, t);
+    else if (INT8_ROWS > 3 && m - i == 3)
+        int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, 3, t);
+}
+
+typedef void int8_fill(uint8_t *w, float *scale, float *min, const uint8_t *const *col);
+
+/* Blocks of `cols` columns; the last column repeats when there are fewer.  What the next panel will
+ * read, `ahead` bytes further, comes closer meanwhile: with one row this is all that hides memory. */
+static ALWAYS void int8_panel_fill(struct int8_panel *p, const uint8_t *w, size_t ld_w,
+                                   size_t n_blocks, size_t cols, size_t ahead, int8_fill *fill,
+                                   struct int8_type t)
+{
+    const size_t often = t.bytes < 64 ? 64 / t.bytes : 1; /* blocks of a cache line */
+    for (size_t v = 0; v < INT8_VECS; v++) {
+        const uint8_t *col[VL];
+        uint8_t *to = p->w + v * VL * 4;
+        float *scale = p->scale + v * VL, *min = p->min + v * VL;
+        for (size_t c = 0; c < VL; c++)
+            col[c] = w + (v * VL + c < cols ? v * VL + c : cols - 1) * ld_w;
+        for (size_t b = 0; b < n_blocks; b++) {
+            if (b % often == 0)
+                EACH(c, VL)
+                    for (size_t at = 0; at < t.bytes; at += 64)
+                        PREFETCH(col[c] + ahead + at);
+            fill(to, scale, min, col);
+            to += t.len / 4 * INT8_STEP;
+            scale += t.len / t.group * INT8_COLS;
+            min += t.len / t.group * INT8_COLS;
+            EACH(c, VL)
+                col[c] += t.bytes;
+        }
+    }
+}
+
+/* A pass takes as many rows, or as much of k, as the second-level cache holds. */
+static ALWAYS void int8_matmul(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
+                               const uint8_t *w, size_t m, size_t n, size_t k, int8_fill *fill,
+                               struct int8_type t)
+{
+    struct int8_panel panel;
+    const size_t ld_w = k / t.len * t.bytes, groups = k / 32;
+    size_t few = m * groups * sizeof *a <= INT8_CACHED, depth = few ? groups : INT8_DEPTH,
+           step = few ? m : INT8_CACHED / (INT8_DEPTH * sizeof *a) / INT8_ROWS * INT8_ROWS;
+    if (k == 0)
+        for (size_t i = 0; i < m; i++)
+            memset(out + i * ld_out, 0, n * sizeof *out);
+    for (size_t from = 0; from < groups; from += depth)
+        for (size_t top = 0; top < m; top += step)
+            for (size_t j = 0; j < n; j += INT8_COLS) {
+                size_t cols = n - j < INT8_COLS ? n - j : INT8_COLS,
+                       to = groups - from < depth ? groups : from + depth;
+                for (size_t b = from; b < to; b += INT8_DEPTH) {
+                    size_t len = to - b < INT8_DEPTH ? to - b : INT8_DEPTH,
+                           done = (b - from) * 32 / t.len * t.bytes,
+                           ahead = b + len < to ? len * 32 / t.len * t.bytes
+                                                : INT8_COLS * ld_w - done;
+                    int8_panel_fill(&panel, w + j * ld_w + b * 32 / t.len * t.bytes, ld_w,
+                                    len * 32 / t.len, cols, ahead, fill, t);
+                    int8_rows(out + top * ld_out + j, ld_out, a + top * ld_a + b, ld_a, &panel,
+                              m - top < step ? m - top : step, len, cols, b == 0, t);
+                }
+            }
+}
+
+/* X(name, TYPE, bits, zero): see struct int8_type and int8_fill.h */
+#define INT8_TYPES(X)                                                                              \
+    X(q4_0, Q4_0, 4, 8)                                                                            \
+    X(q4_1, Q4_1, 4, 0)                                                                            \
+    X(q5_0, Q5_0, 5, 16)                                                                           \
+    X(q5_1, Q5_1, 5, 0)                                                                            \
+    X(q8_0, Q8_0, 8, 0)                                                                            \
+    X(q2_k, Q2_K, 4, 0)                                                                            \
+    X(q3_k, Q3_K, 4, 4)                                                                            \
+    X(q4_k, Q4_K, 4, 0)                                                                            \
+    X(q5_k, Q5_K, 5, 0)                                                                            \
+    X(q6_k, Q6_K, 6, 32)                                                                           \
+    X(iq4_nl, IQ4_NL, 8, 0)                                                                        \
+    X(iq4_xs, IQ4_XS, 8, 0)                                                                        \
+    X(mxfp4, MXFP4, 5, 16)
+
+#define INT8_GROUPS(name, TYPE, GROUP, MINS) enum { GROUP_##name = GROUP, MINS_##name = MINS };
+VLM_BLOCK_TYPES(INT8_GROUPS)
+#undef INT8_GROUPS
+
+#define INT8_MATMUL(name, TYPE, BITS, ZERO)                                                        \
+    static void matmul_##name(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,      \
+                              const void *w, size_t m, size_t n, size_t k)                         \
+    {                                                                                              \
+        const struct int8_type t = {                                                               \
+            LEN_##TYPE, BYTES_##TYPE, BITS, GROUP_##name, ZERO, MINS_##name                        \
+        };                                                                                         \
+        int8_matmul(out, ld_out, a, ld_a, w, m, n, k, fill_##name, t);                             \
+    }
+INT8_TYPES(INT8_MATMUL)
+#undef INT8_MATMUL
+
+#define INT8_ENTRY(name, TYPE, BITS, ZERO) i_->matmul_q8[VLM_NUM_##TYPE] = matmul_##name;
+#define INT8_TABLE(t)                                                                              \
+    do {                                                                                           \
+        struct vlm_kernels *i_ = (t);                                                              \
+        i_->to_q8 = to_q8;                                                                         \
+        INT8_TYPES(INT8_ENTRY)                                                                     \
+    } while (0)
+
+#endif

@@ -1,0 +1,263 @@
+/* int8_fill.h: one block of VL columns of each quantised type, brought to the bytes of a panel.
+ *
+ * The same integers and scales as blocks.h, but with the constant `zero` of int8.h's table added to
+ * the narrow ones, so that they are not negative.  Bytes go to step s (elements 4 s .. 4 s + 3 of the
+ * block), floats to group g. */
+#ifndef VLM_KERNEL_INT8_FILL_H
+#define VLM_KERNEL_INT8_FILL_H
+
+#define FILL(name)                                                                                 \
+    static ALWAYS void fill_##name(uint8_t *w, float *scale, float *min,                           \
+                                   const uint8_t *const *col)
+
+static ALWAYS void put_step(uint8_t *w, size_t s, vi x) { i_store(w + s * INT8_STEP, x); }
+static ALWAYS void put_group(float *to, size_t g, vf x) { v_store(to + g * INT8_COLS, x); }
+static ALWAYS vi low_nibbles(vi x) { return i_and(x, i_set8(15)); }
+static ALWAYS vi high_nibbles(vi x) { return i_and(i_shr(x, 4), i_set8(15)); }
+
+/* ---- 32 elements ---- */
+
+static ALWAYS void fill_nibbles(uint8_t *w, const uint8_t *const *col, size_t at)
+{
+    vi x[4];
+    i_columns(x, col, at);
+    EACH(s, 4) {
+        put_step(w, s, low_nibbles(x[s]));
+        put_step(w, s + 4, high_nibbles(x[s]));
+    }
+}
+
+FILL(q4_0)
+{
+    (void)min;
+    fill_nibbles(w, col, 2);
+    put_group(scale, 0, i_half(i_words(col, 0)));
+}
+
+FILL(q4_1)
+{
+    vi d = i_words(col, 0);
+    fill_nibbles(w, col, 4);
+    put_group(scale, 0, i_half(d));
+    put_group(min, 0, i_half(i_shr32(d, 16)));
+}
+
+static ALWAYS void fill_five(uint8_t *w, const uint8_t *const *col, size_t at)
+{
+    vi x[4], h = i_words(col, at);
+    i_columns(x, col, at + 4);
+    EACH(s, 4) {
+        put_step(w, s, i_or(low_nibbles(x[s]), i_bits(h, s)));
+        put_step(w, s + 4, i_or(high_nibbles(x[s]), i_bits(h, s + 4)));
+    }
+}
+
+FILL(q5_0)
+{
+    (void)min;
+    fill_five(w, col, 2);
+    put_group(scale, 0, i_half(i_words(col, 0)));
+}
+
+FILL(q5_1)
+{
+    vi d = i_words(col, 0);
+    fill_five(w, col, 4);
+    put_group(scale, 0, i_half(d));
+    put_group(min, 0, i_half(i_shr32(d, 16)));
+}
+
+FILL(q8_0)
+{
+    (void)min;
+    EACH(h, 2) {
+        vi x[4];
+        i_columns(x, col, 2 + 16 * h);
+        EACH(s, 4)
+            put_step(w, 4 * h + s, x[s]);
+    }
+    put_group(scale, 0, i_half(i_words(col, 0)));
+}
+
+static ALWAYS void fill_lookup(uint8_t *w, const uint8_t *const *col, size_t at, vi table)
+{
+    vi x[4];
+    i_columns(x, col, at);
+    EACH(s, 4) {
+        put_step(w, s, i_lookup(table, low_nibbles(x[s])));
+        put_step(w, s + 4, i_lookup(table, high_nibbles(x[s])));
+    }
+}
+
+FILL(iq4_nl)
+{
+    (void)min;
+    fill_lookup(w, col, 2, i_table(iq4_values));
+    put_group(scale, 0, i_half(i_words(col, 0)));
+}
+
+FILL(mxfp4)
+{
+    static const int8_t e2m1_plus16[16] = { 16, 17, 18, 19, 20, 22, 24, 28,
+                                            16, 15, 14, 13, 12, 10, 8,  4 };
+    (void)min;
+    fill_lookup(w, col, 1, i_table(e2m1_plus16));
+    for (size_t c = 0; c < VL; c++) {
+        uint32_t e = col[c][0];
+        scale[c] = vlm_bits_to_f32(e < 2 ? 0x00200000u << e : (e - 1) << 23);
+    }
+}
+
+/* ---- 256 elements ---- */
+
+/* d times the bytes of four words, and -dmin times those of four more: groups of Q4_K and Q5_K */
+static ALWAYS void fill_k_scales(float *scale, float *min, const uint8_t *const *col)
+{
+    vi both = i_words(col, 0), s0 = i_words(col, 4), s1 = i_words(col, 8), s2 = i_words(col, 12);
+    vi six = i_set8(63), top = i_set8(48), sc[2], mn[2];
+    vf d = i_half(both), dmin = v_mul(i_half(i_shr32(both, 16)), v_set(-1));
+    sc[0] = i_and(s0, six);
+    mn[0] = i_and(s1, six);
+    sc[1] = i_or(low_nibbles(s2), i_and(i_shr(s0, 2), top));
+    mn[1] = i_or(high_nibbles(s2), i_and(i_shr(s1, 2), top));
+    EACH(g, 8) {
+        put_group(scale, g, v_mul(d, i_byte(sc[g / 4], g % 4)));
+        put_group(min, g, v_mul(dmin, i_byte(mn[g / 4], g % 4)));
+    }
+}
+
+FILL(q4_k)
+{
+    fill_k_scales(scale, min, col);
+    EACH(c, 8) { /* sixteen bytes */
+        vi x[4];
+        uint8_t *at = w + (c / 2 * 16 + c % 2 * 4) * INT8_STEP;
+        i_columns(x, col, 16 + 16 * c);
+        EACH(s, 4) {
+            put_step(at, s, low_nibbles(x[s]));
+            put_step(at, s + 8, high_nibbles(x[s]));
+        }
+    }
+}
+
+/* Bit `bit` of every byte, worth `worth` (a power of two, as is its place). */
+static ALWAYS vi bit_worth(vi x, int bit, int worth)
+{
+    return i_and(bit < worth ? i_shl(x, worth - bit) : i_shr(x, bit - worth),
+                 i_set8((int8_t)(1 << worth)));
+}
+
+FILL(q5_k)
+{
+    fill_k_scales(scale, min, col);
+    EACH(half, 2) { /* sixteen bytes of the 32 of each group */
+        vi h[4];
+        i_columns(h, col, 16 + 16 * half);
+        EACH(c, 4) {
+            vi x[4];
+            uint8_t *at = w + (16 * c + 4 * half) * INT8_STEP;
+            i_columns(x, col, 48 + 32 * c + 16 * half);
+            EACH(s, 4) {
+                put_step(at, s, i_or(low_nibbles(x[s]), bit_worth(h[s], 2 * (int)c, 4)));
+                put_step(at, s + 8, i_or(high_nibbles(x[s]), bit_worth(h[s], 2 * (int)c + 1, 4)));
+            }
+        }
+    }
+}
+
+/* Bits 2 j and 2 j + 1 of every byte, at bits 4 and 5. */
+static ALWAYS vi two_bits_high(vi x, int j)
+{
+    return i_and(j < 2 ? i_shl(x, 4 - 2 * j) : i_shr(x, 2 * j - 4), i_set8(48));
+}
+
+FILL(q6_k)
+{
+    vf d = i_half(i_shr32(i_words(col, 206), 16));
+    (void)min;
+    EACH(part, 4) { /* half of the block, half of its 32-element groups */
+        size_t n = part / 2, i = part % 2;
+        vi h[4], x[4];
+        i_columns(h, col, 128 + 32 * n + 16 * i);
+        EACH(j, 2) {
+            uint8_t *at = w + (32 * n + 8 * j + 4 * i) * INT8_STEP;
+            i_columns(x, col, 64 * n + 32 * j + 16 * i);
+            EACH(s, 4) {
+                put_step(at, s, i_or(low_nibbles(x[s]), two_bits_high(h[s], (int)j)));
+                put_step(at, s + 16, i_or(high_nibbles(x[s]), two_bits_high(h[s], (int)j + 2)));
+            }
+        }
+    }
+    EACH(g, 4) {
+        vi s = i_words(col, 192 + 4 * g);
+        EACH(b, 4)
+            put_group(scale, 4 * g + b, v_mul(d, i_signed_byte(s, b)));
+    }
+}
+
+FILL(q2_k)
+{
+    vi both = i_words(col, 80);
+    vf d = i_half(both), dmin = v_mul(i_half(i_shr32(both, 16)), v_set(-1));
+    EACH(part, 4) {
+        size_t n = part / 2, i = part % 2;
+        vi x[4];
+        i_columns(x, col, 16 + 32 * n + 16 * i);
+        EACH(j, 4)
+            EACH(s, 4)
+                put_step(w + (32 * n + 8 * j + 4 * i) * INT8_STEP, s,
+                         i_and(i_shr(x[s], 2 * (int)j), i_set8(3)));
+    }
+    EACH(g, 4) {
+        vi s = i_words(col, 4 * g);
+        EACH(b, 4) {
+            put_group(scale, 4 * g + b, v_mul(d, i_byte(low_nibbles(s), b)));
+            put_group(min, 4 * g + b, v_mul(dmin, i_byte(high_nibbles(s), b)));
+        }
+    }
+}
+
+FILL(q3_k)
+{
+    vi s0 = i_words(col, 96), s1 = i_words(col, 100), s2 = i_words(col, 104), s[4];
+    vf d = i_half(i_shr32(i_words(col, 106), 16));
+    (void)min;
+    EACH(i, 2) {
+        vi h[4];
+        i_columns(h, col, 16 * i);
+        EACH(n, 2) {
+            vi x[4];
+            i_columns(x, col, 32 + 32 * n + 16 * i);
+            EACH(j, 4)
+                EACH(k, 4)
+                    put_step(w + (32 * n + 8 * j + 4 * i) * INT8_STEP, k,
+                             i_or(i_and(i_shr(x[k], 2 * (int)j), i_set8(3)),
+                                  bit_worth(h[k], 4 * (int)n + (int)j, 2)));
+        }
+    }
+    s[0] = i_or(low_nibbles(s0), two_bits_high(s2, 0));
+    s[1] = i_or(low_nibbles(s1), two_bits_high(s2, 1));
+    s[2] = i_or(high_nibbles(s0), two_bits_high(s2, 2));
+    s[3] = i_or(high_nibbles(s1), two_bits_high(s2, 3));
+    EACH(g, 16)
+        put_group(scale, g, v_mul(d, v_sub(i_byte(s[g / 4], g % 4), v_set(32))));
+}
+
+FILL(iq4_xs)
+{
+    vi both = i_words(col, 0), low = i_words(col, 4);
+    vf d = i_half(both);
+    (void)min;
+    EACH(g, 8) {
+        vi high = i_and(i_shr32(both, 16 + 2 * (int)g), i_set32(3)),
+           four = i_and(i_shr32(low, 4 * (int)g), i_set32(15));
+        fill_lookup(w + 8 * g * INT8_STEP, col, 8 + 16 * g, i_table(iq4_values));
+        /* (four | high << 4) - 32, exactly */
+        put_group(scale, g,
+                  v_mul(d, v_sub(v_fma(i_to_f32(high), v_set(16), i_to_f32(four)), v_set(32))));
+    }
+}
+
+#undef FILL
+
+#endif
