@@ -153,6 +153,21 @@ for n, t in enumerate([1, 2, 8, 12, 20, 30, 39]):  # token_embd and a matrix of 
     put(m, f"type{n}", bytes([0x40, 2, 9, 15, t, 7, 0x42, 2, 9, 9, t, 3]))
 put(m, "turned", bytes([0xD3, 2, 11, 9, 0, 0, 0xD5, 1, 6, 0, 1]))
 
+# saved sessions (fuzz_state.c): how it is laid over, the header's counts, ids
+s = "state"
+ids = lambda *v: struct.pack(f"<{len(v)}i", *v)
+counts = lambda *v: struct.pack("<7Q", *v)  # ids, prompt, done, pictures, said, finish, held back
+put(s, "true", bytes([1]))
+put(s, "unsealed", bytes([0, 9]))
+put(s, "prompt", bytes([3]) + counts(20, 20, 0, 0, 0, 0, 0) + ids(*range(5, 25)))
+put(s, "half", bytes([3]) + counts(20, 20, 7, 0, 0, 0, 0) + ids(*range(5, 25)))
+put(s, "answer", bytes([3]) + counts(20, 12, 19, 0, 8, 0, 0) + ids(*range(5, 25)))
+put(s, "ended", bytes([3]) + counts(20, 12, 20, 0, 9, 2, 0) + ids(*range(5, 25)))
+put(s, "held", bytes([3]) + counts(20, 12, 19, 0, 8, 0, 3) + ids(*range(5, 25)) + b"abc")
+put(s, "blocks", bytes([3]) + counts(300, 280, 299, 0, 20, 0, 0) + ids(*[7] * 300))
+put(s, "huge", bytes([1]) + counts(1 << 63, 1 << 63, 1 << 62, 0, 0, 0, 0))
+put(s, "pictures", bytes([3]) + counts(20, 20, 10, 1, 0, 0, 0) + ids(*range(5, 25)) + b"\1" * 72)
+
 # templates with a mistake each: what the lexer and the parser refuse
 wrong = ["{% for %}", "{% for a %}", "{% for a b c %}", "{% for a in x if %}{% endfor %}", "{% if x %}{% elif %}",
          "{% set %}", "{% set a = %}", "{% set (a, b = 1 %}", "{% macro %}", "{% macro m %}", "{% macro m(a b) %}",

@@ -21,5 +21,7 @@ bool golden_same(const char *what, const char *folder, const struct golden_answe
 
 /* neighbours.c: the request beside others in a step */
 bool golden_neighbours(struct golden_case *c, const char *model, const char *isa);
+/* kept.c: what others have read before, forks, files of sessions */
+bool golden_kept(struct golden_case *c, const char *model, const char *isa);
 
 #endif

@@ -1,5 +1,6 @@
 /* determinism.c: one hash of the logits over threads and chunks; one answer over cache states, to
- * the last bit of its log-probabilities (neighbours.c: over what runs beside it). */
+ * the last bit of its log-probabilities (neighbours.c: over what runs beside it; kept.c: over what
+ * is kept in memory and in files). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +191,8 @@ bool golden_determinism(const char *model, const char *isa, struct golden_case *
         bool equal = check_splits(c, model, isa, plain || k > 0 ? 3 : 1, &hash);
         if (k == 0 && !plain)
             equal = golden_neighbours(c, model, isa) && equal;
+        if (k == 0 || !plain)
+            equal = golden_kept(c, model, isa) && equal;
         printf("%-6s %-7s %s: logits %016" PRIx64 "\n", equal ? "ok" : "FAILED", isa, c->folder,
                hash);
         ok = ok && equal;

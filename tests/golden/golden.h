@@ -8,7 +8,7 @@
 /* One request against the reference. */
 bool golden_compare(struct golden_case *c, vlm_engine *engine);
 /* One checkpoint's requests at one ISA level: the same bytes whatever the threads, chunks, cache
- * states and neighbours. */
+ * states, neighbours, forks and files. */
 bool golden_determinism(const char *model, const char *isa, struct golden_case *const *cases,
                         size_t n_cases);
 
