@@ -70,6 +70,26 @@ head -c 100000 "$tmp/first" >"$tmp/cut.gguf"
 expect 1 quantize "$tmp/cut.gguf" "$out" --type q8_0
 nothing_left "a refused call"
 
+# inputs that matter: gathered from requests, kept, used again for the same bytes
+if [ -f "$root/models/pocket/model.safetensors" ]; then
+  printf '{"prompt":"Hello"}\n\n{"prompt":"What is the price?"}\n' >"$tmp/in.jsonl"
+  expect 0 quantize "$root/models/pocket" "$out" --type q4_0 --calibrate "$tmp/in.jsonl" --json
+  has "$tmp/out" '"weighted": true'
+  [ "$(left)" = "imatrix-m.gguf m.gguf mmproj-m.gguf " ] || fail "written: $(left)"
+  cp "$out" "$tmp/first"
+  expect 0 quantize "$root/models/pocket" "$out" --type q4_0 --importance "$tmp/d/imatrix-m.gguf" --force --threads 2
+  cmp -s "$out" "$tmp/first" || fail "the kept importance gives other bytes"
+  expect 0 quantize "$root/models/pocket" "$out" --type q4_0 --force
+  cmp -s "$out" "$tmp/first" && fail "importance changed nothing"
+  rm "$tmp/d"/*
+  printf '{"prompt":"Hello"}\n{"prompt":3}\n' >"$tmp/in.jsonl"
+  expect 1 quantize "$root/models/pocket" "$out" --type q4_0 --calibrate "$tmp/in.jsonl"
+  has "$tmp/err" "in.jsonl: line 2"
+  nothing_left "a bad request"
+fi
+expect 1 quantize "$model" "$out" --type q8_0 --calibrate "$tmp/none"
+expect 2 quantize "$model" "$out" --type q8_0 --calibrate "$tmp/in.jsonl" --importance "$tmp/in.jsonl"
+
 # a full disk: one line, nothing left
 (
   trap '' XFSZ
