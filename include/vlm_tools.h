@@ -163,6 +163,7 @@ typedef struct vlm_bench_job {
 } vlm_bench_job;
 typedef struct vlm_bench_sample {
     double ms;
+    double cpu_ms;    /* of all threads of the process: what ms would be for one, were it alone */
     size_t n, depth;  /* as they were: templates and tokenizers may miss a number by a few */
     size_t tokens;    /* whose rate matters; 0: the time matters */
     double vision_ms; /* of ms, in the tower */

@@ -81,6 +81,7 @@ json_t *cli_bench_machine(const struct cli_options *o, const vlm_engine *engine,
         json_object_set_new(j, "isa", json_string(vlm_engine_isa(engine)));
         json_object_set_new(j, "threads", json_integer(vlm_engine_n_threads(engine)));
         json_object_set_new(j, "model_sha256", json_string(hash));
+        json_object_set_new(j, "cpu_time", json_boolean(o->cpu_time));
     }
     return j;
 }
@@ -124,6 +125,8 @@ static void make_arguments(struct arguments *a, const struct cli_options *o, cha
     put(a, "--threads", o->threads ? threads : NULL);
     snprintf(chunk, 24, "%llu", (unsigned long long)o->chunk);
     put(a, "--chunk", o->chunk ? chunk : NULL);
+    if (o->cpu_time)
+        a->v[a->n++] = "--cpu-time";
     put_list(a, "--prompt", &o->prompts);
     put_list(a, "--gen", &o->gens);
     put_list(a, "--depth", &o->depths);

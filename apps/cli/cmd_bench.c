@@ -68,11 +68,11 @@ static int repeat(struct run *r, struct side *s, const vlm_bench_job *job, size_
     int rc = VLM_OK;
     for (size_t k = 0; rc == VLM_OK && k < N_ROOFS; k++) {
         rc = vlm_bench_run(s->bench, &roof_jobs[k], &s->roofs[k], err);
-        s->roof_ms[k][i] = s->roofs[k].ms;
+        s->roof_ms[k][i] = r->o->cpu_time ? s->roofs[k].cpu_ms : s->roofs[k].ms;
     }
     if (rc == VLM_OK)
         rc = vlm_bench_run(s->bench, job, &s->sample, err);
-    s->ms[i] = s->sample.ms;
+    s->ms[i] = r->o->cpu_time ? s->sample.cpu_ms : s->sample.ms;
     s->vision_ms[i] = s->sample.vision_ms;
     cli_progress("measuring: run", ++r->done, r->total);
     if (rc == VLM_OK && cli_interrupted())
@@ -256,9 +256,10 @@ static int measure_all(struct run *r, const struct cli_bench_jobs *jobs)
     vlm_error err = {0};
     r->total = jobs->n * r->reps * r->n_sides;
     if (!r->list)
-        printf("%s: %s, %d threads; median of %zu, least .. most\n", r->sides[0].opened.name,
+        printf("%s: %s, %d threads; median of %zu, least .. most%s\n", r->sides[0].opened.name,
                vlm_engine_isa(r->sides[0].opened.engine),
-               vlm_engine_n_threads(r->sides[0].opened.engine), r->reps);
+               vlm_engine_n_threads(r->sides[0].opened.engine), r->reps,
+               r->o->cpu_time ? ", processor time" : "");
     if (!r->list && r->n_sides == 2)
         printf("against %s: %s\n", r->sides[1].opened.name,
                vlm_engine_isa(r->sides[1].opened.engine));
@@ -287,6 +288,8 @@ int cli_cmd_bench(const struct cli_options *o)
     if (status == CLI_OK &&
         (o->against != NULL) + (o->against_isa != NULL) + (o->against_build != NULL) > 1)
         status = cli_usage(o->verb, "found two options to compare against, expected one");
+    if (status == CLI_OK && o->cpu_time && o->threads != 1)
+        status = cli_usage(o->verb, "--cpu-time: found several threads, expected --threads 1");
     if (status)
         return status;
     if (o->against_build)

@@ -10,6 +10,17 @@
 #define MAX_WORDS 4096
 #define LETTERS 12 /* of a word at most */
 
+struct vlm_stopwatch vlm_engine_watch(void)
+{
+    return (struct vlm_stopwatch){vlm_os_now_ms(), clock()};
+}
+
+void vlm_engine_watched(vlm_bench_sample *out, const struct vlm_stopwatch *since, double times)
+{
+    out->ms = (vlm_os_now_ms() - since->ms) / times;
+    out->cpu_ms = (double)(clock() - since->cpu) * 1000 / CLOCKS_PER_SEC / times;
+}
+
 /* ---- text of a given number of tokens ---- */
 
 static bool is_word(const char *s, size_t n)
@@ -184,9 +195,9 @@ static int run_prompt(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench_s
         rc = sync_words(b, 0, words, b->next_stream++, job->n - b->n_behind, job->n, false, err);
     if (rc < 0)
         return rc;
-    double start = vlm_os_now_ms();
+    struct vlm_stopwatch watch = vlm_engine_watch();
     rc = next_token(b->sessions[0], err);
-    out->ms = vlm_os_now_ms() - start;
+    vlm_engine_watched(out, &watch, 1);
     vlm_session_stats(b->sessions[0], &stats);
     out->depth = stats.cached_tokens;
     out->n = out->tokens = stats.prompt_tokens - stats.cached_tokens;
@@ -224,7 +235,7 @@ static int run_generate(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench
         return rc;
     vlm_session_stats(b->sessions[0], &stats);
     out->depth = stats.prompt_tokens;
-    double start = vlm_os_now_ms();
+    struct vlm_stopwatch watch = vlm_engine_watch();
     for (size_t i = 0; i < job->n; i++) {
         rc = vlm_step(b->e, b->sessions, n_sessions, err);
         for (size_t k = 0; rc == VLM_OK && k < n_sessions; k++)
@@ -234,7 +245,7 @@ static int run_generate(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench
         vlm_engine_work_rows(out, b->e, (enum vlm_num)b->options.kv_type, 1, out->depth + i, 1,
                              n_sessions);
     }
-    out->ms = vlm_os_now_ms() - start;
+    vlm_engine_watched(out, &watch, 1);
     out->n = job->n;
     out->tokens = job->n * n_sessions;
     return VLM_OK;
@@ -266,11 +277,11 @@ static int ask_about(struct vlm_bench *b, const vlm_image *image, vlm_bench_samp
 {
     vlm_part parts[2] = {vlm_part_image(image), vlm_part_text("What is this?")};
     const vlm_message message = {.role = "user", .parts = parts, .n_parts = 2};
-    double start = vlm_os_now_ms();
+    struct vlm_stopwatch watch = vlm_engine_watch();
     int rc = vlm_session_sync(b->sessions[0], &message, 1, err);
     if (rc == VLM_OK)
         rc = next_token(b->sessions[0], err);
-    out->ms = vlm_os_now_ms() - start;
+    vlm_engine_watched(out, &watch, 1);
     vlm_session_stats(b->sessions[0], stats);
     return rc;
 }
@@ -295,8 +306,11 @@ static int run_picture(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench_
         return rc;
     out->n = stats.n_tiles;
     out->vision_ms = stats.vision_ms;
-    if (tile)
-        out->ms = stats.vision_ms / (double)vlm_max_size(stats.n_tiles, 1);
+    if (tile) {
+        double part = stats.vision_ms / (double)vlm_max_size(stats.n_tiles, 1) / out->ms;
+        out->ms *= part;
+        out->cpu_ms *= part;
+    }
     vlm_engine_work_frames(out, b->e, tile ? 1 : stats.n_tiles);
     if (!tile)
         vlm_engine_work_rows(out, b->e, (enum vlm_num)b->options.kv_type,

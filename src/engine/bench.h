@@ -2,6 +2,8 @@
 #ifndef VLM_ENGINE_BENCH_H
 #define VLM_ENGINE_BENCH_H
 
+#include <time.h>
+
 #include "base/limits.h"
 #include "base/rng.h"
 #include "engine/engine.h"
@@ -24,6 +26,14 @@ struct vlm_bench {
     struct vlm_roof roof;
     uint8_t *read; /* what roof.read reads; taken by the first */
 };
+
+struct vlm_stopwatch {
+    double ms;
+    clock_t cpu;
+};
+struct vlm_stopwatch vlm_engine_watch(void);
+/* The time since, over how many times the work was done. */
+void vlm_engine_watched(vlm_bench_sample *out, const struct vlm_stopwatch *since, double times);
 
 /* bench_roof.c: roof.*; VLM_ERR_ARGUMENT when test is none of them. */
 int vlm_engine_bench_roof(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench_sample *out,

@@ -78,10 +78,10 @@ static int measure(struct vlm_bench *b, const char *what, size_t n_threads, vlm_
         task = no_task;
         forks = FORKS;
     }
-    double start = vlm_os_now_ms();
+    struct vlm_stopwatch watch = vlm_engine_watch();
     for (size_t i = 0; i < forks; i++)
         vlm_pool_run(pool, task, &r, n_threads);
-    out->ms = (vlm_os_now_ms() - start) / (double)forks;
+    vlm_engine_watched(out, &watch, (double)forks);
     return VLM_OK;
 }
 

@@ -2,13 +2,18 @@
 // against a copy of llama.cpp that is no part of this project (README.md).
 //
 //   peer logits MODEL PROMPTS ROWS THREADS   logits of the first ROWS ids of every prompt, to stdout
+//   peer bench MODEL THREADS PROMPT GEN      tokens a second: reading PROMPT ids, then generating GEN
+//                                            (one thread: a second of the processor)
 //   peer quantize IN OUT TYPE                TYPE: a llama_ftype number (Q4_0 2, Q8_0 7, Q4_K_M 15)
 //
 // PROMPTS: texts between form feeds.  For each: n, n ids; rows, vocabulary, rows * vocabulary floats.
 #include "llama.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -82,6 +87,72 @@ static int logits(const char *model_path, const char *prompts, int max_rows, int
     return fflush(stdout) != 0;
 }
 
+// one thread: of the processor, which neighbours do not change; else of the clock
+static double seconds(int threads)
+{
+    if (threads == 1)
+        return (double)clock() / CLOCKS_PER_SEC;
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// n ids spread over the vocabulary, behind what is there
+static bool decode(llama_context *ctx, std::vector<llama_token> &ids, bool one_by_one)
+{
+    size_t step = one_by_one ? 1 : 512;
+    for (size_t at = 0; at < ids.size(); at += step) {
+        size_t n = std::min(step, ids.size() - at);
+        if (llama_decode(ctx, llama_batch_get_one(ids.data() + at, (int32_t)n)) != 0)
+            return false;
+    }
+    llama_synchronize(ctx);
+    return true;
+}
+
+static std::vector<llama_token> draw(int n, int32_t n_vocab)
+{
+    std::vector<llama_token> ids;
+    for (int i = 0; i < n; i++)
+        ids.push_back((llama_token)((unsigned)rand() % (unsigned)(n_vocab - 200)));
+    return ids;
+}
+
+// as its own benchmark measures: the cache in F16, flash attention as it decides; once to warm up
+static int bench(const char *path, int threads, int n_prompt, int n_gen)
+{
+    llama_model_params mp = llama_model_default_params();
+    mp.n_gpu_layers = 0;
+    llama_model *model = llama_model_load_from_file(path, mp);
+    if (!model)
+        return 1;
+    int32_t n_vocab = llama_vocab_n_tokens(llama_model_get_vocab(model));
+    llama_context_params cp = llama_context_default_params();
+    cp.n_ctx = (uint32_t)(n_prompt + n_gen + 64);
+    cp.n_batch = cp.n_ubatch = 512;
+    cp.n_threads = cp.n_threads_batch = threads;
+    llama_context *ctx = llama_init_from_model(model, cp);
+    if (!ctx)
+        return 1;
+    double rate[2] = {0, 0};
+    for (int rep = 0; rep < 2; rep++) {
+        std::vector<llama_token> prompt = draw(n_prompt, n_vocab), answer = draw(n_gen, n_vocab),
+                                 first = draw(16, n_vocab);
+        llama_memory_clear(llama_get_memory(ctx), true);
+        double start = seconds(threads);
+        if (!decode(ctx, prompt, false))
+            return 1;
+        rate[0] = n_prompt / (seconds(threads) - start);
+        llama_memory_clear(llama_get_memory(ctx), true);
+        if (!decode(ctx, first, false))
+            return 1;
+        start = seconds(threads);
+        if (!decode(ctx, answer, true))
+            return 1;
+        rate[1] = n_gen / (seconds(threads) - start);
+    }
+    printf("%.3f %.3f\n", rate[0], rate[1]);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     std::string what = argc > 1 ? argv[1] : "";
@@ -95,12 +166,15 @@ int main(int argc, char **argv)
     }, nullptr);
     if (what == "logits" && argc == 6)
         return logits(argv[2], argv[3], atoi(argv[4]), atoi(argv[5]));
+    if (what == "bench" && argc == 6)
+        return bench(argv[2], atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
     if (what == "quantize" && argc == 5) {
         llama_model_quantize_params qp = llama_model_quantize_default_params();
         qp.nthread = 1;
         qp.ftype = (llama_ftype)atoi(argv[4]);
         return (int)llama_model_quantize(argv[2], argv[3], &qp);
     }
-    fprintf(stderr, "usage: peer logits MODEL PROMPTS ROWS THREADS | peer quantize IN OUT TYPE\n");
+    fprintf(stderr, "usage: peer logits MODEL PROMPTS ROWS THREADS | peer quantize IN OUT TYPE |\n"
+                    "       peer bench MODEL THREADS PROMPT GEN\n");
     return 2;
 }
