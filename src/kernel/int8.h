@@ -4,7 +4,7 @@
  * A vector of integers holds, for each of VL columns, four consecutive elements in the four bytes of
  * a lane; so a lane ends with the whole sum of its column's group (16 or 32 elements under one
  * scale) and no sum crosses lanes.  A type supplies a function that unpacks one block of VL columns
- * (int8_fill.h) and four constants; few rows and many go the same way: a panel of INT8_COLS columns
+ * (int8_fill.h) and names a tile; few rows and many go the same way: a panel of INT8_COLS columns
  * is unpacked into the first-level cache, tiles of rows pass over it.
  *
  * The integers are exact.  The floats of one output have one order: for each group in increasing
@@ -42,10 +42,9 @@ struct int8_panel {
 
 #include "kernel/int8_fill.h"
 
-/* What a type is to the loops; always constants. bits: 4, 5 or 6: elements plus zero are less than
+/* What a type is to a tile; always constants. bits: 4, 5 or 6: elements plus zero are less than
  * 2^bits and not negative; 8: signed. */
 struct int8_type {
-    size_t len, bytes; /* of a block */
     size_t bits, group;
     int zero;
     int mins;
@@ -158,13 +157,42 @@ static ALWAYS void int8_rows(float *out, size_t ld_out, const struct vlm_q8 *a, 
     size_t i = 0;
     for (; i + INT8_ROWS <= m; i += INT8_ROWS)
         int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, INT8_ROWS, t);
-    if (m - i == 1)
-        int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, 1, t);
-    else if (INT8_ROWS > 2 && m - i == 2)
+    for (; i + 2 <= m; i += 2)
         int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, 2, t);
-    else if (INT8_ROWS > 3 && m - i == 3)
-        int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, 3, t);
+    if (i < m)
+        int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, 1, t);
 }
+
+/* The tiles that there are, each shared by all types alike: X(name, bits, group, zero, minima) */
+#define INT8_TILES(X)                                                                              \
+    X(four, 4, 32, 8, 0)                                                                           \
+    X(four_min, 4, 32, 0, 1)                                                                       \
+    X(five, 5, 32, 16, 0)                                                                          \
+    X(five_min, 5, 32, 0, 1)                                                                       \
+    X(eight, 8, 32, 0, 0)                                                                          \
+    X(two_min_16, 4, 16, 0, 1)                                                                     \
+    X(three_16, 4, 16, 4, 0)                                                                       \
+    X(six_16, 6, 16, 32, 0)
+
+#define INT8_ROWS_OF(name, BITS, GROUP, ZERO, MINS)                                                \
+    enum { GROUP_OF_##name = GROUP };                                                              \
+    static __attribute__((noinline)) void rows_##name(                                             \
+        float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,                            \
+        const struct int8_panel *p, size_t m, size_t n, size_t cols, int first)                    \
+    {                                                                                              \
+        const struct int8_type t = { BITS, GROUP, ZERO, MINS };                                    \
+        int8_rows(out, ld_out, a, ld_a, p, m, n, cols, first, t);                                  \
+    }
+INT8_TILES(INT8_ROWS_OF)
+#undef INT8_ROWS_OF
+
+/* What a type is to the loops around the tiles. */
+typedef void int8_rows_of(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
+                          const struct int8_panel *p, size_t m, size_t n, size_t cols, int first);
+struct int8_blocks {
+    size_t len, bytes, group;
+    int8_rows_of *rows;
+};
 
 typedef void int8_fill(uint8_t *w, float *scale, float *min, const uint8_t *const *col);
 
@@ -172,7 +200,7 @@ typedef void int8_fill(uint8_t *w, float *scale, float *min, const uint8_t *cons
  * read, `ahead` bytes further, comes closer meanwhile: with one row this is all that hides memory. */
 static ALWAYS void int8_panel_fill(struct int8_panel *p, const uint8_t *w, size_t ld_w,
                                    size_t n_blocks, size_t cols, size_t ahead, int8_fill *fill,
-                                   struct int8_type t)
+                                   struct int8_blocks t)
 {
     const size_t often = t.bytes < 64 ? 64 / t.bytes : 1; /* blocks of a cache line */
     for (size_t v = 0; v < INT8_VECS; v++) {
@@ -199,7 +227,7 @@ static ALWAYS void int8_panel_fill(struct int8_panel *p, const uint8_t *w, size_
 /* A pass takes as many rows, or as much of k, as the second-level cache holds. */
 static ALWAYS void int8_matmul(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
                                const uint8_t *w, size_t m, size_t n, size_t k, int8_fill *fill,
-                               struct int8_type t)
+                               struct int8_blocks t)
 {
     struct int8_panel panel;
     const size_t ld_w = k / t.len * t.bytes, groups = k / 32;
@@ -220,45 +248,41 @@ static ALWAYS void int8_matmul(float *out, size_t ld_out, const struct vlm_q8 *a
                                                 : INT8_COLS * ld_w - done;
                     int8_panel_fill(&panel, w + j * ld_w + b * 32 / t.len * t.bytes, ld_w,
                                     len * 32 / t.len, cols, ahead, fill, t);
-                    int8_rows(out + top * ld_out + j, ld_out, a + top * ld_a + b, ld_a, &panel,
-                              m - top < step ? m - top : step, len, cols, b == 0, t);
+                    t.rows(out + top * ld_out + j, ld_out, a + top * ld_a + b, ld_a, &panel,
+                           m - top < step ? m - top : step, len, cols, b == 0);
                 }
             }
 }
 
-/* X(name, TYPE, bits, zero): see struct int8_type and int8_fill.h */
+/* X(name, TYPE, tile): the tile's zero is what fill_NAME adds */
 #define INT8_TYPES(X)                                                                              \
-    X(q4_0, Q4_0, 4, 8)                                                                            \
-    X(q4_1, Q4_1, 4, 0)                                                                            \
-    X(q5_0, Q5_0, 5, 16)                                                                           \
-    X(q5_1, Q5_1, 5, 0)                                                                            \
-    X(q8_0, Q8_0, 8, 0)                                                                            \
-    X(q2_k, Q2_K, 4, 0)                                                                            \
-    X(q3_k, Q3_K, 4, 4)                                                                            \
-    X(q4_k, Q4_K, 4, 0)                                                                            \
-    X(q5_k, Q5_K, 5, 0)                                                                            \
-    X(q6_k, Q6_K, 6, 32)                                                                           \
-    X(iq4_nl, IQ4_NL, 8, 0)                                                                        \
-    X(iq4_xs, IQ4_XS, 8, 0)                                                                        \
-    X(mxfp4, MXFP4, 5, 16)
+    X(q4_0, Q4_0, four)                                                                            \
+    X(q4_1, Q4_1, four_min)                                                                        \
+    X(q5_0, Q5_0, five)                                                                            \
+    X(q5_1, Q5_1, five_min)                                                                        \
+    X(q8_0, Q8_0, eight)                                                                           \
+    X(q2_k, Q2_K, two_min_16)                                                                      \
+    X(q3_k, Q3_K, three_16)                                                                        \
+    X(q4_k, Q4_K, four_min)                                                                        \
+    X(q5_k, Q5_K, five_min)                                                                        \
+    X(q6_k, Q6_K, six_16)                                                                          \
+    X(iq4_nl, IQ4_NL, eight)                                                                       \
+    X(iq4_xs, IQ4_XS, eight)                                                                       \
+    X(mxfp4, MXFP4, five)
 
-#define INT8_GROUPS(name, TYPE, GROUP, MINS) enum { GROUP_##name = GROUP, MINS_##name = MINS };
-VLM_BLOCK_TYPES(INT8_GROUPS)
-#undef INT8_GROUPS
-
-#define INT8_MATMUL(name, TYPE, BITS, ZERO)                                                        \
+#define INT8_MATMUL(name, TYPE, TILE)                                                              \
     static void matmul_##name(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,      \
                               const void *w, size_t m, size_t n, size_t k)                         \
     {                                                                                              \
-        const struct int8_type t = {                                                               \
-            LEN_##TYPE, BYTES_##TYPE, BITS, GROUP_##name, ZERO, MINS_##name                        \
+        const struct int8_blocks t = {                                                             \
+            LEN_##TYPE, BYTES_##TYPE, GROUP_OF_##TILE, rows_##TILE                                 \
         };                                                                                         \
         int8_matmul(out, ld_out, a, ld_a, w, m, n, k, fill_##name, t);                             \
     }
 INT8_TYPES(INT8_MATMUL)
 #undef INT8_MATMUL
 
-#define INT8_ENTRY(name, TYPE, BITS, ZERO) i_->matmul_q8[VLM_NUM_##TYPE] = matmul_##name;
+#define INT8_ENTRY(name, TYPE, TILE) i_->matmul_q8[VLM_NUM_##TYPE] = matmul_##name;
 #define INT8_TABLE(t)                                                                              \
     do {                                                                                           \
         struct vlm_kernels *i_ = (t);                                                              \
