@@ -176,6 +176,7 @@ static void forks(vlm_engine *e)
     }
     memcpy(text, begun, n);
     MUST(vlm_session_fork(&twin, s, NULL, &err));
+    MUST(vlm_session_save(s, "constrained.session", &err));
     for (o.seed = 1; o.seed < 5; o.seed++) {
         MUST(vlm_session_fork(&other, s, &o, &err));
         size_t all = n + rest(other, text + n);
@@ -188,6 +189,14 @@ static void forks(vlm_engine *e)
     memcpy(same, begun, n);
     rest(twin, same + n);
     CHECK(strcmp(text, same) == 0 && differ > 0);
+    vlm_session_close(twin);
+    o.seed = 0; /* the same from a file */
+    MUST(vlm_session_open(&twin, e, &o, &err));
+    MUST(vlm_session_load(twin, "constrained.session", &err));
+    memset(same + n, 0, sizeof same - n);
+    rest(twin, same + n);
+    CHECK(strcmp(text, same) == 0);
+    remove("constrained.session");
     vlm_session_close(twin);
     vlm_session_close(s);
     o.constraint = NULL; /* a fork keeps its constraint */
