@@ -146,13 +146,9 @@ static void zsh_text(const char *s, bool specification)
 
 static void zsh_action(enum values what, const char *const *words, const char *line)
 {
-    static const char *const actions[] = {" ",
-                                          "",
-                                          "_files",
-                                          "_files -/",
-                                          "_alternative \"dirs\\:model\\:_files -/\" "
-                                          "\"files\\:model\\:_files -g \\*.gguf\"",
-                                          ""};
+    static const char models[] = "_alternative \"dirs\\:model\\:_files -/\" "
+                                 "\"files\\:model\\:_files -g \\*.gguf\"";
+    static const char *const actions[] = {" ", "", "_files", "_files -/", models, ""};
     if (what != WORDS && what != VERBS) {
         fputs(actions[what], stdout);
         return;
