@@ -2,10 +2,12 @@
  * matrices that the model bound. */
 #include "engine/bench.h"
 
-static void add_linear(vlm_bench_sample *w, const struct vlm_linear *l, size_t n_rows)
+static void add_linear(vlm_bench_sample *w, const vlm_engine *e, const struct vlm_linear *l,
+                       size_t n_rows)
 {
+    bool floats = l->type < VLM_N_FLOAT || e->feature_files.exact;
     double ops = 2.0 * (double)n_rows * (double)l->n_out * (double)l->n_in;
-    *(l->type < VLM_N_FLOAT ? &w->fp32_ops : &w->int8_ops) += ops;
+    *(floats ? &w->fp32_ops : &w->int8_ops) += ops;
     w->bytes += (double)l->n_out * (double)vlm_num_bytes(l->type, l->n_in);
 }
 
@@ -19,10 +21,10 @@ void vlm_engine_work_rows(vlm_bench_sample *out, const vlm_engine *e, enum vlm_n
         const struct vlm_linear *const matrices[] = {&l->q,    &l->k,  &l->v,   &l->out,
                                                      &l->gate, &l->up, &l->down};
         for (size_t k = 0; k < sizeof matrices / sizeof *matrices; k++)
-            add_linear(out, matrices[k], all);
+            add_linear(out, e, matrices[k], all);
     }
     if (n_logits)
-        add_linear(out, &e->model->head, n_logits * n_sequences);
+        add_linear(out, e, &e->model->head, n_logits * n_sequences);
     /* row i of a sequence meets depth + i + 1 keys and as many values */
     double keys = (double)all * ((double)depth + ((double)n_rows + 1) / 2);
     out->fp32_ops += 4 * keys * c->head_dim * c->heads * c->layers;
@@ -34,14 +36,14 @@ void vlm_engine_work_frames(vlm_bench_sample *out, const vlm_engine *e, size_t n
 {
     const struct vlm_config *c = &e->config;
     size_t n = (size_t)c->grid * c->grid;
-    add_linear(out, &e->model->patch, n * n_frames);
+    add_linear(out, e, &e->model->patch, n * n_frames);
     for (size_t i = 0; i < c->vision.layers; i++) {
         const struct vlm_vision_layer *l = &e->model->vision[i];
         const struct vlm_linear *const matrices[] = {&l->q,   &l->k,   &l->v,
                                                      &l->out, &l->fc1, &l->fc2};
         for (size_t k = 0; k < sizeof matrices / sizeof *matrices; k++)
-            add_linear(out, matrices[k], n * n_frames);
+            add_linear(out, e, matrices[k], n * n_frames);
         out->fp32_ops += 4.0 * (double)n_frames * (double)n * (double)n * c->vision.hidden;
     }
-    add_linear(out, &e->model->connector, c->image_seq_len * n_frames);
+    add_linear(out, e, &e->model->connector, c->image_seq_len * n_frames);
 }
