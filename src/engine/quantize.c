@@ -242,25 +242,35 @@ static bool has_tower(const struct job *j)
     return j->e->config.vision.layers > 0;
 }
 
-/* No file that is read may be written. */
+/* Is it a file that the model was opened from?  Of a model directory that is every file but GGUF.
+ */
+static bool is_source(const vlm_engine *e, const char *path)
+{
+    const struct vlm_weights *from[2] = {&e->model->weights, &e->model->tower};
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t n = strlen(name);
+    for (size_t k = 0; k < 2; k++)
+        for (size_t f = 0; f < from[k]->n_files; f++)
+            if (from[k]->source->dir &&
+                vlm_os_same_file(from[k]->source->dir, from[k]->files[f].name, path))
+                return true;
+    return !e->gguf && e->files.dir && (n < 5 || strcmp(name + n - 5, ".gguf") != 0) &&
+           vlm_os_same_file(e->files.dir, name, path);
+}
+
 static int check_paths(const struct job *j)
 {
-    const vlm_engine *e = j->e;
     const char *out[2] = {j->o->text_path, has_tower(j) ? j->o->vision_path : NULL};
-    const struct vlm_weights *from[2] = {&e->model->weights, &e->model->tower};
+    struct vlm_quoted q;
     for (size_t i = 0; i < 2; i++)
-        for (size_t k = 0; out[i] && k < 2; k++)
-            for (size_t f = 0; f < from[k]->n_files; f++)
-                if (from[k]->source->dir &&
-                    vlm_os_same_file(from[k]->source->dir, from[k]->files[f].name, out[i])) {
-                    struct vlm_quoted q;
-                    return vlm_fail(j->err, VLM_ERR_ARGUMENT,
-                                    "%s: found the model that is read, expected another name",
-                                    vlm_base_quote(&q, out[i], strlen(out[i])));
-                }
+        if (out[i] && is_source(j->e, out[i]))
+            return vlm_fail(j->err, VLM_ERR_ARGUMENT,
+                            "%s: found the model that is read, expected another name",
+                            vlm_base_quote(&q, out[i], strlen(out[i])));
     if (out[1] && (strcmp(out[0], out[1]) == 0 || vlm_os_same_file(NULL, out[0], out[1])))
         return vlm_fail(j->err, VLM_ERR_ARGUMENT,
-                        "text model and tower have one name, expected two");
+                        "%s: found one name for text model and tower, expected two",
+                        vlm_base_quote(&q, out[0], strlen(out[0])));
     return VLM_OK;
 }
 

@@ -46,6 +46,12 @@ expect 1 quantize "$out" "$tmp/d/mmproj-m.gguf" --type q8_0 --force --mmproj-out
 has "$tmp/err" "found the model that is read"
 cmp -s "$out" "$tmp/first" || fail "the source was changed"
 rm "$tmp/d"/*
+cp -r "$model" "$tmp/dir"
+for name in model.safetensors config.json tokenizer.json; do
+  expect 1 quantize "$tmp/dir" "$tmp/dir/$name" --type q8_0 --force --mmproj-out "$tmp/d/x"
+  has "$tmp/err" "$name: found the model that is read"
+done
+diff -r "$model" "$tmp/dir" >"$tmp/diff" || fail "the source was changed: $(cat "$tmp/diff")"
 
 # usage
 expect 2 quantize "$model" "$out"
