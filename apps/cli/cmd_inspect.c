@@ -155,7 +155,7 @@ int cli_cmd_inspect(const struct cli_options *o)
 }
 
 /* Pages of the program and its libraries that answering touches and planning does not: measured. */
-#define CODE_LATER ((uint64_t)1300000)
+#define CODE_LATER ((uint64_t)900000)
 
 struct plan {
     vlm_estimate total;
