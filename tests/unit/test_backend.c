@@ -233,8 +233,8 @@ static void outliers_cost_their_blocks(void **state)
         print_message("Q8_0 in integers, %zu of 32 blocks with an outlier of 100: %.2f %%\n", n[i],
                       100 * e[i]);
     }
-    /* Beside an outlier of size a the step is a / 127, a / 127 / sqrt(12) the error of values of size
-     * 1 / sqrt(3): 0.22 in the mean of a's squares; over all blocks the root of their share.
+    /* Beside an outlier of size a the step is a / 127, a / 127 / sqrt(12) the error of values of
+     * size 1 / sqrt(3): 0.22 in the mean of a's squares; over all blocks the root of their share.
      * Measured: 0.38, 4.3, 7.7 and 22.3 %. */
     assert_true(e[0] < 0.006 && e[1] < 0.06 && e[2] < 0.1 && e[3] < 0.3);
 }
