@@ -27,6 +27,7 @@ struct head {
 int vlm_engine_feature_files_open(vlm_engine *e, const vlm_engine_options *o, vlm_error *err)
 {
     struct vlm_feature_files *d = &e->feature_files;
+    d->exact = o->exact; /* asked for without a directory, too */
     if (!o->feature_dir || !*o->feature_dir || !e->model)
         return VLM_OK;
     int rc = vlm_os_store_open(o->feature_dir, sizeof(struct name), err);
@@ -35,7 +36,6 @@ int vlm_engine_feature_files_open(vlm_engine *e, const vlm_engine_options *o, vl
     d->dir = vlm_mem_strndup(&e->alloc, o->feature_dir, strlen(o->feature_dir));
     if (!d->dir)
         return vlm_fail_memory(err, strlen(o->feature_dir), "the name of a directory");
-    d->exact = o->exact;
     d->budget = o->max_feature_dir;
     d->bytes = vlm_os_store_trim(d->dir, ENDING, d->budget, &e->alloc);
     return VLM_OK;

@@ -27,7 +27,8 @@ struct header {
     uint64_t bytes; /* of the file */
     uint8_t fingerprint[32];
     char isa[ISA];
-    uint64_t kv_type, block_bytes;
+    uint32_t kv_type, exact; /* as the session's and the engine's options say */
+    uint64_t block_bytes;
     uint64_t n_ids, n_prompt, n_done, n_pictures, n_said, finish, n_pending;
 };
 struct picture {
@@ -44,6 +45,7 @@ static void begin_header(struct header *h, vlm_session *s)
     *h = (struct header){.version = VERSION,
                          .order = ORDER,
                          .kv_type = s->kv.type,
+                         .exact = e->feature_files.exact != 0,
                          .block_bytes = vlm_kv_block_bytes(e->model, s->kv.type)};
     memcpy(h->magic, magic, sizeof magic);
     memcpy(h->isa, isa, vlm_min_size(strlen(isa), ISA));
@@ -238,6 +240,8 @@ static int check_kind(struct loaded *x, vlm_session *s, vlm_error *err)
     if (h->kv_type != mine.kv_type)
         return refuse(x, VLM_ERR_UNSUPPORTED, "kv_type", h->kv_type, "the session's, ",
                       mine.kv_type, err);
+    if (h->exact != mine.exact)
+        return refuse(x, VLM_ERR_UNSUPPORTED, "exact", h->exact, "the engine's, ", mine.exact, err);
     if (h->block_bytes != mine.block_bytes)
         return refuse(x, VLM_ERR_FORMAT, "size of a block", h->block_bytes, "", mine.block_bytes,
                       err);

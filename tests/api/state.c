@@ -126,11 +126,20 @@ static void not_offered(const vlm_session_options *o)
     MUST(vlm_session_sync(s, &longer, 1, &err));
     listen(&b, s, MOST);
     CHECK(same(&a, &b));
-    (void)t;
-    t = open_session(e, o);
     MUST(vlm_session_sync(t, &longer, 1, &err));
     vlm_session_stats(t, &stats);
     CHECK(stats.cached_tokens == 0);
+    /* what it reads itself is offered again, once nothing of the file is left */
+    MUST(vlm_session_load(s, path, &err));
+    MUST(vlm_session_sync(s, &page, 1, &err));
+    MUST(vlm_session_sync(s, &longer, 1, &err));
+    b.n = b.n_text = 0;
+    listen(&b, s, MOST);
+    CHECK(same(&a, &b));
+    MUST(vlm_session_sync(t, &page, 1, &err));
+    MUST(vlm_session_sync(t, &longer, 1, &err));
+    vlm_session_stats(t, &stats);
+    CHECK(stats.cached_tokens >= 2 * 256);
     vlm_session_close(t);
     vlm_session_close(s);
     vlm_engine_close(e);
@@ -197,6 +206,15 @@ static void refused(const char *other)
     } else {
         puts("skip: another ISA level, there is only this one");
     }
+    vlm_engine_options eo;
+    vlm_engine_options_init(&eo);
+    eo.n_threads = 1;
+    eo.exact = 1; /* other roundings than those of the saved keys */
+    MUST(vlm_engine_open(&f, model, &eo, &err));
+    t = open_session(f, &o);
+    refuse(t, path, VLM_ERR_UNSUPPORTED, "exact");
+    vlm_session_close(t);
+    vlm_engine_close(f);
     listen(&b, s, MOST);
     CHECK(same(&a, &b));
 
