@@ -75,7 +75,7 @@ static void begin(struct talker *t, unsigned first, unsigned n_pictures, size_t 
 
 static void step(struct talker *t, size_t n)
 {
-    vlm_session *s[MOST];
+    vlm_session *s[MOST] = {NULL};
     for (size_t i = 0; i < n; i++)
         s[i] = t[i].s;
     MUST(vlm_step(engine, s, n, &err));
