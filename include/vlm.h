@@ -343,15 +343,17 @@ VLM_API int vlm_session_sync(vlm_session *session, const vlm_message *messages, 
  * same conversation, tokens so far and constraint; key/value blocks are shared until one of the two
  * writes to them.  options NULL: those of from; else context, kv_type, detail, max_tiles, tenant
  * and constraint must be the same.  Several answers to one question: sync once, fork, give each its
- * seed. */
+ * seed.  Where more was said than its max_tokens, the fork has ended. */
 VLM_API int vlm_session_fork(vlm_session **out, vlm_session *from,
                              const vlm_session_options *options, vlm_error *err);
 /* Writes the timeline and its keys and values to a file: a temporary name, synced, renamed.  What
- * is not yet read of a prompt with pictures is read first. */
+ * is not yet read of a prompt with pictures is read first.  Not for a session that failed, or was
+ * cancelled before its pictures were read. */
 VLM_API int vlm_session_save(vlm_session *session, const char *path, vlm_error *err);
 /* Takes over what save wrote: the session then stands where the saved one stood; next goes on, sync
- * reuses.  The file is checked in full (version, hash, model, kv_type, ISA level, ranges) before
- * the session changes; whatever does not fit is refused by name. */
+ * reuses.  The file is checked in full (version, hash, model, kv_type, exact, ISA level, ranges)
+ * before the session changes; whatever does not fit is refused by name.  Options are the session's
+ * own.  The hash tells that a file is whole, not who made it: its blocks are never shared. */
 VLM_API int vlm_session_load(vlm_session *session, const char *path, vlm_error *err);
 /* VLM_OK: *token is the next token.  VLM_DONE: the answer is complete. */
 VLM_API int vlm_session_next(vlm_session *session, vlm_token *token, vlm_error *err);

@@ -188,7 +188,7 @@ int vlm_engine_blocks_table(vlm_engine *e, struct vlm_kv *out, size_t *n_held,
     size_t n = vlm_kv_blocks(w->n_positions), n_same = 0, kept = w->n_kept / VLM_KV_BLOCK;
     struct vlm_kv kv = {.type = w->old->type};
     int rc = vlm_kv_reserve(&kv, e->model, n, err);
-    if (rc == VLM_OK) {
+    if (rc == VLM_OK && n > 0) {
         memset(kv.blocks, 0, n * sizeof *kv.blocks);
         kv.n_blocks = n;
         take_blocks(e, &kv, &n_same, w);

@@ -113,7 +113,7 @@ static void not_offered(const vlm_session_options *o)
 {
     struct answer a = {.n = 0}, b = {.n = 0};
     vlm_engine *e = open_engine(model, NULL);
-    vlm_session *s = open_session(e, o), *t = open_session(e, o);
+    vlm_session *s = open_session(e, o), *t;
     vlm_stats stats;
     MUST(vlm_session_sync(s, &longer, 1, &err));
     listen(&a, s, MOST);
@@ -122,6 +122,7 @@ static void not_offered(const vlm_session_options *o)
     vlm_engine_close(e);
     e = open_engine(model, NULL);
     s = open_session(e, o);
+    t = open_session(e, o);
     MUST(vlm_session_load(s, path, &err));
     MUST(vlm_session_sync(s, &longer, 1, &err));
     listen(&b, s, MOST);
