@@ -229,7 +229,8 @@ static int open_libedit(struct cli_edit *e, bool keep, vlm_error *err)
     el_set(e->el, EL_EDITOR, "emacs");
     el_set(e->el, EL_PROMPT, get_prompt);
     el_set(e->el, EL_GETCFN, read_char);
-    el_set(e->el, EL_ADDFN, "vlm-complete", "complete", complete);
+    /* the wide names are borrowed; copies of narrow ones would never be freed */
+    el_wset(e->el, EL_ADDFN, L"vlm-complete", L"complete", complete);
     el_set(e->el, EL_BIND, "\t", "vlm-complete", NULL);
     el_set(e->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
     (void)el_source(e->el, NULL); /* the user's ~/.editrc */
