@@ -54,30 +54,39 @@ static ALWAYS vf spread_n(const float *a, size_t n) /* four elements, those past
 
 /* ---- few rows ---- */
 
-/* Elements i .. i + n of every row and of group vectors of columns.  Few vectors: what is loaded of a
- * row serves them all; more: of each in turn, so that the registers suffice. */
+/* Elements i .. i + n of every row and of at_once vectors of columns from v on: what is loaded of a
+ * row serves them all. */
+static ALWAYS void few_vectors(vf acc[FEW_ROWS][FEW_VECS], const float *const *ar,
+                               const char *const *col, size_t height, size_t v, size_t at_once,
+                               size_t i, size_t n, enum vlm_num type)
+{
+    vf x[FEW_VECS][2];
+    EACH(p, at_once) {
+        if (n == 8)
+            v_load_columns(x[p], col + (v + p) * QUADS, i, type);
+        else
+            load_columns_n(x[p], col + (v + p) * QUADS, i, n, type);
+    }
+    EACH(r, height) {
+        vf a = n == 8 ? v_spread(ar[r] + i) : spread_n(ar[r] + i, n);
+        EACH(p, at_once)
+            acc[r][v + p] = v_fma(a, x[p][0], acc[r][v + p]);
+        a = n == 8 ? v_spread(ar[r] + i + 4) : spread_n(ar[r] + i + 4, n < 4 ? 0 : n - 4);
+        EACH(p, at_once)
+            acc[r][v + p] = v_fma(a, x[p][1], acc[r][v + p]);
+    }
+}
+
+/* The same of group vectors: few at once, more one by one, so that the registers suffice. */
 static ALWAYS void few_step(vf acc[FEW_ROWS][FEW_VECS], const float *const *ar,
                             const char *const *col, size_t height, size_t group, size_t i, size_t n,
                             enum vlm_num type)
 {
-    const size_t at_once = group < FEW_VECS ? group : 1;
-    EACH(first, group / at_once) {
-        vf x[FEW_VECS][2];
-        EACH(p, at_once) {
-            if (n == 8)
-                v_load_columns(x[p], col + (first + p) * QUADS, i, type);
-            else
-                load_columns_n(x[p], col + (first + p) * QUADS, i, n, type);
-        }
-        EACH(r, height) {
-            vf a = n == 8 ? v_spread(ar[r] + i) : spread_n(ar[r] + i, n);
-            EACH(p, at_once)
-                acc[r][first + p] = v_fma(a, x[p][0], acc[r][first + p]);
-            a = n == 8 ? v_spread(ar[r] + i + 4) : spread_n(ar[r] + i + 4, n < 4 ? 0 : n - 4);
-            EACH(p, at_once)
-                acc[r][first + p] = v_fma(a, x[p][1], acc[r][first + p]);
-        }
-    }
+    if (group < FEW_VECS)
+        few_vectors(acc, ar, col, height, 0, group, i, n, type);
+    else
+        EACH(v, group)
+            few_vectors(acc, ar, col, height, v, 1, i, n, type);
 }
 
 /* One block of k, from begin to end, of height rows and group vectors of columns, to sums. */
