@@ -58,16 +58,18 @@ def cells_of(doc, grid):
 
 
 def collage(make, tile, grid, rng, rows):
-    """lines cut out of many documents, side by side on a band of `rows` rows of cells, for the tower: many letters for the price of one picture.
-    make() -> a document; a letter's advance is 9 to 26 pixels, so that there is about one in a cell"""
+    """lines cut out of many documents, side by side on a band of `rows` rows of cells, for the tower: many letters for the price
+    of one picture -> pixels, cells, around, patches that letters touch.  make() -> a document; a letter's
+    advance is 9 to 26 pixels, so that there is about one in a cell, on some lines up to 56"""
     pixels = np.full((tile, tile, 3), rng.randrange(150, 256), np.uint8)
     cells, around = np.zeros((grid * grid, 2), np.int16), np.zeros((grid * grid, 2), np.int16)
     first = rng.randrange(0, grid - rows + 1)
     patch = tile // grid
     blank, pool, y, bottom = docgen.Image.new("L", (tile, tile)), [], first * patch, (first + rows) * patch
-    band = np.repeat((np.arange(grid) >= first) & (np.arange(grid) < first + rows), grid)
+    band = np.zeros(grid * grid, bool)  # patches that letters touch
     while y < bottom - 16:
-        advance, x, tall = math.exp(rng.uniform(math.log(9), math.log(26))), 0, 0
+        widest = 26 if rng.random() < 0.7 else 56  # letters of several cells are rare and slow to learn
+        advance, x, tall = math.exp(rng.uniform(math.log(9 if widest == 26 else 20), math.log(widest))), 0, 0
         stretch = rng.uniform(0.8, 1.7)
         while x < tile - 2 * advance:
             if not pool:
@@ -90,8 +92,11 @@ def collage(make, tile, grid, rng, rows):
             pixels[y : y + h, x : x + w] = np.asarray(doc["image"].resize((w, h), docgen.Image.LANCZOS, box=box))
             for f in ("x0", "x1"):
                 g[f] = (g[f] - box[0]) * (w / (box[2] - box[0])) + x
-            g["middle"] = (g["middle"] - box[1]) * (h / (box[3] - box[1])) + y
-            c, a, _ = cells_of(dict(image=blank, glyphs=g, text=text), grid)
+            for f in ("middle", "y0", "y1"):
+                g[f] = (g[f] - box[1]) * (h / (box[3] - box[1])) + y
+            line = dict(image=blank, glyphs=g, text=text)
+            c, a, _ = cells_of(line, grid)
+            band |= covered(line, grid)
             free = cells[:, 0] == 0
             cells[free], around[free] = c[free], a[free]
             x, tall = x + w, max(tall, h)
@@ -196,6 +201,8 @@ def conversations(doc, place, rng, n, length, talk, weights, extra=None):
                 skip = 0 if not ids else 3
                 spelled = named(q[2], doc, place)
                 n_key[skip : skip + len(spelled)] = spelled
+            if where is not None:  # the answer's letters too: who knows where he stands finds what is next
+                n_key[len(t) - sum(m) + 1 : -1] = where[1:-1]
             if len(ids) + len(t) > length + 1 and (family != "talk" or len(ids) + len(t) - sum(m) > length - 8):
                 continue
             ids, mask, look, keys = ids + t, mask + m, look + l, keys + n_key
@@ -219,6 +226,17 @@ def inked(tile, patch):
     return ((p.max((1, 3)).astype(int) - p.min((1, 3))) > 40).reshape(-1)
 
 
+def covered(doc, grid):
+    """patches that a letter's box touches: what the tower must look at to read"""
+    w, h = doc["image"].size
+    g, out = doc["glyphs"], np.zeros((grid, grid), bool)
+    x0, x1 = (np.clip((g[f] * (grid / w) + m), 0, grid - 1).astype(int) for f, m in (("x0", -0.1), ("x1", 0.1)))
+    y0, y1 = (np.clip((g[f] * (grid / h) + m), 0, grid - 1).astype(int) for f, m in (("y0", -0.1), ("y1", 0.1)))
+    for a, b, c, d in zip(x0, x1, y0, y1):
+        out[c : d + 1, a : b + 1] = True
+    return out.reshape(-1)
+
+
 WEIGHT = dict(value=1.0, meaning=0.8, line=0.4, absent=0.5, read=0.1, how_many=0.2, contains=0.2, compare=0.2, extreme=0.3)
 
 
@@ -227,10 +245,11 @@ def family_id(name):
 
 
 def batch(gen, shape, seed, stage, size, settings):
-    """settings: lines (0: any), text (share of text pages), large (share of batches with large documents), kinds (name to how
-    often: instead of both), turns (questions a picture), talk (share of conversations), absent (whether what is not there is
+    """settings: lines (0: any), text (share of text pages), large (share of batches with large documents), kinds, large_kinds
+    (name to how often), turns (questions a picture), talk (share of conversations), absent (whether what is not there is
     asked), strength (of wear, at most), collage (s1) and bands (s3: share of batches for the tower alone), full (nothing
-    left out), clean (symbols without faults), alone, forget, mistake (neighbours not known, or wrong)"""
+    left out), ink (no patch with anything drawn left out; else only those that letters touch are sure to stay), clean
+    (symbols without faults), alone, forget, mistake (neighbours not known, or wrong)"""
     s = settings
     c = SHAPES[shape]
     grid = c["tile"] // c["patch"]
@@ -239,7 +258,7 @@ def batch(gen, shape, seed, stage, size, settings):
         stage, s = "s1", dict(s, collage=1)
     text_pages = stage == "s2" and rng.random() < s.get("text", 0)
     large = rng.random() < s.get("large", 0.2)
-    kinds = [k for k, n in s.get("kinds", LARGE if large else SMALL).items() for _ in range(n)]
+    kinds = [k for k, n in (s.get("large_kinds", LARGE) if large else s.get("kinds", SMALL)).items() for _ in range(n)]
     talk = stage != "s1" and rng.random() < s.get("talk", 0.12)
     n_rows, length = (1, 232) if talk else (s.get("turns", 5), rng.choice((48, 48, 56, 56, 72, 120)))
     weights = dict.fromkeys(docgen.FAMILIES, 0.5) | WEIGHT
@@ -255,7 +274,10 @@ def batch(gen, shape, seed, stage, size, settings):
         docs[-1]["worn"], docs[-1]["id"] = worn, seed * 4096 + i
     # of several times as many documents one part of like length, so that the shortest do not wait for the longest
     part = rng.randrange(parts)
-    docs = sorted(docs, key=lambda d: len(d["glyphs"]))[part * size : (part + 1) * size]
+    if parts > 1 and stage != "s2":
+        docs = sorted(docs, key=lambda d: covered(d, grid).sum())[part * size : (part + 1) * size]
+    else:
+        docs = sorted(docs, key=lambda d: len(d["glyphs"]))[part * size : (part + 1) * size]
     for doc in docs:
         if doc["worn"] > 0:
             doc["image"] = docgen.jpeg(doc["image"], doc["id"], doc["worn"])
@@ -268,7 +290,7 @@ def batch(gen, shape, seed, stage, size, settings):
             d["tile"], cells, around, d["ink"] = collage(make, c["tile"], grid, rng, grid // 3)
         elif stage != "s2":
             tile = np.asarray(docgen.to_tile(doc["image"], c["tile"]))
-            d["tile"], d["ink"] = tile, inked(tile, c["patch"]) | (cells[:, 0] != 0)
+            d["tile"], d["ink"] = tile, (inked(tile, c["patch"]) if s.get("ink") else covered(doc, grid)) | (cells[:, 0] != 0)
         else:
             faults(cells, around, nrng, s)
         d["cells"], d["around"] = cells, around
@@ -296,7 +318,7 @@ def pack(docs, grid, n_rows, nrng, full, text_pages, stage):
     b = {}
     if stage != "s2":
         b["pixels"] = np.stack([d["tile"] for d in docs])
-        count = n if full else min(n, 8 * -(-int(max(d["ink"].sum() for d in docs) * 1.1 + 16) // 8))
+        count = n if full else min(n, 8 * -(-int(max(d["ink"].sum() for d in docs) * 1.1 + 24) // 8))
         keep = np.stack([choose(d["ink"], count, nrng) for d in docs])
     else:
         keep = np.tile(np.arange(n), (B, 1))

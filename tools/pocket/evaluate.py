@@ -63,12 +63,25 @@ class Own:
 
     @torch.no_grad()
     def exact(self, image, questions):
-        turns = [data.turn(q[2], q[3]) for q in questions]
-        ids = torch.zeros(1, len(turns), max(len(t) for t, _ in turns), dtype=torch.long)
-        for i, (t, _) in enumerate(turns):
-            ids[0, i, : len(t)] = torch.tensor(t)
-        top = self.model.text_model.logits(self.model.text_model(self.see(image), ids)[0]).argmax(-1)[0]
-        return [all(top[i, j - 1] == t[j] for j in range(1, len(t)) if m[j]) for i, (t, m) in enumerate(turns)]
+        turns, visual = [data.turn(q[2], q[3]) for q in questions], self.see(image)
+        out = [False] * len(turns)
+        for long in (False, True):  # transcriptions apart, or every other question would be padded to their length
+            mine = [i for i, (t, _) in enumerate(turns) if (len(t) > 96) == long]
+            if not mine:
+                continue
+            ids = torch.zeros(1, len(mine), max(len(turns[i][0]) for i in mine), dtype=torch.long)
+            want = torch.full_like(ids, -1)
+            for row, i in enumerate(mine):
+                t, m = (torch.tensor(x) for x in turns[i])
+                ids[0, row, : len(t)] = t
+                want[0, row, : len(t) - 1] = torch.where(m[1:] > 0, t[1:], -1)
+            asked = want >= 0
+            h, _ = self.model.text_model(visual, ids, real=ids != 0, asked=asked)
+            wrong = torch.zeros_like(asked)
+            wrong[asked] = self.model.text_model.logits(h).argmax(-1) != want[asked]
+            for row, i in enumerate(mine):
+                out[i] = not wrong[0, row].any()
+        return out
 
     @torch.no_grad()
     def answer(self, image, question, limit=160):

@@ -191,6 +191,15 @@ class TextAttention(nn.Module):
         v = lin(x, self.v_proj).view(shape).transpose(-3, -2)
         return q, k, v
 
+    def padded(self, x, cs, layer, at, B, S, T):
+        """of tokens x [M,d] that stand at `at` of B*S*T: [B,S,h,T,hd], rotated if cs is given"""
+        y = lin(x, layer)
+        if cs is not None:
+            y = rotate(y.view(len(x), self.heads, -1), cs).flatten(1)
+        if at is not None:
+            y = y.new_zeros(B * S * T, y.shape[1]).index_copy(0, at, y)
+        return y.view(B, S, T, self.heads, -1).transpose(2, 3)
+
     def out(self, a):
         return lin(a.transpose(-3, -2).flatten(-2), self.o_proj)
 
@@ -209,14 +218,20 @@ class TextLayer(nn.Module):
         h = self.post_attention_layernorm(x)
         return x + lin(F.silu(lin(h, self.mlp.gate_proj)) * lin(h, self.mlp.up_proj), self.mlp.down_proj)
 
-    def forward(self, p, s, cs_p, cs_s, mask_s, last, points):
-        """p [B,P,d] the prefix, s [B,S,T,d] conversations that see the prefix and themselves; with points, a list of
-        (head, [B,S,T] indices into the prefix), also what each of those heads gives those places, [B,S,T]"""
-        at = self.self_attn
-        q, kp, vp = at.qkv(self.input_layernorm(p), cs_p, want_q=not last)
+    def forward(self, p, s, cs_p, cs_s, mask_s, shape, at, asked, last, points):
+        """p [B,P,d] the prefix, s [M,d] the tokens of conversations that see the prefix and themselves; shape (B,S,T), at [M]:
+        where of B*S*T they stand (None: everywhere); asked [M']: the only ones of s that are wanted after the last layer
+        (None: all); points, a list of (head, [B,S,T] indices into the prefix): also what each of those heads gives those
+        places, [B,S,T]"""
+        me = self.self_attn
+        q, kp, vp = me.qkv(self.input_layernorm(p), cs_p, want_q=not last)
         if not last:
-            p = self.feed(p + at.out(F.scaled_dot_product_attention(q, kp, vp, is_causal=True)))
-        q, ks, vs = at.qkv(self.input_layernorm(s), cs_s)  # [B,S,h,T,hd]
+            p = self.feed(p + me.out(F.scaled_dot_product_attention(q, kp, vp, is_causal=True)))
+        x = self.input_layernorm(s)
+        ks, vs = me.padded(x, cs_s, me.k_proj, at, *shape), me.padded(x, None, me.v_proj, at, *shape)
+        if last and asked is not None:
+            s, x, cs_s, at = s[asked], x[asked], tuple(c[asked] for c in cs_s), at[asked]
+        q = me.padded(x, cs_s, me.q_proj, at, *shape)  # [B,S,h,T,hd]
         B, S, h, T, hd = q.shape
         P = kp.shape[2]
         q = q * hd ** -0.5
@@ -224,9 +239,10 @@ class TextLayer(nn.Module):
         to_s = q.transpose(1, 2) @ ks.transpose(1, 2).transpose(-1, -2) + mask_s
         a = torch.softmax(torch.cat([to_p, to_s], -1), -1)
         o = (a[..., :P].reshape(B, h, S * T, P) @ vp).view(B, h, S, T, hd)
-        o = o + a[..., P:] @ vs.transpose(1, 2)
+        o = (o + a[..., P:] @ vs.transpose(1, 2)).permute(0, 2, 3, 1, 4).reshape(B * S * T, h * hd)
         shares = [a[:, head].gather(-1, point[..., None])[..., 0] for head, point in points]
-        return p, self.feed(s + at.out(o.permute(0, 2, 1, 3, 4))), shares
+        o = lin(o if at is None else o[at], me.o_proj)
+        return p, self.feed(s + o), shares
 
 
 class TextModel(nn.Module):
@@ -237,10 +253,11 @@ class TextModel(nn.Module):
         self.layers = nn.ModuleList([TextLayer(c) for _ in range(c["lm_layers"])])
         self.norm = RMSNorm(c["d"])
 
-    def forward(self, visual, ids, where=None, total=None, points=()):
+    def forward(self, visual, ids, where=None, total=None, points=(), real=None, asked=None):
         """visual [B,K,d] in place of <image>, where [B,K]: which of the `total` picture tokens those are (None: all of
         them), ids [B,S,T], points: (layer, head, [B,S,T] indices of picture tokens) ... -> hidden states [B,S,T,d] (final
-        norm applied) and what those heads gave those tokens"""
+        norm applied) and what those heads gave those tokens.  real, asked [B,S,T] bool: nothing is computed for ids that are
+        not real, and only the hidden states of the asked come back, [number of them, d]"""
         B, N, d = visual.shape
         S, T = ids.shape[1:]
         dtype, dev = visual.dtype, visual.device
@@ -248,24 +265,30 @@ class TextModel(nn.Module):
         head = embed(torch.tensor(PREFIX_HEAD, device=dev)).expand(B, -1, -1)
         tail = embed(torch.tensor(PREFIX_TAIL, device=dev)).expand(B, -1, -1)
         p = torch.cat([head.to(dtype), visual, tail.to(dtype)], 1)
-        s = embed(ids).to(dtype)
+        at = None if real is None else real.flatten().nonzero()[:, 0]
+        wanted = None if real is None else asked.flatten()[at].nonzero()[:, 0]
+        s = embed(ids.flatten() if at is None else ids.flatten()[at]).to(dtype)
         hd, H = d // self.c["lm_heads"], len(PREFIX_HEAD)
         total = N if total is None else total
         if where is None:
-            at = torch.arange(H + total + 1, device=dev)
+            place = torch.arange(H + total + 1, device=dev)
         else:
             one = where[:, :1]
-            at = torch.cat([torch.arange(H, device=dev).expand(B, -1), where + H, torch.full_like(one, H + total)], 1)[:, None]
-        cs_p = rope(at, hd, self.c["theta"], dtype)
-        cs_s = rope(torch.arange(H + total + 1, H + total + 1 + T, device=dev), hd, self.c["theta"], dtype)
+            place = torch.cat([torch.arange(H, device=dev).expand(B, -1), where + H, torch.full_like(one, H + total)], 1)[:, None]
+        cs_p = rope(place, hd, self.c["theta"], dtype)
+        turn = torch.arange(B * S * T, device=dev) % T if at is None else at % T
+        after = torch.arange(H + total + 1, H + total + 1 + T, device=dev)
+        cs_s = tuple(x[turn][:, None] for x in rope(after, hd, self.c["theta"], dtype))
         mask = torch.full((T, T), float("-inf"), dtype=dtype, device=dev).triu_(1)
         shares = [None] * len(points)
         for i, layer in enumerate(self.layers):
             mine = [k for k, x in enumerate(points) if x[0] == i]
-            p, s, got = layer(p, s, cs_p, cs_s, mask, i == len(self.layers) - 1, [(points[k][1], points[k][2] + H) for k in mine])
+            p, s, got = layer(p, s, cs_p, cs_s, mask, (B, S, T), at, wanted, i == len(self.layers) - 1,
+                              [(points[k][1], points[k][2] + H) for k in mine])
             for k, share in zip(mine, got):
                 shares[k] = share
-        return self.norm(s), shares
+        s = self.norm(s)
+        return s if at is not None else s.view(B, S, T, d), shares
 
     def logits(self, h):
         w = self.embed_tokens.weight

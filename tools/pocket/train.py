@@ -57,10 +57,11 @@ def answer_loss(model, visual, b, a):
     points = []
     if a.look > 0:
         points = [(i, 0, point.clamp(min=0)) for i in a.look_layers] + [(i, 2, key.clamp(min=0)) for i in a.key_layers]
-    h, shares = model.text_model(visual, b["ids"], b["where"], model.vision_model.embeddings.position_embedding.num_embeddings, points)
     want = b["want"]
-    asked = want >= 0
-    logits, t = model.text_model.logits(h[asked]), want[asked]
+    asked, real = want >= 0, b["ids"] != 0
+    total = model.vision_model.embeddings.position_embedding.num_embeddings
+    h, shares = model.text_model(visual, b["ids"], b["where"], total, points, real, asked)
+    logits, t = model.text_model.logits(h), want[asked]
     right = logits.argmax(-1) == t
     loss = F.cross_entropy(logits, t)
     note = dict(loss_answer=loss.item(), token=right.float().mean().item())
@@ -111,6 +112,7 @@ def arguments():
     ap.add_argument("--average", type=float, default=0.998, help="of the weights: the share of the old in each step")
     ap.add_argument("--qat", type=float, default=0.0, help="the last share of the run, with weights rounded to int8 and int4")
     ap.add_argument("--full", type=float, default=0.0, help="the last share of the run, with nothing left out")
+    ap.add_argument("--ink", type=float, default=0.2, help="the last share of the run, with every patch in which anything is drawn")
     ap.add_argument("--fonts", default="train:24,train", help="splits of fonts.txt; NAME:N is the first N faces of one")
     ap.add_argument("--set", default="{}", help="settings of the batches (data.batch), as JSON")
     ap.add_argument("--threads", type=int, default=1)
@@ -126,14 +128,14 @@ def everything(a):
     n = a.steps or 12000
     os.makedirs(a.state, exist_ok=True)
     at = lambda name: os.path.join(a.state, name + ".pt")
-    easy = dict(lines=1, text=1.0, kinds=dict(label=3, tag=1))
+    easy = dict(lines=1, text=1.0, kinds=dict(label=4, tag=3, text=1), large=0, turns=6)
     hard = dict(lines=0, text=0.05, large=0.2, alone=0.3, forget=0.2, mistake=0.1)
     stages = (
         ("s1", "s1", n, ["--adam", "2e-3", "--muon", "0.015", "--set", json.dumps(dict(large=0.3, strength=0.6))]),
         ("s2", "s2-easy", n // 4, ["--decay", "0", "--noise", "0.12", "--set", json.dumps(easy)]),
         ("s2", "s2", n // 2, ["--noise", "0.3", "--decoder", at("s2-easy"), "--set", json.dumps(hard)]),
-        ("s3", "s3", n, ["--fit", "20", "--mixed", "0.2", "--qat", "0.08", "--full", "0.1", "--decay", "0.5", "--muon", "0.015", "--tower", at("s1"),
-                         "--decoder", at("s2"), "--set", json.dumps(dict(large=0.3, turns=8, strength=0.6, bands=0.3))]),
+        ("s3", "s3", n, ["--fit", "20", "--mixed", "0.2", "--qat", "0.1", "--ink", "0.2", "--full", "0.05", "--decay", "0.8", "--muon", "0.015",
+                         "--tower", at("s1"), "--decoder", at("s2"), "--set", json.dumps(dict(large=0.3, turns=8, strength=0.6, bands=0.3))]),
     )
     for stage, name, steps, more in stages:
         done = subprocess.run([sys.executable, os.path.abspath(__file__), stage, "--state", at(name), "--steps", str(steps)] + base + more)
@@ -204,7 +206,7 @@ def main():
     adam = torch.optim.AdamW([p for _, p in mine if id(p) not in ids], lr=a.adam, betas=(0.9, 0.98), weight_decay=0.0)
     average = {n: p.detach().clone() for n, p in mine}
     settings = json.loads(a.set)
-    course = dict(lines=settings.pop("lines", 1), text=settings.pop("text", 1.0), absent=False, since=0)
+    course = dict(lines=settings.pop("lines", 1), text=settings.pop("text", 1.0), absent=False, since=0, start=began)
     course["absent"] = course["lines"] == 0
     if a.stage != "s2":
         course.update(lines=0, text=0, absent=True)
@@ -212,7 +214,8 @@ def main():
     if resumed:
         s = torch.load(a.state, weights_only=False, map_location=a.device)
         model.load_state_dict(s["model"]); muon.load_state_dict(s["muon"]); adam.load_state_dict(s["adam"])
-        average, course, step, spent, pending = s["average"], s["course"], s["step"], s["spent"], s["pending"]
+        average, step, spent, pending = s["average"], s["step"], s["spent"], s["pending"]
+        course.update(s["course"])
 
     n = a.producers
     orders, queues = [mp.Queue() for _ in range(n)], [mp.Queue(max(2, AHEAD // n)) for _ in range(n)]
@@ -239,11 +242,12 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
     while not stop:
         now = time.time()
-        progress = step / a.steps if a.steps else (now - began) / (end - began)
+        progress = step / a.steps if a.steps else (now - course["start"]) / (end - course["start"])
         if progress >= 1 or (end and now >= end):
             break
         while len(pending) < max(AHEAD, 2 * n):
-            here = dict(settings, lines=course["lines"], text=course["text"], absent=course["absent"], full=progress > 1 - a.full)
+            here = dict(settings, lines=course["lines"], text=course["text"], absent=course["absent"], full=progress > 1 - a.full,
+                        ink=progress > 1 - a.ink)
             pending.append((step + len(pending), here))
             orders[pending[-1][0] % n].put(pending[-1])
         rate = min(1.0, (1 - progress) / a.decay if a.decay else 1.0, (step + 1) / 60)
