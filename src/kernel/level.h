@@ -9,6 +9,7 @@
 void vlm_kernel_scalar(struct vlm_kernels *k);
 void vlm_kernel_scalar_int8(struct vlm_kernels *k); /* the part of scalar in scalar_int8.c */
 void vlm_kernel_avx2(struct vlm_kernels *k);
+void vlm_kernel_avx2_int8(struct vlm_kernels *k); /* the part in avx2_int8.c, also avx512's */
 void vlm_kernel_avx512(struct vlm_kernels *k);
 void vlm_kernel_neon(struct vlm_kernels *k);
 

@@ -45,7 +45,8 @@
      : (type) == VLM_NUM_F16 ? v_load_f16_n(p, n)                                                  \
                              : v_load_bf16_n(p, n))
 
-/* What a level overrides: everything but the copies of f32, which stay the reference's. */
+/* What a level overrides: everything but the copies of f32, which stay the reference's, and the
+ * integer products (INT8_TABLE of int8.h). */
 #define LEVEL_TABLE(t)                                                                             \
     do {                                                                                           \
         (t)->matmul[VLM_NUM_F32] = matmul_f32;                                                     \
@@ -54,7 +55,6 @@
         (t)->to_f32[VLM_NUM_F16] = f16_to_f32;                                                     \
         (t)->to_f32[VLM_NUM_BF16] = bf16_to_f32;                                                   \
         UNPACK_TABLE(t);                                                                           \
-        INT8_TABLE(t);                                                                             \
         (t)->from_f32[VLM_NUM_F16] = f16_from_f32;                                                 \
         (t)->from_f32[VLM_NUM_BF16] = bf16_from_f32;                                               \
         (t)->attention = attention;                                                                \

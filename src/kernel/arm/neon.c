@@ -236,6 +236,10 @@ static ALWAYS vi i_widen(vi acc, vi part) { return vaddq_s32(acc, part); }
 #include "kernel/rows.h"
 #include "kernel/unpack.h"
 
-void vlm_kernel_neon(struct vlm_kernels *k) { LEVEL_TABLE(k); }
+void vlm_kernel_neon(struct vlm_kernels *k)
+{
+    LEVEL_TABLE(k);
+    INT8_TABLE(k);
+}
 
 void vlm_kernel_neon_roof(struct vlm_roof *r) { *r = (struct vlm_roof)ROOF; }

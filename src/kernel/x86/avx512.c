@@ -10,8 +10,6 @@
 #define FEW_VECS 2
 #define SCORE_VECS 4
 #define VALUE_VECS 5
-#define INT8_ROWS 4
-#define INT8_VECS 2
 
 #include "kernel/vector.h"
 
@@ -138,114 +136,17 @@ static ALWAYS float v_maximum(const vf *x)
     return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
 }
 
-/* ---- integers, see int8.h ---- */
-
-typedef __m512i vi;
-
-static ALWAYS vi i_zero(void) { return _mm512_setzero_si512(); }
-static ALWAYS vi i_load(const void *p) { return _mm512_loadu_si512(p); }
-static ALWAYS void i_store(void *p, vi x) { _mm512_storeu_si512(p, x); }
-static ALWAYS vi i_set8(int8_t x) { return _mm512_set1_epi8(x); }
-static ALWAYS vi i_set32(int32_t x) { return _mm512_set1_epi32(x); }
-static ALWAYS vi i_and(vi a, vi b) { return _mm512_and_si512(a, b); }
-static ALWAYS vi i_or(vi a, vi b) { return _mm512_or_si512(a, b); }
-static ALWAYS vi i_shl(vi x, int n) { return _mm512_slli_epi16(x, (unsigned)n); }
-static ALWAYS vi i_shr(vi x, int n) { return _mm512_srli_epi16(x, (unsigned)n); }
-static ALWAYS vi i_shr32(vi x, int n) { return _mm512_srli_epi32(x, (unsigned)n); }
-static ALWAYS vi i_sub32(vi a, vi b) { return _mm512_sub_epi32(a, b); }
-static ALWAYS vf i_to_f32(vi x) { return _mm512_cvtepi32_ps(x); }
-static ALWAYS vi i_spread(const void *p)
-{
-    int32_t x;
-    memcpy(&x, p, 4);
-    return _mm512_set1_epi32(x);
-}
-static ALWAYS vi i_table(const int8_t *p)
-{
-    return _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)p));
-}
-static ALWAYS vi i_lookup(vi table, vi x) { return _mm512_shuffle_epi8(table, x); }
-static ALWAYS vi i_bits(vi x, size_t s)
-{
-    const char b = (char)(s / 2);
-    const __m128i byte = _mm_setr_epi8(b, b, b, b, b + 4, b + 4, b + 4, b + 4, b + 8, b + 8, b + 8,
-                                       b + 8, b + 12, b + 12, b + 12, b + 12);
-    vi bit = i_set32(s % 2 ? (int32_t)0x80402010 : 0x08040201);
-    return _mm512_maskz_set1_epi8(
-        _mm512_test_epi8_mask(_mm512_shuffle_epi8(x, _mm512_broadcast_i32x4(byte)), bit), 16);
-}
-static ALWAYS vf i_half(vi x) { return from_f16(_mm512_cvtepi32_epi16(x)); }
-static ALWAYS vf i_byte(vi x, size_t b)
-{
-    return i_to_f32(i_and(i_shr32(x, 8 * (int)b), i_set32(255)));
-}
-static ALWAYS vf i_signed_byte(vi x, size_t b)
-{
-    return i_to_f32(_mm512_srai_epi32(_mm512_slli_epi32(x, 24 - 8 * (unsigned)b), 24));
-}
-static ALWAYS void i_columns(vi x[4], const uint8_t *const *col, size_t at)
-{
-    vi a[4], lo[2], hi[2];
-    EACH(i, 4) {
-        a[i] = _mm512_castsi128_si512(_mm_loadu_si128((const void *)(col[i] + at)));
-        a[i] = _mm512_mask_broadcast_i32x4(a[i], 0x00f0,
-                                           _mm_loadu_si128((const void *)(col[i + 4] + at)));
-        a[i] = _mm512_mask_broadcast_i32x4(a[i], 0x0f00,
-                                           _mm_loadu_si128((const void *)(col[i + 8] + at)));
-        a[i] = _mm512_mask_broadcast_i32x4(a[i], 0xf000,
-                                           _mm_loadu_si128((const void *)(col[i + 12] + at)));
-    }
-    EACH(i, 2) {
-        lo[i] = _mm512_unpacklo_epi32(a[2 * i], a[2 * i + 1]);
-        hi[i] = _mm512_unpackhi_epi32(a[2 * i], a[2 * i + 1]);
-    }
-    x[0] = _mm512_unpacklo_epi64(lo[0], lo[1]);
-    x[1] = _mm512_unpackhi_epi64(lo[0], lo[1]);
-    x[2] = _mm512_unpacklo_epi64(hi[0], hi[1]);
-    x[3] = _mm512_unpackhi_epi64(hi[0], hi[1]);
-}
-static ALWAYS vi i_words(const uint8_t *const *col, size_t at)
-{
-    int32_t x[16];
-    EACH(i, 16)
-        memcpy(x + i, col[i] + at, 4);
-    return _mm512_loadu_si512(x);
-}
-static ALWAYS void i_store_q8(int8_t *p, vf x)
-{
-    _mm_storeu_si128((void *)p, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x)));
-}
-/* Sums of integers may be rearranged: GCC makes trees of them, and spills what waits for the end. */
-#define IN_ORDER(x) __asm__("" : "+v"(x))
-
-/* Pairs of products in 16 bits: up to 2 * 15 * 127 * 8, 2 * 31 * 127 * 4, 2 * 63 * 127 * 2 < 2^15 */
-static ALWAYS vi i_mac4(vi acc, vi w, vi a)
-{
-    acc = _mm512_add_epi16(acc, _mm512_maddubs_epi16(w, a));
-    IN_ORDER(acc);
-    return acc;
-}
-static ALWAYS vi i_widen(vi acc, vi part)
-{
-    acc = _mm512_add_epi32(acc, _mm512_madd_epi16(part, _mm512_set1_epi16(1)));
-    IN_ORDER(acc);
-    return acc;
-}
-/* |w| is unsigned, 128 included, and takes its sign to a, which is never -128: pairs of products
- * are at most 2 * 128 * 127 < 2^15. */
-static ALWAYS vi i_mac8(vi acc, vi w, vi a)
-{
-    vi turned = _mm512_mask_sub_epi8(a, _mm512_movepi8_mask(w), i_zero(), a);
-    return i_widen(acc, _mm512_maddubs_epi16(_mm512_abs_epi8(w), turned));
-}
-
 #include "kernel/attention.h"
-#include "kernel/int8.h"
 #include "kernel/matmul.h"
 #include "kernel/roof_loops.h"
 #include "kernel/rows.h"
 #include "kernel/unpack.h"
 
-void vlm_kernel_avx512(struct vlm_kernels *k) { LEVEL_TABLE(k); }
+/* The integer products stay AVX2's, bit for bit the same: those of 512 bits were never run. */
+void vlm_kernel_avx512(struct vlm_kernels *k)
+{
+    LEVEL_TABLE(k);
+    vlm_kernel_avx2_int8(k);
+}
 
 void vlm_kernel_avx512_roof(struct vlm_roof *r) { *r = (struct vlm_roof)ROOF; }
