@@ -10,7 +10,8 @@
  * sessions.
  *
  *     vlm_error err;
- *     vlm_engine *engine; vlm_session *session; vlm_image *image; vlm_token token;
+ *     vlm_engine *engine = NULL; vlm_session *session = NULL; vlm_image *image = NULL;
+ *     vlm_token token;
  *     vlm_engine_options eo; vlm_engine_options_init(&eo);
  *     vlm_session_options so; vlm_session_options_init(&so);
  *     if (vlm_engine_open(&engine, "SmolVLM2-500M-Video-Instruct", &eo, &err) < 0) goto fail;
@@ -156,7 +157,7 @@ VLM_API int vlm_engine_open(vlm_engine **out, const char *path, const vlm_engine
  * the model is the file whose name ends in ".gguf" and does not begin with "mmproj". */
 VLM_API int vlm_engine_open_files(vlm_engine **out, const vlm_file *files, size_t n_files,
                                   const vlm_engine_options *o, vlm_error *err);
-/* All sessions must be closed before; NULL is allowed. */
+/* All sessions, images, videos and constraints must be closed before; NULL is allowed. */
 VLM_API void vlm_engine_close(vlm_engine *engine);
 VLM_API const char *vlm_engine_isa(const vlm_engine *engine); /* "avx512"; the engine's */
 VLM_API int vlm_engine_n_threads(const vlm_engine *engine);
@@ -225,13 +226,14 @@ typedef struct vlm_part {
 } vlm_part;
 
 typedef struct vlm_message {
-    const char *role; /* "system", "user", "assistant", or what the template knows */
+    const char *role; /* "system", "user", "assistant": handed to the template as it is */
     const vlm_part *parts;
     size_t n_parts;
     int prefix; /* only on a last assistant message: continue it instead of beginning a new turn */
 } vlm_message;
 
-VLM_API vlm_part vlm_part_text(const char *text); /* borrows the terminated string */
+/* Borrows the terminated string, not NULL; messages and parts need live only during the call. */
+VLM_API vlm_part vlm_part_text(const char *text);
 VLM_API vlm_part vlm_part_image(const vlm_image *image);
 VLM_API vlm_part vlm_part_video(const vlm_video *video);
 
@@ -267,15 +269,16 @@ typedef struct vlm_session_options {
     size_t size; /* set by init */
     /* positions of prompt and answer; 0: each sync takes what its prompt and max_tokens need */
     size_t context;
-    size_t max_tokens;       /* tokens to generate at most per sync; default 256; 0 is 0 */
-    size_t chunk;            /* rows of prompt per forward pass; default 256; changes no result */
-    vlm_kv_type kv_type;     /* default F32: faithful; F16 and BF16 halve the cache */
-    vlm_detail detail;       /* LOW: one frame per picture; HIGH and AUTO: the model's own tiling */
-    size_t max_tiles;        /* of a picture, its overview not counted; 0: no cap */
-    float temperature;       /* default 0: greedy */
-    int top_k;               /* 0: off */
-    float top_p;             /* 1: off */
-    float min_p;             /* 0: off */
+    size_t max_tokens;   /* to generate at most per sync, and what the context has room for; default
+                            256; 0 is 0 */
+    size_t chunk;        /* rows of prompt per forward pass; default 256; changes no result */
+    vlm_kv_type kv_type; /* default F32: faithful; F16 and BF16 halve the cache */
+    vlm_detail detail;   /* LOW: one frame per picture; HIGH and AUTO: the model's own tiling */
+    size_t max_tiles;    /* of a picture, its overview not counted; 0: no cap */
+    float temperature;   /* default 0: greedy */
+    int top_k;           /* 0: off */
+    float top_p;         /* 1: off */
+    float min_p;         /* 0: off */
     float repeat_penalty;    /* 1: off */
     uint64_t seed;           /* of the counter-based generator; 0 is a seed like any other */
     int n_logprobs;          /* 0: none; 1..20: that many alternatives beside each token's own */
@@ -303,14 +306,15 @@ typedef struct vlm_session_options {
 
 typedef struct vlm_logprob {
     int32_t id;
-    float logprob; /* natural logarithm, of the model's distribution before sampling options */
+    float logprob; /* natural logarithm, of the model's distribution before sampling options and
+                      constraint: a token that was forced may be very unlikely */
 } vlm_logprob;
 
 typedef struct vlm_token {
     int32_t id;
     const char *text; /* what it completes: whole UTF-8, or empty; until the session's next call */
     size_t n_text;
-    float logprob;          /* of id; 0 unless n_logprobs */
+    float logprob;          /* of id, as vlm_logprob says; 0 unless n_logprobs */
     const vlm_logprob *top; /* n_top best, best first */
     size_t n_top;
 } vlm_token;
@@ -322,8 +326,10 @@ typedef enum vlm_finish {
     VLM_FINISH_CANCELLED
 } vlm_finish;
 
-typedef struct vlm_stats { /* of the last sync and what followed it */
+typedef struct vlm_stats { /* of the last sync and what followed it; a fork's begin as its origin's
+                            */
     size_t prompt_tokens, image_tokens, text_tokens, cached_tokens, completion_tokens;
+    /* cached: of the prompt's, those that sync found read; in a new session whole blocks of 256 */
     size_t n_tiles; /* encoded since this sync; none for what the cache held */
     double preprocess_ms, vision_ms, prefill_ms, decode_ms;
     uint64_t weights_bytes, kv_bytes, compute_bytes;
@@ -342,7 +348,8 @@ VLM_API int vlm_session_sync(vlm_session *session, const vlm_message *messages, 
 /* A second session that stands where this one stands, in the midst of an answer or before it: the
  * same conversation, tokens so far and constraint; key/value blocks are shared until one of the two
  * writes to them.  options NULL: those of from; else context, kv_type, detail, max_tiles, tenant
- * and constraint must be the same.  Several answers to one question: sync once, fork, give each its
+ * and constraint must be the same.  Several answers to one question: sync, vlm_session_score of no
+ * ids (it reads the prompt; what is not read yet, each fork reads itself), fork, give each its
  * seed.  Where more was said than its max_tokens, the fork has ended. */
 VLM_API int vlm_session_fork(vlm_session **out, vlm_session *from,
                              const vlm_session_options *options, vlm_error *err);
@@ -360,7 +367,9 @@ VLM_API int vlm_session_next(vlm_session *session, vlm_token *token, vlm_error *
 /* A forward pass for n sessions of this engine: a chunk of prompt or one decoding row each (several
  * passes when that is more rows than the largest chunk of any session), and, for those whose next
  * rows stand for pictures not yet encoded, a batch of tiles, in turn.  One caller computes at a
- * time, first come, first served.  Afterwards vlm_session_token tells each session's outcome. */
+ * time, first come, first served.  Fails only when the call itself is wrong; afterwards
+ * vlm_session_token tells each session's outcome.  Those at their end may be given again and stay
+ * there: step until every session is VLM_DONE or has failed. */
 VLM_API int vlm_step(vlm_engine *engine, vlm_session *const *sessions, size_t n, vlm_error *err);
 /* The outcome of the last step: VLM_OK with a token, VLM_MORE, VLM_DONE, or the session's own
  * error. */
@@ -381,7 +390,8 @@ VLM_API const int32_t *vlm_session_prompt(const vlm_session *session, size_t *n)
 /* How likely ids are as the answer to what the last sync was given: logprobs[i] is the natural
  * logarithm of id i's probability behind the prompt and the ids before it, before any sampling
  * option.  The prompt is read once for any number of answers; an answer that was begun is
- * forgotten, vlm_session_next begins it again.  Logits are never kept for more than a few rows. */
+ * forgotten, vlm_session_next begins it again.  n 0: the prompt is read, nothing else changes.
+ * Logits are never kept for more than a few rows. */
 VLM_API int vlm_session_score(vlm_session *session, const int32_t *ids, size_t n,
                               float *logprobs /* [n] */, vlm_error *err);
 

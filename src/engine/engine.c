@@ -2,6 +2,7 @@
  * and backend, template, in this order; closes in reverse. */
 #include "engine/engine.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,11 +43,10 @@ void vlm_engine_leave(vlm_engine *e)
 
 void vlm_engine_options_init(vlm_engine_options *o)
 {
-    *o = (vlm_engine_options){
-        .size = sizeof *o,
-        .max_features = (uint64_t)64 << 20,
-        .max_prompts = (uint64_t)256 << 20,
-        .max_feature_dir = (uint64_t)1 << 30};
+    *o = (vlm_engine_options){.size = sizeof *o,
+                              .max_features = (uint64_t)64 << 20,
+                              .max_prompts = (uint64_t)256 << 20,
+                              .max_feature_dir = (uint64_t)1 << 30};
 }
 
 static int read_options(vlm_engine_options *out, const vlm_engine_options *o, vlm_error *err)
@@ -235,11 +235,15 @@ int vlm_engine_open(vlm_engine **out, const char *path, const vlm_engine_options
         return vlm_fail(err, VLM_ERR_ARGUMENT, "vlm_engine_open: out or path is NULL");
     if (vlm_os_is_directory(path))
         return open_engine(out, path, NULL, 0, NULL, o, err);
-    if (!vlm_os_exists(NULL, path) || !vlm_engine_is_gguf(path))
-        return vlm_fail(err, VLM_ERR_FORMAT,
-                        "%s: %s, expected a model directory with config.json or a GGUF file",
-                        vlm_base_quote(&q, path, strlen(path)),
-                        vlm_os_exists(NULL, path) ? "is no directory" : "not found");
+    if (!vlm_os_exists(NULL, path) || !vlm_engine_is_gguf(path)) {
+        bool there = vlm_os_exists(NULL, path);
+        vlm_fail(err, there ? VLM_ERR_FORMAT : VLM_ERR_IO,
+                 "%s: %s, expected a model directory with config.json or a GGUF file",
+                 vlm_base_quote(&q, path, strlen(path)), there ? "is no directory" : "not found");
+        if (err && !there)
+            err->os_errno = ENOENT;
+        return there ? VLM_ERR_FORMAT : VLM_ERR_IO;
+    }
     char *dir;
     const char *name;
     int rc = vlm_engine_split_path(&dir, &name, &vlm_mem_system, path, err);

@@ -112,8 +112,11 @@ int vlm_session_score(vlm_session *s, const int32_t *ids, size_t n, float *logpr
 {
     vlm_engine *e = s->engine;
     int rc = check_ids(s, ids, n, err);
-    if (rc < 0 || n == 0)
+    if (rc < 0)
         return rc;
+    if (n == 0)
+        return s->n_done + 1 < s->n_prompt ? vlm_engine_read_prompt(s, s->n_prompt - 1, NULL, err)
+                                           : VLM_OK;
     size_t rows = vlm_min_size(vlm_min_size(n, SLICE), e->text.max_rows);
     float *logits = vlm_mem_alloc(&e->alloc, rows, e->config.text.vocab * sizeof *logits);
     if (!logits)

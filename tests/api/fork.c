@@ -181,6 +181,36 @@ static void scored(const vlm_session_options *options, const vlm_message *m)
     vlm_session_close(t);
 }
 
+static int first_done(void *ctx, vlm_phase phase, size_t done, size_t total)
+{
+    size_t *left = ctx;
+    if (phase == VLM_PHASE_PREFILL && *left == SIZE_MAX)
+        *left = total - done;
+    return 0;
+}
+
+/* What was read before the fork is not read again: its first row is the prompt's last. */
+static void read_once(const vlm_message *m)
+{
+    vlm_session_options o;
+    struct answer own, forked = {.n = 0};
+    size_t left = SIZE_MAX;
+    init(&o);
+    o.chunk = 1;
+    alone(&own, &o, m);
+    vlm_session *s = open_synced(&o, m);
+    MUST(vlm_session_score(s, NULL, 0, NULL, &err));
+    o.progress = first_done;
+    o.progress_ctx = &left;
+    vlm_session *f = fork_of(s, &o);
+    vlm_session_close(s);
+    listen(&forked, f, MOST);
+    CHECK(left == 0 && same(&own, &forked));
+    vlm_session_close(f);
+    vlm_error e;
+    CHECK(vlm_engine_open(&(vlm_engine *){NULL}, "/nowhere", NULL, &e) == VLM_ERR_IO && e.os_errno);
+}
+
 static void options(void)
 {
     vlm_session_options o;
@@ -265,6 +295,8 @@ int main(int argc, char **argv)
     o.context = 1500; /* taken at open */
     o.kv_type = VLM_KV_F16;
     midst(&o, &longer, 7);
+    read_once(&page);
+    read_once(&longer);
     options();
     MUST(vlm_constraint_from_regex(&c, engine, "(ab|[0-9]{2,9}x|yes){3,9}", 25, &err));
     init(&o);

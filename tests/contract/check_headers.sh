@@ -37,8 +37,8 @@ done
 grep -q vlm_session_next "$tmp/top.c" || { echo "vlm.h: no program at its top"; exit 1; }
 $2 -std=c99 $flags "$tmp/top.c"
 lines=$(wc -l <"$include/vlm.h")
-if [ "$lines" -gt 420 ]; then
-  echo "vlm.h has $lines lines, at most 420 are promised"
+if [ "$lines" -gt 440 ]; then
+  echo "vlm.h has $lines lines, at most 440 are promised"
   exit 1
 fi
 [ "$n" -ge 6 ]
