@@ -83,10 +83,16 @@ static uint32_t code_point(struct regex *r)
 
 /* ---- classes ---- */
 
+/* An empty class may come before there is a list. */
+static struct vlm_range *ranges_at(const struct regex *r, size_t i)
+{
+    return r->ranges ? r->ranges + i : NULL;
+}
+
 /* The ranges from first on become what they leave out, up to last. */
 static void invert(struct regex *r, size_t first, uint32_t last)
 {
-    size_t n = vlm_ranges_tidy(r->ranges + first, r->n_ranges - first), end = first + n;
+    size_t n = vlm_ranges_tidy(ranges_at(r, first), r->n_ranges - first), end = first + n;
     uint32_t from = last == 0x7E ? 0x20 : 0;
     r->n_ranges = end;
     for (size_t i = first; i < end; i++) {
@@ -100,7 +106,8 @@ static void invert(struct regex *r, size_t first, uint32_t last)
     if (r->b->rc < 0)
         return;
     size_t added = r->n_ranges - end;
-    memmove(r->ranges + first, r->ranges + end, added * sizeof *r->ranges);
+    if (added)
+        memmove(r->ranges + first, r->ranges + end, added * sizeof *r->ranges);
     r->n_ranges = first + added;
 }
 
@@ -205,7 +212,7 @@ static uint32_t char_class(struct regex *r)
         invert(r, first, shorthands ? 0x7E : 0x10FFFF);
     if (r->b->rc < 0)
         return 0;
-    r->n_ranges = first + vlm_ranges_tidy(r->ranges + first, r->n_ranges - first);
+    r->n_ranges = first + vlm_ranges_tidy(ranges_at(r, first), r->n_ranges - first);
     r->parts[p].child = (uint32_t)first;
     r->parts[p].n = (uint32_t)(r->n_ranges - first);
     return p;
@@ -427,7 +434,7 @@ static uint32_t emit(struct regex *r, uint32_t p, uint32_t next)
     case CLASS:
         if (r->whole_chars)
             return whole_char(r, p, next);
-        return vlm_build_chars(r->b, r->ranges + x.child, x.n, r->as_json, next);
+        return vlm_build_chars(r->b, ranges_at(r, x.child), x.n, r->as_json, next);
     case SEQUENCE:
         return emit_sequence(r, x.child, next);
     case CHOICE:
@@ -484,7 +491,7 @@ static uint32_t char_of_part(void *ctx, uint32_t p, uint32_t next)
 {
     struct regex *r = ctx;
     struct part x = r->parts[p];
-    return vlm_build_chars(r->b, r->ranges + x.child, x.n, r->as_json, next);
+    return vlm_build_chars(r->b, ranges_at(r, x.child), x.n, r->as_json, next);
 }
 
 static uint32_t count_chars(struct regex *r, const struct vlm_regex_use *use, uint32_t next)
