@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,6 +79,13 @@ static void type(const char *text, int enter)
     }
     if (enter)
         keys[n++] = '\r';
+    /* As a person does: not before the program reads keys one by one, if it is going to (what comes
+     * while a terminal changes its ways may be lost), and not at once. */
+    struct termios t;
+    for (int i = 0; i < 50 && !memchr(keys, 3, n) && tcgetattr(fd, &t) == 0 && (t.c_lflag & ICANON);
+         i++)
+        take(20);
+    nanosleep(&(struct timespec){0, 200000000}, NULL);
     if (write(fd, keys, n) != (ssize_t)n)
         leave(125, "cannot type", text);
 }
