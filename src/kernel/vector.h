@@ -1,8 +1,8 @@
 /* vector.h: the words in which the kernels of every vector level are written.
  *
  * A level file defines VL (lanes), its tile shapes, this header, the type vf (VL floats), the
- * operations below as inline functions; then it includes the kernels (matmul.h, int8.h, attention.h,
- * rows.h, unpack.h) and names them in its table.  The "_n" forms touch only the first n <= VL elements of
+ * operations below as inline functions; then it includes the kernels (matmul.h, attention.h, rows.h,
+ * unpack.h; int8.h in the same file or one of its own) and names them in its table.  The "_n" forms touch only the first n <= VL elements of
  * memory; loads fill with zeros.
  *
  *   v_zero v_set v_load v_load_n v_store v_store_n     f32
