@@ -11,7 +11,7 @@
 #include <time.h>
 
 struct roofs {
-    double flops, bytes; /* per second */
+    double flops, bytes, int8; /* per second */
 };
 
 static double now(void)
@@ -56,6 +56,8 @@ static struct roofs measure_roofs(const char *level)
     roofs.flops = (double)iterations * r.flops / t;
     BEST(t, sink = r.read(p, bytes));
     roofs.bytes = (double)bytes / t;
+    BEST(t, sink = r.int8(iterations));
+    roofs.int8 = (double)iterations * r.int8_ops / t;
     (void)sink;
     free(p);
     return roofs;
@@ -155,24 +157,23 @@ static void bench_rows(const struct vlm_kernels *k)
     free(out);
 }
 
-static void bench_level(const struct vlm_kernels *k)
+static void bench_level(const struct vlm_kernels *k, const struct roofs *roofs)
 {
     static const size_t shapes[][3] = {
         { 729, 1152, 1152 }, { 729, 4304, 1152 }, { 729, 1152, 4304 }, { 1024, 768, 768 },
         { 1024, 3072, 768 }, { 1024, 768, 3072 }, { 1, 8192, 2048 },   { 1, 2048, 8192 },
         { 1, 49280, 960 },   { 4, 8192, 2048 },   { 16, 8192, 2048 }
     };
-    struct roofs roofs = measure_roofs(k->name);
     printf("%s, one thread: FMA roof %.1f GFLOP/s, read roof %.1f GB/s\n", k->name,
-           roofs.flops * 1e-9, roofs.bytes * 1e-9);
+           roofs->flops * 1e-9, roofs->bytes * 1e-9);
     for (size_t i = 0; i < COUNT(shapes); i++)
         for (int type = 0; type < VLM_N_FLOAT; type++)
-            bench_matmul(k, &roofs, shapes[i][0], shapes[i][1], shapes[i][2], (enum vlm_num)type);
-    bench_attention(k, &roofs, 729, 729, 72, VLM_NUM_F32);
-    bench_attention(k, &roofs, 1024, 1024, 64, VLM_NUM_F32);
-    bench_attention(k, &roofs, 1024, 1024, 64, VLM_NUM_F16);
-    bench_attention(k, &roofs, 1, 4096, 64, VLM_NUM_F16);
-    bench_attention(k, &roofs, 3, 4096, 64, VLM_NUM_F16);
+            bench_matmul(k, roofs, shapes[i][0], shapes[i][1], shapes[i][2], (enum vlm_num)type);
+    bench_attention(k, roofs, 729, 729, 72, VLM_NUM_F32);
+    bench_attention(k, roofs, 1024, 1024, 64, VLM_NUM_F32);
+    bench_attention(k, roofs, 1024, 1024, 64, VLM_NUM_F16);
+    bench_attention(k, roofs, 1, 4096, 64, VLM_NUM_F16);
+    bench_attention(k, roofs, 3, 4096, 64, VLM_NUM_F16);
     bench_rows(k);
 }
 

@@ -1,6 +1,6 @@
 /* kernelcheck: every kernel of every level usable here, against double precision.
  *
- *   kernelcheck [--level NAME] [--quick] [--bench]
+ *   kernelcheck [--level NAME] [--quick] [--bench] [--bench-int8]
  *
  * A line for each failing case; the exit status is the verdict.  Tolerances are bounds on the
  * rounding errors of the order of summation that kernel.h states, written where they are
@@ -10,6 +10,7 @@
 #include "harness.h"
 
 #include "bench.h"
+#include "bench_int8.h"
 #include "blocks.h"
 #include "int8.h"
 
@@ -615,30 +616,37 @@ static void check_level(struct check *c)
 int main(int argc, char **argv)
 {
     const char *only = NULL, *name;
-    int quick = 0, bench = 0, failures = 0;
+    int quick = 0, bench = 0, bench8 = 0, failures = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--level") == 0 && i + 1 < argc)
             only = argv[++i];
         else if (strcmp(argv[i], "--quick") == 0)
             quick = 1;
         else if (strcmp(argv[i], "--bench") == 0)
-            bench = 1;
+            bench = bench8 = 1;
+        else if (strcmp(argv[i], "--bench-int8") == 0)
+            bench8 = 1;
         else
-            return fprintf(stderr, "usage: kernelcheck [--level NAME] [--quick] [--bench]\n"), 2;
+            return fprintf(stderr, "usage: kernelcheck [--level NAME] [--quick] [--bench] "
+                                   "[--bench-int8]\n"),
+                   2;
     }
     struct check c;
     if (vlm_kernels_init(&c.k, "no such level") != -1 ||
         (only && vlm_kernels_init(&c.k, only) != 0))
         return printf("FAIL level %s\n", only ? only : "that does not exist"), 1;
-    if (!bench)
+    if (!bench8)
         failures += check_rope_tables() != 0;
     for (size_t i = 0; (name = vlm_kernels_level(i)); i++) {
         if (only && strcmp(only, name) != 0)
             continue;
         c = (struct check){ .quick = quick, .random = 3 };
         failures += vlm_kernels_init(&c.k, name) != 0 || strcmp(c.k.name, name) != 0;
-        if (bench) {
-            bench_level(&c.k);
+        if (bench8) {
+            struct roofs roofs = measure_roofs(name);
+            if (bench)
+                bench_level(&c.k, &roofs);
+            bench_int8(&c.k, &roofs);
             continue;
         }
         check_level(&c);
