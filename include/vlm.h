@@ -140,6 +140,12 @@ typedef struct vlm_engine_options {
      * matrices are exact either way. */
     int exact;
     uint64_t max_feature_dir; /* bytes of its files, the longest unused go first; default 1 GiB */
+    /* What the vision tower's matrices of floats are multiplied as.  NULL or "auto": as they are;
+     * but where the file holds others of the tower in Q8_0, what could not be (rows that do not
+     * divide into blocks) is rounded to Q8_0 too, unless exact is set.  "q8_0": all in 8 bits,
+     * faster and less exact.  "file": as they are.  Rounded ones take 34 bytes for 32 numbers, from
+     * the first picture on; those of a mapped file no longer count then. */
+    const char *vision_type;
 } vlm_engine_options;
 
 /* One file of a model that lies in memory (embedded in a program, an asset of an app). */

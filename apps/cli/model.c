@@ -95,6 +95,7 @@ int cli_model_open(struct cli_model *m, const struct cli_options *o, const char 
     eo.exact = o->exact;
     eo.max_memory = o->max_memory;
     eo.mmproj = o->mmproj;
+    eo.vision_type = cli_vision_types[o->vision_as];
     eo.feature_dir = o->feature_dir;
     eo.log = (vlm_log){write_log, (void *)(uintptr_t)o};
     bool pocket = !path || (strcmp(path, CLI_POCKET) == 0 && !vlm_os_exists(NULL, path));

@@ -9,6 +9,7 @@
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const details[] = {"auto", "low", "high", NULL};
 static const char *const poolings[] = {"mean", "last", NULL};
+const char *const cli_vision_types[] = {"auto", "q8_0", "file", NULL};
 static const char *const kv_types[] = {"f32", "f16", "bf16", NULL};
 
 const char *const cli_isa_names[] = {"auto",       "scalar",     "avx2",      "avx512",
@@ -145,6 +146,9 @@ const struct cli_option cli_option_table[] = {
      AT(width), 4, 1000, 0, 0, NULL},
     {"--mmproj", NULL, "FILE", "of a GGUF MODEL: the file with its vision tower (found beside it)",
      CLI_TEXT, MODELS, AT(mmproj), 0, 0, 0, 0, NULL},
+    {"--vision-type", NULL, "TYPE", "the tower's floats as auto, q8_0 (8 bits: faster) or file",
+     CLI_CHOICE, ANSWERS | V_SCORE | V_EMBED | V_TRACE | V_PLAN | V_BENCH, AT(vision_as), 0, 0, 0,
+     0, cli_vision_types},
     {"--feature-dir", NULL, "DIR", "keep encoded pictures there, for later runs (1 GiB at most)",
      CLI_TEXT, V_RUN | V_CHAT | LINES, AT(feature_dir), 0, 0, 0, 0, NULL},
     {"--type", NULL, "T", "of the text model's matrices; the types stand above", CLI_TEXT,
@@ -155,8 +159,8 @@ const struct cli_option cli_option_table[] = {
      V_QUANTIZE, AT(mmproj_out), 0, 0, 0, 0, NULL},
     {"--importance", NULL, "FILE", "mean squares of inputs (imatrix, GGUF) to weigh errors by",
      CLI_TEXT, V_QUANTIZE, AT(importance), 0, 0, 0, 0, NULL},
-    {"--calibrate", NULL, "IN.jsonl", "gather them from these requests, as batch has them", CLI_TEXT,
-     V_QUANTIZE, AT(calibrate), 0, 0, 0, 0, NULL},
+    {"--calibrate", NULL, "IN.jsonl", "gather them from these requests, as batch has them",
+     CLI_TEXT, V_QUANTIZE, AT(calibrate), 0, 0, 0, 0, NULL},
     {"--importance-out", NULL, "FILE", "where --calibrate keeps them (imatrix-NAME beside OUT)",
      CLI_TEXT, V_QUANTIZE, AT(importance_out), 0, 0, 0, 0, NULL},
     {"--pure", NULL, NULL, "no more bits for the head", CLI_FLAG, V_QUANTIZE, AT(pure), 0, 0, 0, 0,

@@ -102,6 +102,7 @@ struct cli_options {
     /* how to look and compute */
     uint64_t max_tiles, context, chunk, max_memory;
     int detail, kv_type, pooling; /* vlm_detail, vlm_kv_type, vlm_pooling */
+    int vision_as;                /* index into cli_vision_types */
     /* single verbs */
     bool lines, special, tensors, no_generation_prompt;
     const char *output, *out_dir, *jsonl, *compare, *kind, *mmproj, *tools;
@@ -143,7 +144,8 @@ struct cli_option {
     double flo, fhi;
     const char *const *choices; /* NULL-terminated; of other types: words to suggest, or NULL */
 };
-extern const char *const cli_isa_names[];          /* of all builds; NULL-terminated */
+extern const char *const cli_isa_names[]; /* of all builds; NULL-terminated */
+extern const char *const cli_vision_types[];
 extern const struct cli_option cli_option_table[]; /* ends with a NULL name */
 void cli_options_defaults(struct cli_options *o);
 /* name: n bytes.  Before the verb (NULL) only what every verb takes, and what most take, is known.

@@ -94,6 +94,12 @@ float *vlm_tensor_f32(const struct vlm_tensor *t,
 /* y[m, n_out] = x[m, n_in] W^T * scale + b; W of any type, see vlm_backend_set_exact */
 void vlm_op_linear(struct vlm_backend *b, const struct vlm_tensor *y, const struct vlm_tensor *x,
                    const struct vlm_linear *w);
+/* Rounds a matrix of floats to Q8_0: n_out rows of vlm_backend_packed_bytes(n_in) at out, elements
+ * beyond n_in zero.  What it stands for is a matrix with rows of vlm_backend_packed_length(n_in).
+ */
+void vlm_op_pack(struct vlm_backend *b, uint8_t *out, const struct vlm_linear *w);
+size_t vlm_backend_packed_length(size_t n_in); /* the next multiple of a block's 32 */
+size_t vlm_backend_packed_bytes(size_t n_in);
 /* y = (x - mean) / sqrt(var + eps) * w + bias, per row */
 void vlm_op_layernorm(struct vlm_backend *b, const struct vlm_tensor *y, const struct vlm_tensor *x,
                       const float *w, const float *bias, float eps);

@@ -11,6 +11,14 @@ static void add_linear(vlm_bench_sample *w, const vlm_engine *e, const struct vl
     w->bytes += (double)l->n_out * (double)vlm_num_bytes(l->type, l->n_in);
 }
 
+/* A matrix of the tower, which may be computed with in 8 bits where the file has floats. */
+static void add_tower(vlm_bench_sample *w, const vlm_engine *e, const struct vlm_linear *l,
+                      size_t n_rows)
+{
+    const struct vlm_linear as = vlm_model_tower_linear(e->model, l);
+    add_linear(w, e, &as, n_rows);
+}
+
 void vlm_engine_work_rows(vlm_bench_sample *out, const vlm_engine *e, enum vlm_num kv,
                           size_t n_rows, size_t depth, size_t n_logits, size_t n_sequences)
 {
@@ -36,14 +44,14 @@ void vlm_engine_work_frames(vlm_bench_sample *out, const vlm_engine *e, size_t n
 {
     const struct vlm_config *c = &e->config;
     size_t n = (size_t)c->grid * c->grid;
-    add_linear(out, e, &e->model->patch, n * n_frames);
+    add_tower(out, e, &e->model->patch, n * n_frames);
     for (size_t i = 0; i < c->vision.layers; i++) {
         const struct vlm_vision_layer *l = &e->model->vision[i];
         const struct vlm_linear *const matrices[] = {&l->q,   &l->k,   &l->v,
                                                      &l->out, &l->fc1, &l->fc2};
         for (size_t k = 0; k < sizeof matrices / sizeof *matrices; k++)
-            add_linear(out, e, matrices[k], n * n_frames);
+            add_tower(out, e, matrices[k], n * n_frames);
         out->fp32_ops += 4.0 * (double)n_frames * (double)n * (double)n * c->vision.hidden;
     }
-    add_linear(out, e, &e->model->connector, c->image_seq_len * n_frames);
+    add_tower(out, e, &e->model->connector, c->image_seq_len * n_frames);
 }

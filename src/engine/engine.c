@@ -128,6 +128,20 @@ static int default_threads(void)
     return (int)vlm_min_size((size_t)vlm_os_n_cores(), VLM_LIMIT_THREADS);
 }
 
+static int choose_tower(vlm_engine *e, const vlm_engine_options *o, vlm_error *err)
+{
+    const char *type = o->vision_type ? o->vision_type : "auto";
+    struct vlm_quoted q;
+    if (strcmp(type, "auto") == 0)
+        vlm_model_set_tower(e->model, o->exact ? VLM_TOWER_FILE : VLM_TOWER_REST);
+    else if (strcmp(type, "q8_0") == 0)
+        vlm_model_set_tower(e->model, VLM_TOWER_Q8_0);
+    else if (strcmp(type, "file") != 0)
+        return vlm_fail(err, VLM_ERR_ARGUMENT, "vision type %s, expected auto, q8_0 or file",
+                        vlm_base_quote(&q, type, strlen(type)));
+    return VLM_OK;
+}
+
 static int open_weights(vlm_engine *e, struct vlm_gguf_model *g, const vlm_engine_options *o,
                         vlm_error *err)
 {
@@ -136,7 +150,9 @@ static int open_weights(vlm_engine *e, struct vlm_gguf_model *g, const vlm_engin
     if (rc < 0)
         return rc;
     e->config = e->model->config;
-    rc = g ? VLM_OK : hash_config(e, err);
+    rc = choose_tower(e, o, err);
+    if (rc == VLM_OK && !g)
+        rc = hash_config(e, err);
     if (rc == VLM_OK)
         rc = open_tokenizer(e, g, err);
     if (rc == VLM_OK)

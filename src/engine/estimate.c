@@ -67,6 +67,8 @@ static uint64_t read_bytes(const vlm_engine *e, size_t n_tokens, bool pictures)
     const double text = work.bytes;
     if (e->config.vision.layers)
         vlm_engine_work_frames(&work, e, 0);
+    if (pictures) /* what is rounded is read once, and in the tower's workspace then */
+        work.bytes -= (double)vlm_model_rounded_bytes(m);
     if (!pictures) /* opening read the biases and norms of the tower: some eight places a layer */
         work.bytes = text + fmin(work.bytes - text, 8 * AROUND * e->config.vision.layers);
     if (m->embed.data != m->head.data)

@@ -79,10 +79,11 @@ static void hash_tower(uint8_t out[32], const vlm_engine *e)
     size_t norm = v->hidden * sizeof(float);
     struct vlm_sha256 h;
     char text[400];
-    int n = snprintf(text, sizeof text, "%s %s %d tower %u %u %u %u %u %u %a %u %u %u tile %u %a",
-                     vlm_version(), vlm_engine_isa(e), e->feature_files.exact, v->hidden, v->ffn,
-                     v->layers, v->heads, v->patch, v->image_size, (double)v->eps, m->config.scale,
-                     m->config.grid, m->config.text.hidden, c->tile, c->rescale);
+    int n =
+        snprintf(text, sizeof text, "%s %s %d %d tower %u %u %u %u %u %u %a %u %u %u tile %u %a",
+                 vlm_version(), vlm_engine_isa(e), e->feature_files.exact, (int)m->rounded,
+                 v->hidden, v->ffn, v->layers, v->heads, v->patch, v->image_size, (double)v->eps,
+                 m->config.scale, m->config.grid, m->config.text.hidden, c->tile, c->rescale);
     vlm_sha256_init(&h);
     vlm_sha256_add(&h, text, (size_t)n + 1);
     vlm_sha256_add(&h, c->mean, sizeof c->mean);

@@ -55,6 +55,8 @@ void vlm_engine_fingerprint(vlm_engine *e, uint8_t out[32])
         vlm_sha256_add(&h, e->tokenizer_hash, sizeof e->tokenizer_hash);
         add_weights(&h, &e->model->weights);
         add_weights(&h, &e->model->tower);
+        if (e->model->rounded) /* other features of the same pictures */
+            add_u64(&h, e->model->rounded);
         vlm_sha256_end(&h, e->fingerprint);
         e->have_fingerprint = true;
     }

@@ -83,13 +83,20 @@ static size_t wider(size_t n, const struct vlm_linear *w)
     return w->type >= VLM_N_FLOAT && w->n_in > n ? w->n_in : n;
 }
 
+static size_t wider_of_tower(size_t n, const struct vlm_model *m, const struct vlm_linear *w)
+{
+    const struct vlm_linear as = vlm_model_tower_linear(m, w);
+    return wider(n, &as);
+}
+
 size_t vlm_model_widest_packed(const struct vlm_model *m)
 {
-    size_t n = wider(wider(wider(0, &m->patch), &m->connector), &m->head);
+    size_t n = wider_of_tower(wider_of_tower(wider(0, &m->head), m, &m->patch), m, &m->connector);
     for (size_t i = 0; i < m->config.vision.layers; i++) {
         const struct vlm_vision_layer *l = &m->vision[i];
-        n = wider(wider(wider(wider(n, &l->q), &l->k), &l->v), &l->out);
-        n = wider(wider(n, &l->fc1), &l->fc2);
+        const struct vlm_linear *const all[] = {&l->q, &l->k, &l->v, &l->out, &l->fc1, &l->fc2};
+        for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+            n = wider_of_tower(n, m, all[k]);
     }
     for (size_t i = 0; i < m->config.text.layers; i++) {
         const struct vlm_text_layer *l = &m->text[i];

@@ -47,6 +47,12 @@ struct vlm_model {
     float **vectors;
     size_t n_vectors, cap_vectors;
     uint64_t parameters, parameters_vision, parameters_connector, parameters_text;
+    /* which of the tower's matrices of floats are computed with in 8 bits (tower.c) */
+    enum vlm_tower {
+        VLM_TOWER_FILE, /* none */
+        VLM_TOWER_REST, /* those of the layers, in a file that has others of them in Q8_0 */
+        VLM_TOWER_Q8_0  /* all, patches and connector too */
+    } rounded;
 };
 
 int vlm_model_open(struct vlm_model **out, const vlm_allocator *alloc,
@@ -58,6 +64,12 @@ void vlm_model_close(struct vlm_model *m); /* NULL allowed */
 /* The longest row of the matrices that a backend has to unpack (vlm_backend_reserve_unpack), or 0.
  */
 size_t vlm_model_widest_packed(const struct vlm_model *m);
+
+/* Between open and the first workspace; REST stays only where there are such files. */
+void vlm_model_set_tower(struct vlm_model *m, enum vlm_tower tower);
+/* A matrix of the tower as it is computed with; data is NULL when that is not how it lies. */
+struct vlm_linear vlm_model_tower_linear(const struct vlm_model *m, const struct vlm_linear *w);
+uint64_t vlm_model_rounded_bytes(const struct vlm_model *m); /* that the workspace has of them */
 
 /* ---- the tap: one optional argument of both passes ---- */
 
@@ -102,8 +114,19 @@ struct vlm_vision_frame {
 /* Frames that are worth encoding together: one, unless they are so small that the matrices' rows
  * are few. */
 size_t vlm_vision_batch(const struct vlm_model *m);
+/* The tower's matrices as they are computed with: the model's, or a copy of some (tower.c). */
+struct vlm_tower_matrices {
+    struct vlm_linear patch, connector;
+    struct vlm_vision_layer *layers, *own; /* own: what layers is, when it is not the model's */
+    struct vlm_buffer buffer;
+};
+int vlm_tower_matrices_open(struct vlm_tower_matrices *t, const struct vlm_model *m,
+                            struct vlm_backend *b, vlm_error *err);
+void vlm_tower_matrices_close(struct vlm_tower_matrices *t, const vlm_allocator *alloc,
+                              struct vlm_backend *b);
 struct vlm_vision_space { /* memory for a batch of frames */
     struct vlm_buffer buffer, kv;
+    struct vlm_tower_matrices matrices;
     uint8_t **kv_blocks;
     uint32_t *n_keys;
     float *frame; /* [3][tile][tile] */

@@ -19,7 +19,9 @@
 #define BATCH_ROWS 1024
 #define BATCH_MOST 4
 
-/* Offsets of the tensors of a batch inside the workspace, in bytes. */
+/* Offsets of the tensors of a batch inside the workspace, in bytes.  Tensors that matrices are
+ * applied to have rows of whole blocks, so that a matrix in blocks (tower.c) fits as well as one in
+ * floats. */
 struct layout {
     size_t patches, x, h, q, k, v, ffn, shuffled, out, total;
 };
@@ -35,22 +37,36 @@ size_t vlm_vision_batch(const struct vlm_model *m)
     return n < 1 ? 1 : vlm_min_size(n, BATCH_MOST);
 }
 
+static size_t whole(size_t n)
+{
+    return vlm_backend_packed_length(n);
+}
+
+static size_t place_bytes(size_t rows, size_t cols)
+{
+    size_t total = 0;
+    vlm_space_place(&total, rows, whole(cols));
+    return total;
+}
+
 /* All factors were bounded when the config was read: hidden, ffn <= 2^20, patches <= 2^16. */
 static struct layout lay_out(const struct vlm_model *m)
 {
     const struct vlm_vision_config *c = &m->config.vision;
-    size_t batch = vlm_vision_batch(m), n = batch * patches(m);
+    size_t batch = vlm_vision_batch(m), n = batch * patches(m),
+           tokens = batch * m->config.image_seq_len;
     struct layout l = {0};
     l.x = vlm_space_place(&l.total, n, c->hidden);
-    l.h = vlm_space_place(&l.total, n, c->hidden);
+    l.h = vlm_space_place(&l.total, n, whole(c->hidden));
     l.q = vlm_space_place(&l.total, n, c->hidden);
     l.k = vlm_space_place(&l.total, n, c->hidden);
     l.v = vlm_space_place(&l.total, n, c->hidden);
-    l.out = vlm_space_place(&l.total, batch * m->config.image_seq_len, m->config.text.hidden);
-    l.ffn = vlm_space_place(&l.total, n,
-                            vlm_max_size(c->ffn, m->patch.n_in)); /* patches use it before */
-    l.patches = l.ffn;
-    l.shuffled = l.q; /* as large as x, when q is no longer needed */
+    l.out = vlm_space_place(&l.total, tokens, m->config.text.hidden);
+    /* patches use it before, shuffled rows after */
+    l.ffn = l.total;
+    l.total += vlm_max_size(place_bytes(n, vlm_max_size(c->ffn, m->patch.n_in)),
+                            place_bytes(tokens, m->connector.n_in));
+    l.patches = l.shuffled = l.ffn;
     return l;
 }
 
@@ -70,7 +86,8 @@ uint64_t vlm_vision_space_bytes(const struct vlm_model *m)
     uint64_t side = m->config.image.tile;
     if (m->config.vision.layers == 0)
         return 0; /* no tower */
-    return lay_out(m).total + kv_blocks(m) * kv_bytes(m) + 3 * side * side * sizeof(float);
+    return lay_out(m).total + kv_blocks(m) * kv_bytes(m) + 3 * side * side * sizeof(float) +
+           vlm_model_rounded_bytes(m);
 }
 
 int vlm_vision_space_open(struct vlm_vision_space *s, const struct vlm_model *m,
@@ -83,6 +100,8 @@ int vlm_vision_space_open(struct vlm_vision_space *s, const struct vlm_model *m,
     int rc = vlm_buffer_alloc(&s->buffer, b, lay_out(m).total, "the vision tower", err);
     if (rc == VLM_OK)
         rc = vlm_buffer_alloc(&s->kv, b, blocks * kv_bytes(m), "the vision tower's attention", err);
+    if (rc == VLM_OK)
+        rc = vlm_tower_matrices_open(&s->matrices, m, b, err);
     if (rc == VLM_OK)
         rc = vlm_backend_reserve(b, c->hidden / c->heads, n, err);
     if (rc == VLM_OK)
@@ -109,6 +128,7 @@ void vlm_vision_space_close(struct vlm_vision_space *s, struct vlm_backend *b)
         return;
     vlm_buffer_free(&s->buffer, b);
     vlm_buffer_free(&s->kv, b);
+    vlm_tower_matrices_close(&s->matrices, s->alloc, b);
     vlm_mem_free(s->alloc, s->kv_blocks);
     vlm_mem_free(s->alloc, s->n_keys);
     vlm_mem_free(s->alloc, s->frame);
@@ -122,8 +142,18 @@ struct pass {
     struct vlm_vision_space *s;
     const struct vlm_vision_frame *frames;
     size_t n;
+    const struct vlm_linear *patch, *connector;
+    const struct vlm_vision_layer *layers;
     struct vlm_tensor patches, x, h, q, k, v, ffn, shuffled, out;
 };
+
+/* Rows of n values, with room for those of the last block. */
+static struct vlm_tensor input_at(const struct vlm_buffer *f, size_t offset, size_t rows, size_t n)
+{
+    struct vlm_tensor t = vlm_tensor_at(f, offset, rows, whole(n));
+    t.cols = n;
+    return t;
+}
 
 static void begin_pass(struct pass *p)
 {
@@ -132,15 +162,36 @@ static void begin_pass(struct pass *p)
     const struct vlm_buffer *f = &p->s->buffer;
     const struct layout l = lay_out(m);
     size_t n = p->n * patches(m), tokens = p->n * m->config.image_seq_len;
-    p->patches = vlm_tensor_at(f, l.patches, n, m->patch.n_in);            /* [BN, 3PP] */
-    p->x = vlm_tensor_at(f, l.x, n, c->hidden);                            /* [BN, V] */
-    p->h = vlm_tensor_at(f, l.h, n, c->hidden);                            /* [BN, V] */
-    p->q = vlm_tensor_at(f, l.q, n, c->hidden);                            /* [BN, V] */
-    p->k = vlm_tensor_at(f, l.k, n, c->hidden);                            /* [BN, V] */
-    p->v = vlm_tensor_at(f, l.v, n, c->hidden);                            /* [BN, V] */
-    p->ffn = vlm_tensor_at(f, l.ffn, n, c->ffn);                           /* [BN, F] */
-    p->shuffled = vlm_tensor_at(f, l.shuffled, tokens, m->connector.n_in); /* [BT, V s^2] */
-    p->out = vlm_tensor_at(f, l.out, tokens, m->config.text.hidden);       /* [BT, H] */
+    /* who looks at what matrices are applied to knows those of the model */
+    bool as_file = p->run->tap && p->run->tap->input;
+    p->patch = as_file ? &m->patch : &p->s->matrices.patch;
+    p->connector = as_file ? &m->connector : &p->s->matrices.connector;
+    p->layers = as_file ? m->vision : p->s->matrices.layers;
+    p->patches = input_at(f, l.patches, n, m->patch.n_in);            /* [BN, 3PP] */
+    p->x = vlm_tensor_at(f, l.x, n, c->hidden);                       /* [BN, V] */
+    p->h = input_at(f, l.h, n, c->hidden);                            /* [BN, V] */
+    p->q = vlm_tensor_at(f, l.q, n, c->hidden);                       /* [BN, V] */
+    p->k = vlm_tensor_at(f, l.k, n, c->hidden);                       /* [BN, V] */
+    p->v = vlm_tensor_at(f, l.v, n, c->hidden);                       /* [BN, V] */
+    p->ffn = input_at(f, l.ffn, n, c->ffn);                           /* [BN, F] */
+    p->shuffled = input_at(f, l.shuffled, tokens, m->connector.n_in); /* [BT, V s^2] */
+    p->out = vlm_tensor_at(f, l.out, tokens, m->config.text.hidden);  /* [BT, H] */
+}
+
+/* Zeros behind the rows of t, whose memory had another use before. */
+static void clear_ends(const struct vlm_tensor *t)
+{
+    for (size_t r = 0; r < t->rows; r++)
+        memset(vlm_tensor_f32(t, r) + t->cols, 0, (t->stride - t->cols) * sizeof(float));
+}
+
+/* y = W x + b; a matrix in blocks reads rows to the end of their last block. */
+static void apply(struct pass *p, const struct vlm_tensor *y, const struct vlm_tensor *x,
+                  const struct vlm_linear *w)
+{
+    struct vlm_tensor in = *x;
+    in.cols = w->n_in;
+    vlm_model_linear(p->run, y, &in, w);
 }
 
 /* The rows of frame i among those of all. */
@@ -169,6 +220,7 @@ static void embed(struct pass *p)
     const struct vlm_config *c = &p->m->config;
     const struct vlm_tap *tap = p->run->tap;
     struct vlm_backend *b = p->run->backend;
+    clear_ends(&p->patches);
     for (size_t i = 0; i < p->n; i++) {
         const struct vlm_vision_frame *f = &p->frames[i];
         struct vlm_tensor rows = of_frame(p, &p->patches, i), at = of_frame(p, &p->h, i);
@@ -181,7 +233,9 @@ static void embed(struct pass *p)
         vlm_backend_sync(b); /* the next frame takes its place */
         vlm_op_gather(b, &at, &p->m->position, p->m->position_ids);
     }
-    vlm_model_linear(p->run, &p->x, &p->patches, &p->m->patch);
+    apply(p, &p->x, &p->patches, p->patch);
+    clear_ends(&p->h);
+    clear_ends(&p->ffn);
     vlm_op_add(b, &p->x, &p->h);
     show(p, "vision.embed", -1, &p->x);
 }
@@ -196,15 +250,15 @@ static void attention_block(struct pass *p, const struct vlm_vision_layer *w)
         0, n, 0, {VLM_NUM_F32, c->heads, d, kv_blocks(p->m), p->s->kv_blocks, 0}};
 
     vlm_op_layernorm(b, &p->h, &p->x, w->norm1_w, w->norm1_b, c->eps);
-    vlm_model_linear(p->run, &p->q, &p->h, &w->q);
-    vlm_model_linear(p->run, &p->k, &p->h, &w->k);
-    vlm_model_linear(p->run, &p->v, &p->h, &w->v);
+    apply(p, &p->q, &p->h, &w->q);
+    apply(p, &p->k, &p->h, &w->k);
+    apply(p, &p->v, &p->h, &w->v);
     for (; frame.first_row < p->n * n; frame.first_row += n) {
         vlm_op_kv_store(b, &p->k, &p->v, &frame, 1);
         vlm_op_attention(b, &p->h, &p->q, &frame, 1, p->s->n_keys, c->heads,
                          vlm_inv_sqrt((float)d));
     }
-    vlm_model_linear(p->run, &p->q, &p->h, &w->out);
+    apply(p, &p->q, &p->h, &w->out);
     vlm_op_add(b, &p->x, &p->q);
 }
 
@@ -213,9 +267,9 @@ static void mlp_block(struct pass *p, const struct vlm_vision_layer *w)
 {
     struct vlm_backend *b = p->run->backend;
     vlm_op_layernorm(b, &p->h, &p->x, w->norm2_w, w->norm2_b, p->m->config.vision.eps);
-    vlm_model_linear(p->run, &p->ffn, &p->h, &w->fc1);
+    apply(p, &p->ffn, &p->h, &w->fc1);
     vlm_op_gelu(b, &p->ffn);
-    vlm_model_linear(p->run, &p->h, &p->ffn, &w->fc2);
+    apply(p, &p->h, &p->ffn, &w->fc2);
     vlm_op_add(b, &p->x, &p->h);
 }
 
@@ -224,13 +278,14 @@ static void connect(struct pass *p)
 {
     const struct vlm_config *c = &p->m->config;
     struct vlm_backend *b = p->run->backend;
-    vlm_op_layernorm(b, &p->h, &p->x, p->m->post_w, p->m->post_b, c->vision.eps);
-    show(p, "vision.out", -1, &p->h);
+    vlm_op_layernorm(b, &p->q, &p->x, p->m->post_w, p->m->post_b, c->vision.eps);
+    show(p, "vision.out", -1, &p->q);
+    clear_ends(&p->shuffled);
     for (size_t i = 0; i < p->n; i++) {
-        struct vlm_tensor to = of_frame(p, &p->shuffled, i), from = of_frame(p, &p->h, i);
+        struct vlm_tensor to = of_frame(p, &p->shuffled, i), from = of_frame(p, &p->q, i);
         vlm_op_pixel_shuffle(b, &to, &from, c->grid, c->scale);
     }
-    vlm_model_linear(p->run, &p->out, &p->shuffled, &p->m->connector);
+    apply(p, &p->out, &p->shuffled, p->connector);
     show(p, "connector", -1, &p->out);
     vlm_backend_sync(b);
     for (size_t i = 0; i < p->n; i++) {
@@ -249,8 +304,8 @@ int vlm_vision_forward(const struct vlm_model *m, const struct vlm_run *run,
     for (size_t i = 0; i < m->config.vision.layers; i++) {
         if (run->stop && run->stop(run->stop_ctx))
             return VLM_ERR_CANCELLED;
-        attention_block(&p, &m->vision[i]);
-        mlp_block(&p, &m->vision[i]);
+        attention_block(&p, &p.layers[i]);
+        mlp_block(&p, &p.layers[i]);
         show(&p, "vision", (int)i, &p.x);
     }
     connect(&p);

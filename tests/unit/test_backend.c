@@ -283,6 +283,49 @@ static void gather_takes_rows_of_any_type(void **state)
     machine_close(&k);
 }
 
+/* Rows of floats as Q8_0 with zeros to the end of the last block. */
+static void floats_are_packed(void **state)
+{
+    (void)state;
+    enum { ROWS = 37, N = 588, PADDED = 608 }; /* patches of the 2.2B */
+    static float x[ROWS * N], back[ROWS * PADDED];
+    static uint8_t out[3][ROWS * PADDED / 32 * 34], half[ROWS * N * 2];
+    struct vlm_rng r = {.seed = 2};
+    for (size_t i = 0; i < ROWS * N; i++)
+        x[i] = (float)((vlm_rng_unit(&r) * 2 - 1) * (i % 97 == 0 ? 100 : i / N % 2 ? 1e-4 : 1));
+    memset(x + 5 * N, 0, N * sizeof *x);
+    x[9 * N + 40] = INFINITY;
+    x[9 * N + 70] = NAN;
+    assert_int_equal(vlm_backend_packed_length(N), PADDED);
+    assert_int_equal(vlm_backend_packed_bytes(N), PADDED / 32 * 34);
+    for (int threads = 1; threads < 4; threads++) {
+        struct machine k = machine_open(threads, threads == 2 ? "scalar" : "auto", false);
+        struct vlm_linear w = {VLM_NUM_F32, ROWS, N, x, NULL, NULL};
+        vlm_op_pack(k.b, out[threads - 1], &w);
+        assert_memory_equal(out[threads - 1], out[0], sizeof out[0]);
+        vlm_backend_kernels(k.b)->to_f32[VLM_NUM_Q8_0](back, out[0], ROWS * PADDED);
+        vlm_backend_kernels(k.b)->from_f32[VLM_NUM_F16](half, x, ROWS * N);
+        w = (struct vlm_linear){VLM_NUM_F16, ROWS, N, half, NULL, NULL};
+        vlm_op_pack(k.b, out[1], &w); /* another type: the same, but where F16 has other numbers */
+        machine_close(&k);
+    }
+    for (size_t i = 0; i < ROWS; i++)
+        for (size_t b = 0; b < PADDED; b += 32) {
+            const float *in = x + i * N + b, *got = back + i * PADDED + b;
+            size_t n = b + 32 > N ? N - b : 32;
+            float largest = 0;
+            for (size_t j = 0; j < n; j++)
+                largest = fmaxf(largest, fabsf(in[j]));
+            for (size_t j = 0; j < 32; j++)
+                if (i == 9 && (b == 32 || b == 64))
+                    assert_true(isnan(got[j]));
+                else if (j >= n)
+                    assert_true(got[j] == 0);
+                else /* half a step; steps are up to 2^-10 larger, in subnormals by 2^-24 */
+                    assert_true(fabsf(got[j] - in[j]) <= largest / 254 * 1.001f + 0x1p-24f);
+        }
+}
+
 static void scratch_grows_and_is_counted(void **state)
 {
     (void)state;
@@ -302,11 +345,9 @@ static void scratch_grows_and_is_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_type_multiplies_as_its_floats),
-        cmocka_unit_test(integers_are_near),
-        cmocka_unit_test(outliers_cost_their_blocks),
-        cmocka_unit_test(scale_then_bias),
-        cmocka_unit_test(gather_takes_rows_of_any_type),
+        cmocka_unit_test(every_type_multiplies_as_its_floats), cmocka_unit_test(integers_are_near),
+        cmocka_unit_test(outliers_cost_their_blocks),          cmocka_unit_test(scale_then_bias),
+        cmocka_unit_test(gather_takes_rows_of_any_type),       cmocka_unit_test(floats_are_packed),
         cmocka_unit_test(scratch_grows_and_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
