@@ -1,7 +1,8 @@
 /* bench_int8.h: times the products of 8-bit rows with every quantised type; no verdict.
  *
- * Up to 8 rows the weights are new each time, as a decoder reads them: bytes a second.  More rows take
- * the same matrix again and again: operations a second beside the loop of int8 instructions. */
+ * Up to 8 rows the weights are new each time, as a decoder reads them: bytes a second.  More rows
+ * take the same matrix again and again: operations a second beside the loop of int8 instructions.
+ */
 #ifndef KERNELCHECK_BENCH_INT8_H
 #define KERNELCHECK_BENCH_INT8_H
 
@@ -12,7 +13,7 @@
  * another time. */
 static void usual_weights(uint8_t *w, enum vlm_num type, size_t n)
 {
-    struct check c = { .random = 7 };
+    struct check c = {.random = 7};
     struct vlm_kernels scalar;
     const struct vlm_num_info *info = vlm_num_info(type);
     float block[256];
@@ -33,13 +34,13 @@ static void usual_weights(uint8_t *w, enum vlm_num type, size_t n)
 static void bench_int8_type(const struct vlm_kernels *k, const struct roofs *roofs,
                             enum vlm_num type)
 {
-    static const size_t rows[] = { 1, 2, 4, 8, 64, 512 };
+    static const size_t rows[] = {1, 2, 4, 8, 64, 512};
     const size_t n = 2048, d = 2048, bytes = n * row_bytes(type, d),
                  copies = ((size_t)256 << 20) / bytes + 1;
     char *w = big(bytes * copies);
     float *x = big(512 * d * 4), *out = big(512 * n * 4);
     struct vlm_q8 *a = big(512 * (d / VLM_Q8_LEN) * sizeof *a);
-    struct check c = { .random = 5 };
+    struct check c = {.random = 5};
     fill(&c, x, 512 * d, PLAIN);
     k->to_q8(a, x, 512 * d);
     usual_weights((uint8_t *)w, type, bytes / vlm_num_info(type)->block_bytes);
