@@ -155,6 +155,7 @@ VLM_API int vlm_trace(vlm_engine *engine, const vlm_message *messages, size_t n_
  *   "picture"   a picture of one frame, to the first token
  *   "page"      a picture of width x height with the model's own tiling, to the first token
  *   "memory"    most that the process held until now in bytes, without what roof.read reads
+ *               (kv_bytes: of it keys and values)
  * Pictures and prompts are drawn anew each time, so that no cache of the engine answers. */
 typedef struct vlm_bench_job {
     const char *test;
@@ -170,6 +171,7 @@ typedef struct vlm_bench_sample {
     /* what the work takes at least: operations (a multiply and an add are two), those on weights in
      * blocks as int8; bytes of weights and cache that must be read */
     double fp32_ops, int8_ops, bytes;
+    double kv_bytes; /* of bytes, keys and values */
 } vlm_bench_sample;
 typedef struct vlm_bench vlm_bench;
 /* options: kv_type, chunk and the like for the sessions; NULL: the defaults. */

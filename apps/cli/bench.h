@@ -13,6 +13,7 @@
 struct cli_bench_jobs {
     vlm_bench_job v[CLI_BENCH_JOBS];
     size_t n;
+    bool usual; /* none were named: what takes too long is left out */
 };
 /* Those that the options name, or the usual ones.  Prints the error; returns the exit status. */
 int cli_bench_jobs(struct cli_bench_jobs *out, const struct cli_options *o);
@@ -27,6 +28,20 @@ struct cli_ratio {
     double median, low, high, probability;
 };
 struct cli_ratio cli_ratio(const double *ours, const double *others, size_t n);
+
+/* bench_time.c: the usual jobs in bounded time, by what the first of them took. */
+struct cli_bench_time {
+    double began, prompt_rate, token_ms, tile_ms; /* measured so far; 0: not yet */
+};
+/* Seconds that a run of the job takes, what lies before it included; 0: not known yet. */
+double cli_bench_expected(const struct cli_bench_time *t, const vlm_bench_job *job,
+                          const vlm_engine *engine);
+/* Why a usual job is left out, or NULL.  n_runs: how many times it would run at least. */
+const char *cli_bench_left_out(char why[128], const struct cli_bench_time *t,
+                               const vlm_bench_job *job, const vlm_engine *engine, size_t n_runs);
+/* How often to repeat a job whose run took ms, with n_jobs still to do, itself included. */
+size_t cli_bench_reps(const struct cli_bench_time *t, double ms, size_t n_jobs, size_t most);
+void cli_bench_learn(struct cli_bench_time *t, const vlm_bench_job *job, double ms);
 
 /* Facts of the machine and the run, for the last object of the list. */
 json_t *cli_bench_machine(const struct cli_options *o, const vlm_engine *engine, const char *model);

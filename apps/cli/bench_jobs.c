@@ -55,21 +55,27 @@ static int add_pages(struct cli_bench_jobs *jobs, const struct cli_options *o)
     return CLI_OK;
 }
 
+/* What tells how long others take comes first, depth last: each goes on behind the one before. */
 static void add_usual(struct cli_bench_jobs *jobs)
 {
     add(jobs, (vlm_bench_job){.test = "prompt", .n = 512});
     add(jobs, (vlm_bench_job){.test = "generate", .n = 64});
-    for (size_t n = 1; n <= 4; n *= 2)
-        add(jobs, (vlm_bench_job){.test = "sessions", .n = 32, .n_sessions = n});
+    add(jobs, (vlm_bench_job){.test = "sessions", .n = 32, .n_sessions = 4});
     add(jobs, (vlm_bench_job){.test = "tile"});
     add(jobs, (vlm_bench_job){.test = "picture"});
     add(jobs, (vlm_bench_job){.test = "page", .width = 1536, .height = 1152});
+    add(jobs, (vlm_bench_job){.test = "generate", .n = 32, .depth = 1024});
+    add(jobs, (vlm_bench_job){.test = "generate", .n = 32, .depth = 4096});
+    add(jobs, (vlm_bench_job){.test = "prompt", .n = 512, .depth = 4096});
+    add(jobs, (vlm_bench_job){.test = "generate", .n = 32, .depth = 16384});
+    jobs->usual = true;
 }
 
 int cli_bench_jobs(struct cli_bench_jobs *out, const struct cli_options *o)
 {
     struct numbers prompts, gens, depths, sessions;
     out->n = 0;
+    out->usual = false;
     int status = read_numbers(&prompts, o, "--prompt", &o->prompts, 1, VLM_LIMIT_CONTEXT);
     if (status == CLI_OK)
         status = read_numbers(&gens, o, "--gen", &o->gens, 1, VLM_LIMIT_CONTEXT);

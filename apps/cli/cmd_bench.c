@@ -12,6 +12,7 @@
 #include "model.h"
 #include "signals.h"
 
+#define ROOFS_MS 150 /* that measuring the limits takes, beside each run */
 enum { READ, FP32, INT8, READ_ONE, BARRIER, N_ROOFS };
 static const vlm_bench_job roof_jobs[N_ROOFS] = {{.test = "roof.read"},
                                                  {.test = "roof.fp32"},
@@ -34,7 +35,8 @@ struct side {
 struct run {
     const struct cli_options *o;
     struct side sides[2];
-    size_t n_sides, reps, done, total;
+    size_t n_sides, most_reps, reps, done; /* reps: of the job in work */
+    struct cli_bench_time time;
     json_t *list;
 };
 
@@ -63,6 +65,21 @@ static int open_side(struct side *s, const struct cli_options *o, const char *mo
 
 /* ---- measuring ---- */
 
+static void name_job(char name[64], const vlm_bench_job *job, const vlm_bench_sample *s)
+{
+    size_t at = (size_t)snprintf(name, 64, "%s", job->test);
+    if (job->n_sessions)
+        at += (size_t)snprintf(name + at, 64 - at, " %zu of", job->n_sessions);
+    if (job->n)
+        at += (size_t)snprintf(name + at, 64 - at, " %zu", s->n);
+    if (job->n && job->depth)
+        at += (size_t)snprintf(name + at, 64 - at, " at %zu", s->depth);
+    if (job->width)
+        at += (size_t)snprintf(name + at, 64 - at, " %ux%u", job->width, job->height);
+    if (!job->n && s->n > 1)
+        snprintf(name + at, 64 - at, ", %zu tiles", s->n);
+}
+
 static int repeat(struct run *r, struct side *s, const vlm_bench_job *job, size_t i, vlm_error *err)
 {
     int rc = VLM_OK;
@@ -74,18 +91,27 @@ static int repeat(struct run *r, struct side *s, const vlm_bench_job *job, size_
         rc = vlm_bench_run(s->bench, job, &s->sample, err);
     s->ms[i] = r->o->cpu_time ? s->sample.cpu_ms : s->sample.ms;
     s->vision_ms[i] = s->sample.vision_ms;
-    cli_progress("measuring: run", ++r->done, r->total);
+    char what[80] = "measuring ";
+    name_job(what + strlen(what), job, &s->sample);
+    cli_progress(what, ++r->done, r->reps * r->n_sides);
     if (rc == VLM_OK && cli_interrupted())
         rc = vlm_fail(err, VLM_ERR_CANCELLED, "interrupted");
     return rc;
 }
 
-static int measure(struct run *r, const vlm_bench_job *job, vlm_error *err)
+/* n_left: jobs still to do, this one included; 0: no matter how long it takes. */
+static int measure(struct run *r, const vlm_bench_job *job, size_t n_left, vlm_error *err)
 {
     int rc = VLM_OK;
-    vlm_bench_sample first;
-    for (size_t k = 0; rc == VLM_OK && k < r->n_sides; k++) /* pages are mapped, caches warm */
+    vlm_bench_sample first = {.ms = 0};
+    double took = 0;
+    cli_progress("measuring: job", 1, n_left ? n_left : 1);
+    for (size_t k = 0; rc == VLM_OK && k < r->n_sides; k++) { /* pages are mapped, caches warm */
         rc = vlm_bench_run(r->sides[k].bench, job, &first, err);
+        took += first.ms + ROOFS_MS;
+    }
+    r->done = 0;
+    r->reps = n_left ? cli_bench_reps(&r->time, took, n_left, r->most_reps) : r->most_reps;
     for (size_t i = 0; rc == VLM_OK && i < r->reps; i++)
         for (size_t k = 0; rc == VLM_OK && k < r->n_sides; k++)
             rc = repeat(r, &r->sides[k], job, i, err);
@@ -99,7 +125,7 @@ static int measure(struct run *r, const vlm_bench_job *job, vlm_error *err)
 }
 
 /* The time that the work takes at the machine's limits, over the time that it took. */
-static double fraction(const struct side *s, size_t reps, double ms)
+static double fraction(const struct side *s, const vlm_bench_job *job, size_t reps, double ms)
 {
     double rate[3];
     for (size_t k = READ; k <= INT8; k++) {
@@ -108,6 +134,8 @@ static double fraction(const struct side *s, size_t reps, double ms)
     }
     const vlm_bench_sample *w = &s->sample;
     double compute = w->fp32_ops / rate[FP32] + w->int8_ops / rate[INT8];
+    if (strcmp(job->test, "generate") == 0)
+        compute = 0; /* one row: bytes read alone are what counts */
     return ms > 0 ? fmax(compute, w->bytes / rate[READ]) / ms : 0;
 }
 
@@ -135,27 +163,12 @@ static struct cli_spread rates(const vlm_bench_sample *s, struct cli_spread ms)
     return (struct cli_spread){n / ms.median, n / ms.max, n / ms.min};
 }
 
-static void name_job(char name[64], const vlm_bench_job *job, const vlm_bench_sample *s)
-{
-    size_t at = (size_t)snprintf(name, 64, "%s", job->test);
-    if (job->n_sessions)
-        at += (size_t)snprintf(name + at, 64 - at, " %zu of", job->n_sessions);
-    if (job->n)
-        at += (size_t)snprintf(name + at, 64 - at, " %zu", s->n);
-    if (job->n && job->depth)
-        at += (size_t)snprintf(name + at, 64 - at, " at %zu", s->depth);
-    if (job->width)
-        at += (size_t)snprintf(name + at, 64 - at, " %ux%u", job->width, job->height);
-    if (!job->n && s->n > 1)
-        snprintf(name + at, 64 - at, ", %zu tiles", s->n);
-}
-
 static void tell_side(const struct run *r, const vlm_bench_job *job, size_t k)
 {
     const struct side *s = &r->sides[k];
     struct cli_spread ms = cli_spread(s->ms, r->reps),
                       x = s->sample.tokens ? rates(&s->sample, ms) : ms;
-    double part = fraction(s, r->reps, ms.median);
+    double part = fraction(s, job, r->reps, ms.median);
     if (!r->list) {
         char name[64];
         name_job(name, job, &s->sample);
@@ -222,14 +235,14 @@ static int tell_load(struct run *r)
 {
     double ms[CLI_BENCH_REPS];
     struct cli_model m;
-    for (size_t i = 0; i < r->reps; i++) {
+    for (size_t i = 0; i < r->most_reps; i++) {
         int status = cli_model_open(&m, &r->sides[0].options, r->sides[0].model, false);
         ms[i] = m.load_ms;
         cli_model_close(&m);
         if (status)
             return status;
     }
-    struct cli_spread x = cli_spread(ms, r->reps);
+    struct cli_spread x = cli_spread(ms, r->most_reps);
     cli_progress_clear();
     if (r->list)
         json_array_append_new(r->list, spread_json("load", 0, 0, "median_ms", x));
@@ -244,33 +257,63 @@ static void tell_memory(const struct run *r)
     if (r->n_sides == 2 ||
         vlm_bench_run(r->sides[0].bench, &(vlm_bench_job){.test = "memory"}, &x, NULL) < 0)
         return; /* of two models nobody knows whose it is */
+    vlm_model_info info;
+    vlm_inspect(r->sides[0].opened.engine, &info);
+    double least = (double)info.file_bytes + x.kv_bytes;
     if (r->list)
-        json_array_append_new(
-            r->list, json_pack("{s:s, s:I}", "test", "memory", "peak_bytes", (json_int_t)x.bytes));
+        json_array_append_new(r->list, json_pack("{s:s, s:I, s:I, s:I, s:f}", "test", "memory",
+                                                 "peak_bytes", (json_int_t)x.bytes, "file_bytes",
+                                                 (json_int_t)info.file_bytes, "kv_bytes",
+                                                 (json_int_t)x.kv_bytes, "ratio", x.bytes / least));
     else
-        printf("%-28s %10.2f  MB at most\n", "memory", x.bytes * 1e-6);
+        printf("%-28s %10.2f  MB at most: %.1f of the files, %.1f keys and values, %+.0f %%\n",
+               "memory", x.bytes * 1e-6, (double)info.file_bytes * 1e-6, x.kv_bytes * 1e-6,
+               100 * (x.bytes / least - 1));
+}
+
+static bool leave_out(const struct run *r, const vlm_bench_job *job)
+{
+    char room[128], name[64];
+    const char *why =
+        cli_bench_left_out(room, &r->time, job, r->sides[0].opened.engine, 2 * r->n_sides);
+    if (!why)
+        return false;
+    cli_progress_clear();
+    if (r->list) {
+        json_array_append_new(r->list, json_pack("{s:s, s:I, s:I, s:s}", "test", job->test, "n",
+                                                 (json_int_t)job->n, "depth",
+                                                 (json_int_t)job->depth, "left_out", why));
+        return true;
+    }
+    name_job(name, job, &(vlm_bench_sample){.n = job->n, .depth = job->depth});
+    printf("%-28s left out: %s\n", name, why);
+    return true;
 }
 
 static int measure_all(struct run *r, const struct cli_bench_jobs *jobs)
 {
     vlm_error err = {0};
-    r->total = jobs->n * r->reps * r->n_sides;
     if (!r->list)
-        printf("%s: %s, %d threads; median of %zu, least .. most%s\n", r->sides[0].opened.name,
+        printf("%s: %s, %d threads; median of up to %zu, least .. most%s\n", r->sides[0].opened.name,
                vlm_engine_isa(r->sides[0].opened.engine),
-               vlm_engine_n_threads(r->sides[0].opened.engine), r->reps,
+               vlm_engine_n_threads(r->sides[0].opened.engine), r->most_reps,
                r->o->cpu_time ? ", processor time" : "");
     if (!r->list && r->n_sides == 2)
         printf("against %s: %s\n", r->sides[1].opened.name,
                vlm_engine_isa(r->sides[1].opened.engine));
     int status = tell_load(r);
+    r->time.began = vlm_os_now_ms();
     for (size_t i = 0; status == CLI_OK && i < jobs->n; i++) {
-        int rc = measure(r, &jobs->v[i], &err);
+        if (jobs->usual && leave_out(r, &jobs->v[i]))
+            continue;
+        int rc = measure(r, &jobs->v[i], jobs->usual ? jobs->n - i : 0, &err);
         cli_progress_clear();
-        if (rc == VLM_OK)
+        if (rc == VLM_OK) {
             tell(r, &jobs->v[i]);
-        else
+            cli_bench_learn(&r->time, &jobs->v[i], cli_spread(r->sides[0].ms, r->reps).median);
+        } else {
             status = cli_failed(&err);
+        }
     }
     if (status)
         return status;
@@ -295,7 +338,7 @@ int cli_cmd_bench(const struct cli_options *o)
     if (o->against_build)
         return cli_bench_builds(o);
     static struct run r; /* a megabyte or so */
-    r = (struct run){.o = o, .reps = o->reps, .list = o->json ? json_array() : NULL};
+    r = (struct run){.o = o, .most_reps = o->reps, .list = o->json ? json_array() : NULL};
     r.n_sides = o->against || o->against_isa ? 2 : 1;
     cli_signals_patient(true);
     status = open_side(&r.sides[0], o, model, o->isa);

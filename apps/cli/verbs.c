@@ -77,14 +77,19 @@ static const char tiles_notes[] =
     "FILE is a picture, a PDF, a clip or a directory of frames; or name them with --image, --pdf\n"
     "and --video.  --out writes each tile as a PNG file.\n";
 static const char bench_notes[] =
-    "Without --prompt, --gen, --sessions, --depth or --image: the usual ones.  Work and limits are "
-    "timed in\n"
-    "turn; medians count.  A fraction is the time at the limits (operations over their peak, or "
-    "bytes over\n"
-    "the rate of reading, whichever is longer) over the time taken.  tile: one frame through the "
-    "tower;\n"
-    "picture, page: to the first token.  --json prints a list; its last object names the "
-    "machine.\n";
+    "Without --prompt, --gen, --sessions, --depth or --image: the usual ones, in some minutes "
+    "whatever\n"
+    "the model: slow ones are repeated less often, or left out with the reason.  Work and limits "
+    "are\n"
+    "timed in turn; medians count.  A fraction is the time at the limits (operations over their "
+    "peak, or\n"
+    "bytes over the rate of reading, whichever is longer) over the time taken; when generating, "
+    "bytes\n"
+    "alone: weights, keys and values.  tile: one frame through the tower; picture, page: to the "
+    "first\n"
+    "token; memory: the most until then, beside files, keys and values.  --json prints a list; its "
+    "last\n"
+    "object names the machine.\n";
 static const char docs_notes[] =
     "Writes OUTDIR/KIND-SEED.png, OUTDIR/truth.jsonl: for each question a line in the form batch "
     "reads,\n"

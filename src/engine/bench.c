@@ -83,12 +83,13 @@ static void close_sessions(struct vlm_bench *b)
     b->n_sessions = 0;
 }
 
-/* n sessions for these answers; those of the job before serve again if they are like that. */
+/* n sessions for answers of max_tokens; those of the job before serve again if they can: what they
+ * have read may be the beginning of what is read now. */
 static int open_sessions(struct vlm_bench *b, size_t n, size_t max_tokens, vlm_detail detail,
                          vlm_error *err)
 {
     vlm_session_options *o = &b->options;
-    if (b->n_sessions == n && o->max_tokens == max_tokens && o->detail == detail)
+    if (b->n_sessions == n && o->max_tokens >= max_tokens && o->detail == detail)
         return VLM_OK;
     close_sessions(b);
     b->fresh = true;
@@ -173,6 +174,15 @@ static int measure_template(struct vlm_bench *b, vlm_error *err)
 
 /* ---- jobs ---- */
 
+/* The sessions hold n positions each, in whole blocks. */
+static void note_kv(struct vlm_bench *b, size_t n)
+{
+    double blocks = (double)((n + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK * b->n_sessions);
+    b->kv_most =
+        fmax(b->kv_most,
+             blocks * (double)vlm_kv_block_bytes(b->e->model, (enum vlm_num)b->options.kv_type));
+}
+
 static int run_prompt(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench_sample *out,
                       vlm_error *err)
 {
@@ -202,6 +212,7 @@ static int run_prompt(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench_s
     out->depth = stats.cached_tokens;
     out->n = out->tokens = stats.prompt_tokens - stats.cached_tokens;
     vlm_engine_work_rows(out, b->e, (enum vlm_num)b->options.kv_type, out->n, out->depth, 1, 1);
+    note_kv(b, stats.prompt_tokens);
     return rc;
 }
 
@@ -248,6 +259,8 @@ static int run_generate(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench
     vlm_engine_watched(out, &watch, 1);
     out->n = job->n;
     out->tokens = job->n * n_sessions;
+    b->fresh = true; /* what "prompt" would go on behind is not there now */
+    note_kv(b, out->depth + job->n);
     return VLM_OK;
 }
 
@@ -311,10 +324,18 @@ static int run_picture(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench_
         out->ms *= part;
         out->cpu_ms *= part;
     }
+    note_kv(b, stats.prompt_tokens);
     vlm_engine_work_frames(out, b->e, tile ? 1 : stats.n_tiles);
     if (!tile)
         vlm_engine_work_rows(out, b->e, (enum vlm_num)b->options.kv_type,
                              stats.prompt_tokens - stats.cached_tokens, stats.cached_tokens, 1, 1);
+    return VLM_OK;
+}
+
+static int peak_memory(const struct vlm_bench *b, vlm_bench_sample *out)
+{
+    out->bytes = (double)(vlm_os_peak_rss() - vlm_engine_bench_roof_bytes(b));
+    out->kv_bytes = b->kv_most;
     return VLM_OK;
 }
 
@@ -330,7 +351,7 @@ int vlm_bench_run(vlm_bench *b, const vlm_bench_job *job, vlm_bench_sample *out,
     else if (strcmp(t, "tile") == 0 || strcmp(t, "picture") == 0 || strcmp(t, "page") == 0)
         rc = run_picture(b, job, &sample, err);
     else if (strcmp(t, "memory") == 0)
-        sample.bytes = (double)(vlm_os_peak_rss() - vlm_engine_bench_roof_bytes(b)), rc = VLM_OK;
+        rc = peak_memory(b, &sample);
     else
         rc = vlm_engine_bench_roof(b, job, &sample, err);
     if (rc == VLM_OK)

@@ -22,6 +22,14 @@ for name in cpu isa threads commit compiler model_sha256 load_average; do
 done
 [ -s "$tmp/err" ] && fail "bench --json wrote to stderr: $(cat "$tmp/err")"
 
+# the usual ones: what this model cannot do is left out with the reason
+"$vlm" bench "$model" --reps 1 --threads 1 --json >"$tmp/out" || fail "bench without options"
+for test in prompt generate sessions tile picture page; do
+    grep -q "\"test\": \"$test\"[^}]*median" "$tmp/out" || fail "bench without options: no $test: $(cat "$tmp/out")"
+done
+grep -q '"depth": 16384, "left_out": "the model' "$tmp/out" || fail "bench: 16384 positions of a model that has less"
+[ "$(field ratio <"$tmp/out" | wc -l)" = 1 ] || fail "bench: no memory beside files, keys and values"
+
 # two of a kind: each job twice, and a ratio
 "$vlm" bench "$model" --against-isa scalar --gen 2 --reps 2 --json >"$tmp/out" || fail "bench --against-isa"
 [ "$(field ratio <"$tmp/out" | wc -l)" = 1 ] || fail "bench --against-isa: no ratio"
