@@ -1,16 +1,23 @@
-/* pool.c: a fork-join pool.  One generation counter starts a run, one counter hands out tasks, one
- * counts finished workers.  Workers spin for a while before they sleep, because a forward pass
- * starts a run every few microseconds; they never spin while the engine is idle for long. */
+/* pool.c: a fork-join pool.  One word says which run there is, whether it is open, and how many
+ * workers are in it; one counter hands out tasks.  A worker enters a run only while it is open, and
+ * the caller closes it when the tasks have been handed out: it waits for those who entered, never
+ * for one that is still asleep or has no core.  Workers spin for a while before they sleep, because
+ * a forward pass starts a run every few microseconds; they never spin while the engine is idle for
+ * long. */
 #include "base/pool.h"
 
 #include <fenv.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/mem.h"
 
 #define SPINS 4000 /* about 50 microseconds */
+#define OPEN (UINT64_C(1) << 31)
+#define IN (OPEN - 1)
+#define RUN(state) ((uint32_t)((state) >> 32))
 
 struct worker {
     struct vlm_pool *pool;
@@ -26,8 +33,7 @@ struct vlm_pool {
     void *ctx;
     size_t n_tasks;
     _Alignas(64) atomic_size_t next_task;
-    _Alignas(64) atomic_uint generation;
-    _Alignas(64) atomic_int n_busy;
+    _Alignas(64) atomic_uint_fast64_t state; /* run << 32 | OPEN | workers in it */
     _Alignas(64) atomic_bool stop;
     atomic_int n_sleeping;
     pthread_mutex_t lock;
@@ -54,35 +60,49 @@ static void work(struct vlm_pool *p, int thread)
     }
 }
 
-/* Returns when the generation differs from seen, or stop. */
-static void wait_for_run(struct vlm_pool *p, unsigned seen)
+/* There is a run to enter, or none will come any more. */
+static bool awaited(struct vlm_pool *p, uint32_t seen)
 {
-    for (int i = 0; i < SPINS; i++) {
-        if (atomic_load(&p->generation) != seen || atomic_load(&p->stop))
-            return;
-        pause_cpu();
+    uint64_t state = atomic_load(&p->state);
+    return ((state & OPEN) && RUN(state) != seen) || atomic_load(&p->stop);
+}
+
+/* Who was woken spins again before it sleeps: the run it was woken for may be over, the next is
+ * near. */
+static void wait_for_run(struct vlm_pool *p, uint32_t seen)
+{
+    for (;;) {
+        for (int i = 0; i < SPINS; i++) {
+            if (awaited(p, seen))
+                return;
+            pause_cpu();
+        }
+        pthread_mutex_lock(&p->lock);
+        atomic_fetch_add(&p->n_sleeping, 1);
+        if (!awaited(p, seen))
+            pthread_cond_wait(&p->wake, &p->lock);
+        atomic_fetch_sub(&p->n_sleeping, 1);
+        pthread_mutex_unlock(&p->lock);
     }
-    pthread_mutex_lock(&p->lock);
-    atomic_fetch_add(&p->n_sleeping, 1);
-    while (atomic_load(&p->generation) == seen && !atomic_load(&p->stop))
-        pthread_cond_wait(&p->wake, &p->lock);
-    atomic_fetch_sub(&p->n_sleeping, 1);
-    pthread_mutex_unlock(&p->lock);
 }
 
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
     struct vlm_pool *p = w->pool;
-    unsigned seen = 0;
+    uint32_t seen = 0;
     fesetenv(FE_DFL_ENV); /* not the mode of whoever opened the pool */
     for (;;) {
         wait_for_run(p, seen);
         if (atomic_load(&p->stop))
             return NULL;
-        seen = atomic_load(&p->generation);
+        uint64_t state = atomic_load(&p->state);
+        /* fails when the run was closed, or another began, since it was looked at */
+        if (!(state & OPEN) || !atomic_compare_exchange_strong(&p->state, &state, state + 1))
+            continue;
+        seen = RUN(state);
         work(p, w->index);
-        atomic_fetch_sub(&p->n_busy, 1);
+        atomic_fetch_sub(&p->state, 1);
     }
 }
 
@@ -142,16 +162,16 @@ void vlm_pool_run(struct vlm_pool *p, void (*fn)(void *, size_t, int), void *ctx
     p->ctx = ctx;
     p->n_tasks = n_tasks;
     atomic_store(&p->next_task, 0);
-    atomic_store(&p->n_busy, p->n_threads - 1);
-    atomic_fetch_add(&p->generation, 1);
+    uint64_t run = (uint64_t)(RUN(atomic_load(&p->state)) + 1u) << 32;
+    atomic_store(&p->state, run | OPEN);
     if (atomic_load(&p->n_sleeping) > 0) {
-        pthread_mutex_lock(
-            &p->lock); /* a sleeper checks generation under the lock: no lost wake-up */
+        pthread_mutex_lock(&p->lock); /* a sleeper looks under the lock: no lost wake-up */
         pthread_cond_broadcast(&p->wake);
         pthread_mutex_unlock(&p->lock);
     }
     work(p, 0);
-    for (int i = 0; atomic_load(&p->n_busy) != 0; i++) {
+    atomic_fetch_and(&p->state, ~OPEN);
+    for (int i = 0; (atomic_load(&p->state) & IN) != 0; i++) {
         if (i < SPINS * 16)
             pause_cpu();
         else

@@ -1,4 +1,5 @@
 /* test_base.c: the room every other room stands on. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -570,6 +571,41 @@ static void pool_runs_each_task_once(void **state)
     vlm_pool_close(NULL);
 }
 
+struct meeting {
+    atomic_int begun;
+    int n;
+};
+
+/* Ends only when all tasks have begun: on threads of their own. */
+static void meet(void *ctx, size_t task, int thread)
+{
+    struct meeting *m = ctx;
+    (void)task;
+    (void)thread;
+    atomic_fetch_add(&m->begun, 1);
+    while (atomic_load(&m->begun) < m->n)
+        sched_yield();
+}
+
+/* Nobody sleeps through a run that needs him, whether he slept before, spun or fell asleep. */
+static void pool_wakes_every_worker(void **state)
+{
+    (void)state;
+    static const useconds_t gaps[] = {0, 20, 60, 200, 3000};
+    for (int n = 2; n <= 5; n++) {
+        struct vlm_pool *pool;
+        vlm_error err;
+        assert_int_equal(vlm_pool_open(&pool, &vlm_mem_system, n, &err), VLM_OK);
+        for (int round = 0; round < 200; round++) {
+            struct meeting m = {.n = n};
+            vlm_pool_run(pool, meet, &m, (size_t)n);
+            assert_int_equal(m.begun, n);
+            usleep(gaps[round % 5]);
+        }
+        vlm_pool_close(pool);
+    }
+}
+
 static void pool_out_of_memory(void **state)
 {
     (void)state;
@@ -749,6 +785,7 @@ int main(void)
         cmocka_unit_test(philox_vectors),
         cmocka_unit_test(random_streams),
         cmocka_unit_test(pool_runs_each_task_once),
+        cmocka_unit_test(pool_wakes_every_worker),
         cmocka_unit_test(pool_out_of_memory),
         cmocka_unit_test_setup_teardown(map_regular, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(map_refused, make_dir, remove_dir),
