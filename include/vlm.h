@@ -336,7 +336,7 @@ typedef struct vlm_stats { /* of the last sync and what followed it; a fork's be
                             */
     size_t prompt_tokens, image_tokens, text_tokens, cached_tokens, completion_tokens;
     /* cached: of the prompt's, those that sync found read; in a new session whole blocks of 256 */
-    size_t n_tiles; /* encoded since this sync; none for what the cache held */
+    size_t n_tiles; /* encoded since this sync; none for what the cache held, nor for equal ones */
     double preprocess_ms, vision_ms, prefill_ms, decode_ms;
     uint64_t weights_bytes, kv_bytes, compute_bytes;
 } vlm_stats;

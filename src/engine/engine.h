@@ -35,6 +35,7 @@ struct vlm_feature {
     float *data;    /* [tokens][hidden], of the frames encoded so far */
     bool of_video;
     uint8_t *frames;       /* what the tower will see; NULL: all are encoded */
+    uint32_t *colours;     /* of each frame of one colour: 1 << 24 | red, green, blue; others: 0 */
     atomic_uint n_encoded; /* of key.plan.n_frames; written by who has entered the engine */
     uint32_t n_begun;      /* those of the batch in progress among them */
 };
@@ -57,6 +58,11 @@ struct vlm_feature *vlm_engine_feature_add(vlm_engine *e, struct vlm_feature *f)
 struct vlm_feature *vlm_engine_feature_hold(vlm_engine *e, struct vlm_feature *f);
 void vlm_engine_feature_discard(vlm_engine *e, struct vlm_feature *f);
 void vlm_engine_feature_release(vlm_engine *e, struct vlm_feature *f); /* NULL allowed */
+/* Its frames were cut, each of so many bytes. */
+void vlm_engine_feature_cut(struct vlm_feature *f, size_t frame_bytes);
+/* Takes the next frame of f, of which none is in progress, from one with the same pixels: an earlier
+ * one of its own, or one of the tenant's others if it is of one colour.  False: there is none. */
+bool vlm_engine_feature_copy(vlm_engine *e, struct vlm_feature *f, size_t frame_bytes);
 bool vlm_engine_features_drop_idle(vlm_engine *e);                     /* were there any? */
 
 /* ---- blocks.c: key/value blocks by what they hold ---- */

@@ -6,7 +6,11 @@
  * first, and all go before a sync fails for lack of memory.  So an engine's features never take
  * more than the prompts being read need, and that.  Those that are not encoded yet are found like
  * others, so that sessions with the same picture wait for one encoding; they are never idle: with
- * the last session that holds them they go. */
+ * the last session that holds them they go.
+ *
+ * Frames with the same pixels have the same features, wherever they stand: the tower sees one of
+ * them.  Pages have margins and gaps, so most such frames are of one colour, and those are known by
+ * it after their pixels are gone. */
 #include <string.h>
 
 #include "engine/engine.h"
@@ -29,6 +33,7 @@ static void link_newest(struct vlm_features *c, struct vlm_feature *f)
 void vlm_engine_feature_discard(vlm_engine *e, struct vlm_feature *f)
 {
     vlm_mem_free(&e->alloc, f->frames);
+    vlm_mem_free(&e->alloc, f->colours);
     vlm_mem_free(&e->alloc, f->data);
     vlm_mem_free(&e->alloc, f);
 }
@@ -101,13 +106,55 @@ struct vlm_feature *vlm_engine_feature_make(vlm_engine *e, const uint8_t tenant[
     f->users = 1;
     f->data = vlm_mem_alloc(&e->alloc, bytes, 1);
     f->frames = frame_bytes ? vlm_mem_alloc(&e->alloc, frame_bytes, 1) : NULL;
+    f->colours = vlm_mem_zalloc(&e->alloc, key->plan.n_frames, sizeof *f->colours);
     f->n_begun = frame_bytes ? 0 : key->plan.n_frames;
     atomic_init(&f->n_encoded, f->n_begun);
-    if (f->data && (f->frames || frame_bytes == 0))
+    if (f->data && f->colours && (f->frames || frame_bytes == 0))
         return f;
     vlm_fail_memory(err, bytes + frame_bytes, "image features and tiles");
     vlm_engine_feature_discard(e, f);
     return NULL;
+}
+
+void vlm_engine_feature_cut(struct vlm_feature *f, size_t frame_bytes)
+{
+    for (size_t i = 0; i < f->key.plan.n_frames; i++) {
+        const uint8_t *p = f->frames + i * frame_bytes;
+        if (memcmp(p, p + 3, frame_bytes - 3) == 0) /* each pixel is the one before */
+            f->colours[i] = 1u << 24 | (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+    }
+}
+
+/* The features of an encoded frame of this colour, or NULL. */
+static const float *of_colour(const struct vlm_feature *f, uint32_t colour, size_t n_floats)
+{
+    size_t n = atomic_load(&f->n_encoded);
+    for (size_t i = 0; i < n; i++)
+        if (f->colours[i] == colour)
+            return f->data + i * n_floats;
+    return NULL;
+}
+
+bool vlm_engine_feature_copy(vlm_engine *e, struct vlm_feature *f, size_t frame_bytes)
+{
+    size_t i = f->n_begun, n_floats = (size_t)e->config.image_seq_len * e->config.text.hidden;
+    float *to = f->data + i * n_floats;
+    for (size_t k = 0; k < i; k++)
+        if (memcmp(f->frames + k * frame_bytes, f->frames + i * frame_bytes, frame_bytes) == 0) {
+            memcpy(to, f->data + k * n_floats, n_floats * sizeof *to);
+            return true;
+        }
+    if (!f->colours[i])
+        return false;
+    const float *from = NULL;
+    pthread_mutex_lock(&e->features.lock); /* none goes meanwhile */
+    for (struct vlm_feature *o = e->features.newest; o && !from; o = o->older)
+        if (memcmp(o->tenant, f->tenant, sizeof f->tenant) == 0 && o->of_video == f->of_video)
+            from = of_colour(o, f->colours[i], n_floats);
+    if (from)
+        memcpy(to, from, n_floats * sizeof *to);
+    pthread_mutex_unlock(&e->features.lock);
+    return from != NULL;
 }
 
 /* Another session may have cut the same picture meanwhile: one of the two stays. */

@@ -49,8 +49,10 @@ static int prepare_picture(vlm_session *s, struct vlm_session_picture *to,
     int rc = vlm_engine_cut(f->frames, e, from, &s->options, err);
     if (rc < 0)
         vlm_engine_feature_discard(e, f);
-    else
+    else {
+        vlm_engine_feature_cut(f, frame_bytes(e));
         to->features = vlm_engine_feature_add(e, f);
+    }
     return rc;
 }
 
@@ -135,6 +137,16 @@ static struct vlm_feature *waiting(const vlm_session *s)
     return NULL;
 }
 
+/* A frame like one that the batch has already: the next step copies it. */
+static bool again(const struct batch *b, const struct vlm_feature *f, size_t bytes)
+{
+    const uint8_t *frame = f->frames + f->n_begun * bytes;
+    for (size_t i = 0; i < b->n; i++)
+        if (b->features[i] == f && memcmp(b->frames[i].pixels, frame, bytes) == 0)
+            return true;
+    return false;
+}
+
 /* Adds a frame of the session that was served the longest ago; false when none waits. */
 static bool add_frame(struct batch *b, vlm_engine *e, vlm_session *const *sessions, size_t n)
 {
@@ -147,7 +159,7 @@ static bool add_frame(struct batch *b, vlm_engine *e, vlm_session *const *sessio
         f = w ? w : f;
         s = w ? sessions[i] : s;
     }
-    if (!f)
+    if (!f || again(b, f, frame_bytes(e)))
         return false;
     size_t i = f->n_begun++;
     s->looked = atomic_fetch_add(&e->looked, 1);
@@ -179,16 +191,36 @@ static bool first_of(const struct batch *b, size_t i)
     return true;
 }
 
+static void take_frame(vlm_engine *e, struct vlm_feature *f)
+{
+    unsigned n = atomic_fetch_add(&f->n_encoded, 1) + 1;
+    if (n == f->key.plan.n_frames) {
+        vlm_mem_free(&e->alloc, f->frames);
+        f->frames = NULL;
+        vlm_engine_feature_store(e, f);
+    }
+}
+
+/* Frames that need no tower, at the beginning of what is left of each picture. */
+static void take_copies(vlm_engine *e, vlm_session *const *sessions, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < sessions[i]->time.n_pictures; k++) {
+            struct vlm_feature *f = sessions[i]->time.pictures[k].features;
+            while (f && f->n_begun < f->key.plan.n_frames &&
+                   vlm_engine_feature_copy(e, f, frame_bytes(e))) {
+                f->n_begun++;
+                take_frame(e, f);
+                if (frames_left(&sessions[i]->time) == 0)
+                    report(sessions[i]);
+            }
+        }
+}
+
 static void take_batch(vlm_engine *e, struct batch *b, double ms)
 {
     for (size_t i = 0; i < b->n; i++) {
-        struct vlm_feature *f = b->features[i];
-        unsigned n = atomic_fetch_add(&f->n_encoded, 1) + 1;
-        if (n == f->key.plan.n_frames) {
-            vlm_mem_free(&e->alloc, f->frames);
-            f->frames = NULL;
-            vlm_engine_feature_store(e, f);
-        }
+        take_frame(e, b->features[i]);
         b->for_whom[i]->stats.n_tiles++;
     }
     for (size_t i = 0; i < b->n; i++)
@@ -203,6 +235,7 @@ void vlm_engine_look(vlm_engine *e, vlm_session *const *sessions, size_t n)
 {
     struct batch b;
     for (;;) {
+        take_copies(e, sessions, n);
         b.n = 0;
         while (b.n < vlm_min_size(e->vision.max_frames, BATCH_MOST) &&
                add_frame(&b, e, sessions, n))
