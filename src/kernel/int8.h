@@ -19,9 +19,10 @@
  *   i_sub32, i_to_f32
  *   i_table(p), i_lookup(table, x): byte i is table[x_i], x_i < 16
  *   i_bits(x, s): byte b of a lane is 16 where bit 4 s + b of the lane is set
+ *   i_halves(col, ld, at): the F16 at `at` of VL columns, in f32; 16 bytes may be read there
  *   i_half(x): the lower 16 bits of each lane as F16, in f32;  i_byte(x, b), i_signed_byte: as f32
- *   i_columns(x[4], col, at): bytes at .. at + 15 of VL columns, four to a lane
- *   i_words(col, at): bytes at .. at + 3 of VL columns
+ *   i_columns(x[4], col, ld, at): bytes at .. at + 15 of VL columns, ld apart, four to a lane
+ *   i_words(col, ld, at): bytes at .. at + 3 of VL columns
  *   i_store_q8(p, x): VL floats, whole numbers in [-127, 127], as bytes
  *   i_mac4(acc, w, a): products of w in [0, 63] with a, kept in 16 or 32 bits;  i_widen(acc, part)
  *   i_mac8(acc, w, a): products of signed w with a in [-127, 127] */
@@ -81,17 +82,17 @@ static void to_q8(struct vlm_q8 *out, const float *x, size_t n)
 
 /* ---- products ---- */
 
-/* height rows (a constant) times the columns of a panel, n groups of 32 */
+/* height rows times vecs vectors of columns of a panel (constants), n groups of 32 */
 static ALWAYS void int8_tile(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
                              const struct int8_panel *p, size_t n, size_t cols, int first,
-                             size_t height, struct int8_type t)
+                             size_t height, size_t vecs, struct int8_type t)
 {
     vf acc[INT8_ROWS][INT8_VECS];
     const uint8_t *w = p->w;
     const float *scale = p->scale, *min = p->min;
     const size_t run = t.bits == 4 ? 8 : t.bits == 5 ? 4 : 2; /* sums that fit 16 bits */
     EACH(r, height)
-        EACH(v, INT8_VECS) {
+        EACH(v, vecs) {
             float *o = out + r * ld_out + v * VL;
             size_t c = cols <= v * VL ? 0 : cols - v * VL;
             acc[r][v] = first || c == 0 ? v_zero() : c >= VL ? v_load(o) : v_load_n(o, c);
@@ -100,16 +101,16 @@ static ALWAYS void int8_tile(float *out, size_t ld_out, const struct vlm_q8 *a, 
         EACH(g, 32 / t.group) {
             vi sum[INT8_ROWS][INT8_VECS], part[INT8_ROWS][INT8_VECS];
             EACH(r, height)
-                EACH(v, INT8_VECS)
+                EACH(v, vecs)
                     sum[r][v] = part[r][v] = i_zero();
             EACH(s, t.group / 4) {
                 vi x[INT8_VECS];
-                EACH(v, INT8_VECS)
+                EACH(v, vecs)
                     x[v] = i_load(w + v * VL * 4);
                 w += INT8_STEP;
                 EACH(r, height) {
                     vi y = i_spread(a[r * ld_a + b].q + g * t.group + 4 * s);
-                    EACH(v, INT8_VECS) {
+                    EACH(v, vecs) {
                         if (t.bits == 8)
                             sum[r][v] = i_mac8(sum[r][v], x[v], y);
                         else
@@ -125,7 +126,7 @@ static ALWAYS void int8_tile(float *out, size_t ld_out, const struct vlm_q8 *a, 
                 const struct vlm_q8 *row = a + r * ld_a + b;
                 const size_t which = t.group == 32 ? 0 : 1 + g;
                 vf row_scale = v_set(row->scale);
-                EACH(v, INT8_VECS) {
+                EACH(v, vecs) {
                     if (t.zero)
                         sum[r][v] = i_sub32(sum[r][v], i_set32(t.zero * row->sum[which]));
                     acc[r][v] = v_fma(v_mul(v_load(scale + v * VL), row_scale),
@@ -140,7 +141,7 @@ static ALWAYS void int8_tile(float *out, size_t ld_out, const struct vlm_q8 *a, 
         }
     }
     EACH(r, height)
-        EACH(v, INT8_VECS) {
+        EACH(v, vecs) {
             float *o = out + r * ld_out + v * VL;
             size_t c = cols <= v * VL ? 0 : cols - v * VL;
             if (c >= VL)
@@ -156,11 +157,11 @@ static ALWAYS void int8_rows(float *out, size_t ld_out, const struct vlm_q8 *a, 
 {
     size_t i = 0;
     for (; i + INT8_ROWS <= m; i += INT8_ROWS)
-        int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, INT8_ROWS, t);
+        int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, INT8_ROWS, INT8_VECS, t);
     for (; i + 2 <= m; i += 2)
-        int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, 2, t);
+        int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, 2, INT8_VECS, t);
     if (i < m)
-        int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, 1, t);
+        int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, 1, INT8_VECS, t);
 }
 
 /* The tiles that there are, each shared by all types alike: X(name, bits, group, zero, minima) */
@@ -175,13 +176,12 @@ static ALWAYS void int8_rows(float *out, size_t ld_out, const struct vlm_q8 *a, 
     X(six_16, 6, 16, 32, 0)
 
 #define INT8_ROWS_OF(name, BITS, GROUP, ZERO, MINS)                                                \
-    enum { GROUP_OF_##name = GROUP };                                                              \
+    static const struct int8_type tile_##name = { BITS, GROUP, ZERO, MINS };                       \
     static __attribute__((noinline)) void rows_##name(                                             \
         float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,                            \
         const struct int8_panel *p, size_t m, size_t n, size_t cols, int first)                    \
     {                                                                                              \
-        const struct int8_type t = { BITS, GROUP, ZERO, MINS };                                    \
-        int8_rows(out, ld_out, a, ld_a, p, m, n, cols, first, t);                                  \
+        int8_rows(out, ld_out, a, ld_a, p, m, n, cols, first, tile_##name);                        \
     }
 INT8_TILES(INT8_ROWS_OF)
 #undef INT8_ROWS_OF
@@ -194,35 +194,30 @@ struct int8_blocks {
     int8_rows_of *rows;
 };
 
-typedef void int8_fill(uint8_t *w, float *scale, float *min, const uint8_t *const *col);
+typedef void int8_fill(uint8_t *w, float *scale, float *min, const uint8_t *col, size_t ld,
+                       const uint8_t *next);
 
-/* Blocks of `cols` columns; the last column repeats when there are fewer.  What the next panel will
- * read, `ahead` bytes further, comes closer meanwhile: with one row this is all that hides memory. */
+/* Blocks of INT8_COLS columns, ld_w apart.  next: what to bring closer meanwhile, as many bytes as are
+ * read here. */
 static ALWAYS void int8_panel_fill(struct int8_panel *p, const uint8_t *w, size_t ld_w,
-                                   size_t n_blocks, size_t cols, size_t ahead, int8_fill *fill,
+                                   size_t n_blocks, const uint8_t *next, int8_fill *fill,
                                    struct int8_blocks t)
 {
-    const size_t often = t.bytes < 64 ? 64 / t.bytes : 1; /* blocks of a cache line */
     for (size_t v = 0; v < INT8_VECS; v++) {
-        const uint8_t *col[VL];
+        const uint8_t *col = w + v * VL * ld_w;
         uint8_t *to = p->w + v * VL * 4;
         float *scale = p->scale + v * VL, *min = p->min + v * VL;
-        for (size_t c = 0; c < VL; c++)
-            col[c] = w + (v * VL + c < cols ? v * VL + c : cols - 1) * ld_w;
-        for (size_t b = 0; b < n_blocks; b++) {
-            if (b % often == 0)
-                EACH(c, VL)
-                    for (size_t at = 0; at < t.bytes; at += 64)
-                        PREFETCH(col[c] + ahead + at);
-            fill(to, scale, min, col);
+        for (size_t b = 0; b < n_blocks; b++, col += t.bytes, next += VL * t.bytes) {
+            fill(to, scale, min, col, ld_w, next);
             to += t.len / 4 * INT8_STEP;
             scale += t.len / t.group * INT8_COLS;
             min += t.len / t.group * INT8_COLS;
-            EACH(c, VL)
-                col[c] += t.bytes;
         }
     }
 }
+
+/* Columns from j on that go at once: INT8_COLS, or one, seen as INT8_COLS equal ones. */
+static ALWAYS size_t int8_width(size_t n, size_t j) { return n - j < INT8_COLS ? 1 : INT8_COLS; }
 
 /* A pass takes as many rows, or as much of k, as the second-level cache holds. */
 static ALWAYS void int8_matmul(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
@@ -238,20 +233,45 @@ static ALWAYS void int8_matmul(float *out, size_t ld_out, const struct vlm_q8 *a
             memset(out + i * ld_out, 0, n * sizeof *out);
     for (size_t from = 0; from < groups; from += depth)
         for (size_t top = 0; top < m; top += step)
-            for (size_t j = 0; j < n; j += INT8_COLS) {
-                size_t cols = n - j < INT8_COLS ? n - j : INT8_COLS,
-                       to = groups - from < depth ? groups : from + depth;
+            for (size_t j = 0, cols; j < n; j += cols) {
+                size_t to = groups - from < depth ? groups : from + depth;
+                cols = int8_width(n, j);
                 for (size_t b = from; b < to; b += INT8_DEPTH) {
                     size_t len = to - b < INT8_DEPTH ? to - b : INT8_DEPTH,
-                           done = (b - from) * 32 / t.len * t.bytes,
-                           ahead = b + len < to ? len * 32 / t.len * t.bytes
-                                                : INT8_COLS * ld_w - done;
-                    int8_panel_fill(&panel, w + j * ld_w + b * 32 / t.len * t.bytes, ld_w,
-                                    len * 32 / t.len, cols, ahead, fill, t);
+                           done = b * 32 / t.len * t.bytes;
+                    const uint8_t *at = w + j * ld_w + done,
+                                  *next = few ? w + (j + cols) * ld_w + cols * done : at;
+                    int8_panel_fill(&panel, at, cols == 1 ? 0 : ld_w, len * 32 / t.len, next, fill,
+                                    t);
                     t.rows(out + top * ld_out + j, ld_out, a + top * ld_a + b, ld_a, &panel,
                            m - top < step ? m - top : step, len, cols, b == 0);
                 }
             }
+}
+
+/* One row: a block of VL columns is unpacked and multiplied at once, so that the products of one hide
+ * what the next waits for.  The same integers and floats as tiles make of panels. */
+static ALWAYS void int8_one_row(float *out, const struct vlm_q8 *a, const uint8_t *w, size_t n,
+                                size_t k, int8_fill *fill, struct int8_blocks t,
+                                struct int8_type type)
+{
+    const size_t ld_w = k / t.len * t.bytes;
+    struct int8_panel p; /* the beginning of it */
+    _Alignas(64) float sums[VL];
+    for (size_t j = 0, cols; j < n; j += cols) {
+        cols = n - j < VL ? 1 : VL;
+        const size_t ld = cols == 1 ? 0 : ld_w;
+        const uint8_t *col = w + j * ld_w, *next = col + cols * ld_w;
+        v_store(sums, v_zero());
+        for (size_t b = 0; b * t.len < k; b++, col += t.bytes, next += VL * t.bytes) {
+            fill(p.w, p.scale, p.min, col, ld, next);
+            int8_tile(sums, 0, a + b * t.len / 32, 0, &p, t.len / 32, VL, 0, 1, 1, type);
+        }
+        if (cols == VL)
+            v_store(out + j, v_load(sums));
+        else
+            out[j] = sums[0];
+    }
 }
 
 /* X(name, TYPE, tile): the tile's zero is what fill_NAME adds */
@@ -275,8 +295,11 @@ static ALWAYS void int8_matmul(float *out, size_t ld_out, const struct vlm_q8 *a
                               const void *w, size_t m, size_t n, size_t k)                         \
     {                                                                                              \
         const struct int8_blocks t = {                                                             \
-            LEN_##TYPE, BYTES_##TYPE, GROUP_OF_##TILE, rows_##TILE                                 \
+            LEN_##TYPE, BYTES_##TYPE, tile_##TILE.group, rows_##TILE                               \
         };                                                                                         \
+        if (m == 1 && k)                                                                           \
+            int8_one_row(out, a, w, n, k, fill_##name, t, tile_##TILE);                            \
+        else                                                                                       \
         int8_matmul(out, ld_out, a, ld_a, w, m, n, k, fill_##name, t);                             \
     }
 INT8_TYPES(INT8_MATMUL)

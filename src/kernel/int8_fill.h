@@ -2,25 +2,53 @@
  *
  * The same integers and scales as blocks.h, but with the constant `zero` of int8.h's table added to
  * the narrow ones, so that they are not negative.  Bytes go to step s (elements 4 s .. 4 s + 3 of the
- * block), floats to group g. */
+ * block), floats to group g.  next: as many bytes as the block takes in VL columns, wanted soon. */
 #ifndef VLM_KERNEL_INT8_FILL_H
 #define VLM_KERNEL_INT8_FILL_H
 
 #define FILL(name)                                                                                 \
     static ALWAYS void fill_##name(uint8_t *w, float *scale, float *min,                           \
-                                   const uint8_t *const *col)
+                                   const uint8_t *col, size_t ld, const uint8_t *next)
 
 static ALWAYS void put_step(uint8_t *w, size_t s, vi x) { i_store(w + s * INT8_STEP, x); }
 static ALWAYS void put_group(float *to, size_t g, vf x) { v_store(to + g * INT8_COLS, x); }
+/* A prefetch that stays where it is written.  Compilers gather those that may move, and a burst of them
+ * waits until memory has taken it. */
+#if defined(__x86_64__)
+#define FETCH(p) __asm__ volatile("prefetcht0 %0" : : "m"(*(const char *)(p)))
+#elif defined(__aarch64__)
+#define FETCH(p) __asm__ volatile("prfm pldl1keep, %a0" : : "r"(p))
+#else
+#define FETCH(p) PREFETCH(p)
+#endif
+
+/* i_columns, i_words and i_halves, each while as many bytes of what follows come closer. */
+static ALWAYS void take(vi x[4], const uint8_t *col, size_t ld, size_t at, const uint8_t *next)
+{
+    EACH(i, VL / 4)
+        FETCH(next + VL * at + 64 * i);
+    i_columns(x, col, ld, at);
+}
+static ALWAYS vi take_words(const uint8_t *col, size_t ld, size_t at, const uint8_t *next)
+{
+    FETCH(next + VL * at);
+    return i_words(col, ld, at);
+}
+static ALWAYS vf take_halves(const uint8_t *col, size_t ld, size_t at, const uint8_t *next)
+{
+    FETCH(next + VL * at);
+    return i_halves(col, ld, at);
+}
 static ALWAYS vi low_nibbles(vi x) { return i_and(x, i_set8(15)); }
 static ALWAYS vi high_nibbles(vi x) { return i_and(i_shr(x, 4), i_set8(15)); }
 
 /* ---- 32 elements ---- */
 
-static ALWAYS void fill_nibbles(uint8_t *w, const uint8_t *const *col, size_t at)
+static ALWAYS void fill_nibbles(uint8_t *w, const uint8_t *col, size_t ld, size_t at,
+                                const uint8_t *next)
 {
     vi x[4];
-    i_columns(x, col, at);
+    take(x, col, ld, at, next);
     EACH(s, 4) {
         put_step(w, s, low_nibbles(x[s]));
         put_step(w, s + 4, high_nibbles(x[s]));
@@ -30,22 +58,23 @@ static ALWAYS void fill_nibbles(uint8_t *w, const uint8_t *const *col, size_t at
 FILL(q4_0)
 {
     (void)min;
-    fill_nibbles(w, col, 2);
-    put_group(scale, 0, i_half(i_words(col, 0)));
+    fill_nibbles(w, col, ld, 2, next);
+    put_group(scale, 0, take_halves(col, ld, 0, next));
 }
 
 FILL(q4_1)
 {
-    vi d = i_words(col, 0);
-    fill_nibbles(w, col, 4);
+    vi d = take_words(col, ld, 0, next);
+    fill_nibbles(w, col, ld, 4, next);
     put_group(scale, 0, i_half(d));
     put_group(min, 0, i_half(i_shr32(d, 16)));
 }
 
-static ALWAYS void fill_five(uint8_t *w, const uint8_t *const *col, size_t at)
+static ALWAYS void fill_five(uint8_t *w, const uint8_t *col, size_t ld, size_t at,
+                                const uint8_t *next)
 {
-    vi x[4], h = i_words(col, at);
-    i_columns(x, col, at + 4);
+    vi x[4], h = take_words(col, ld, at, next);
+    take(x, col, ld, at + 4, next);
     EACH(s, 4) {
         put_step(w, s, i_or(low_nibbles(x[s]), i_bits(h, s)));
         put_step(w, s + 4, i_or(high_nibbles(x[s]), i_bits(h, s + 4)));
@@ -55,14 +84,14 @@ static ALWAYS void fill_five(uint8_t *w, const uint8_t *const *col, size_t at)
 FILL(q5_0)
 {
     (void)min;
-    fill_five(w, col, 2);
-    put_group(scale, 0, i_half(i_words(col, 0)));
+    fill_five(w, col, ld, 2, next);
+    put_group(scale, 0, take_halves(col, ld, 0, next));
 }
 
 FILL(q5_1)
 {
-    vi d = i_words(col, 0);
-    fill_five(w, col, 4);
+    vi d = take_words(col, ld, 0, next);
+    fill_five(w, col, ld, 4, next);
     put_group(scale, 0, i_half(d));
     put_group(min, 0, i_half(i_shr32(d, 16)));
 }
@@ -72,17 +101,18 @@ FILL(q8_0)
     (void)min;
     EACH(h, 2) {
         vi x[4];
-        i_columns(x, col, 2 + 16 * h);
+        take(x, col, ld, 2 + 16 * h, next);
         EACH(s, 4)
             put_step(w, 4 * h + s, x[s]);
     }
-    put_group(scale, 0, i_half(i_words(col, 0)));
+    put_group(scale, 0, take_halves(col, ld, 0, next));
 }
 
-static ALWAYS void fill_lookup(uint8_t *w, const uint8_t *const *col, size_t at, vi table)
+static ALWAYS void fill_lookup(uint8_t *w, const uint8_t *col, size_t ld, size_t at, vi table,
+                                const uint8_t *next)
 {
     vi x[4];
-    i_columns(x, col, at);
+    take(x, col, ld, at, next);
     EACH(s, 4) {
         put_step(w, s, i_lookup(table, low_nibbles(x[s])));
         put_step(w, s + 4, i_lookup(table, high_nibbles(x[s])));
@@ -92,8 +122,8 @@ static ALWAYS void fill_lookup(uint8_t *w, const uint8_t *const *col, size_t at,
 FILL(iq4_nl)
 {
     (void)min;
-    fill_lookup(w, col, 2, i_table(iq4_values));
-    put_group(scale, 0, i_half(i_words(col, 0)));
+    fill_lookup(w, col, ld, 2, i_table(iq4_values), next);
+    put_group(scale, 0, take_halves(col, ld, 0, next));
 }
 
 FILL(mxfp4)
@@ -101,9 +131,9 @@ FILL(mxfp4)
     static const int8_t e2m1_plus16[16] = { 16, 17, 18, 19, 20, 22, 24, 28,
                                             16, 15, 14, 13, 12, 10, 8,  4 };
     (void)min;
-    fill_lookup(w, col, 1, i_table(e2m1_plus16));
+    fill_lookup(w, col, ld, 1, i_table(e2m1_plus16), next);
     for (size_t c = 0; c < VL; c++) {
-        uint32_t e = col[c][0];
+        uint32_t e = col[c * ld];
         scale[c] = vlm_bits_to_f32(e < 2 ? 0x00200000u << e : (e - 1) << 23);
     }
 }
@@ -111,9 +141,10 @@ FILL(mxfp4)
 /* ---- 256 elements ---- */
 
 /* d times the bytes of four words, and -dmin times those of four more: groups of Q4_K and Q5_K */
-static ALWAYS void fill_k_scales(float *scale, float *min, const uint8_t *const *col)
+static ALWAYS void fill_k_scales(float *scale, float *min, const uint8_t *col, size_t ld,
+                                const uint8_t *next)
 {
-    vi both = i_words(col, 0), s0 = i_words(col, 4), s1 = i_words(col, 8), s2 = i_words(col, 12);
+    vi both = take_words(col, ld, 0, next), s0 = take_words(col, ld, 4, next), s1 = take_words(col, ld, 8, next), s2 = take_words(col, ld, 12, next);
     vi six = i_set8(63), top = i_set8(48), sc[2], mn[2];
     vf d = i_half(both), dmin = v_mul(i_half(i_shr32(both, 16)), v_set(-1));
     sc[0] = i_and(s0, six);
@@ -128,11 +159,11 @@ static ALWAYS void fill_k_scales(float *scale, float *min, const uint8_t *const 
 
 FILL(q4_k)
 {
-    fill_k_scales(scale, min, col);
+    fill_k_scales(scale, min, col, ld, next);
     EACH(c, 8) { /* sixteen bytes */
         vi x[4];
         uint8_t *at = w + (c / 2 * 16 + c % 2 * 4) * INT8_STEP;
-        i_columns(x, col, 16 + 16 * c);
+        take(x, col, ld, 16 + 16 * c, next);
         EACH(s, 4) {
             put_step(at, s, low_nibbles(x[s]));
             put_step(at, s + 8, high_nibbles(x[s]));
@@ -149,14 +180,14 @@ static ALWAYS vi bit_worth(vi x, int bit, int worth)
 
 FILL(q5_k)
 {
-    fill_k_scales(scale, min, col);
+    fill_k_scales(scale, min, col, ld, next);
     EACH(half, 2) { /* sixteen bytes of the 32 of each group */
         vi h[4];
-        i_columns(h, col, 16 + 16 * half);
+        take(h, col, ld, 16 + 16 * half, next);
         EACH(c, 4) {
             vi x[4];
             uint8_t *at = w + (16 * c + 4 * half) * INT8_STEP;
-            i_columns(x, col, 48 + 32 * c + 16 * half);
+            take(x, col, ld, 48 + 32 * c + 16 * half, next);
             EACH(s, 4) {
                 put_step(at, s, i_or(low_nibbles(x[s]), bit_worth(h[s], 2 * (int)c, 4)));
                 put_step(at, s + 8, i_or(high_nibbles(x[s]), bit_worth(h[s], 2 * (int)c + 1, 4)));
@@ -173,15 +204,15 @@ static ALWAYS vi two_bits_high(vi x, int j)
 
 FILL(q6_k)
 {
-    vf d = i_half(i_shr32(i_words(col, 206), 16));
+    vf d = i_half(i_shr32(take_words(col, ld, 206, next), 16));
     (void)min;
     EACH(part, 4) { /* half of the block, half of its 32-element groups */
         size_t n = part / 2, i = part % 2;
         vi h[4], x[4];
-        i_columns(h, col, 128 + 32 * n + 16 * i);
+        take(h, col, ld, 128 + 32 * n + 16 * i, next);
         EACH(j, 2) {
             uint8_t *at = w + (32 * n + 8 * j + 4 * i) * INT8_STEP;
-            i_columns(x, col, 64 * n + 32 * j + 16 * i);
+            take(x, col, ld, 64 * n + 32 * j + 16 * i, next);
             EACH(s, 4) {
                 put_step(at, s, i_or(low_nibbles(x[s]), two_bits_high(h[s], (int)j)));
                 put_step(at, s + 16, i_or(high_nibbles(x[s]), two_bits_high(h[s], (int)j + 2)));
@@ -189,7 +220,7 @@ FILL(q6_k)
         }
     }
     EACH(g, 4) {
-        vi s = i_words(col, 192 + 4 * g);
+        vi s = take_words(col, ld, 192 + 4 * g, next);
         EACH(b, 4)
             put_group(scale, 4 * g + b, v_mul(d, i_signed_byte(s, b)));
     }
@@ -197,19 +228,19 @@ FILL(q6_k)
 
 FILL(q2_k)
 {
-    vi both = i_words(col, 80);
+    vi both = take_words(col, ld, 80, next);
     vf d = i_half(both), dmin = v_mul(i_half(i_shr32(both, 16)), v_set(-1));
     EACH(part, 4) {
         size_t n = part / 2, i = part % 2;
         vi x[4];
-        i_columns(x, col, 16 + 32 * n + 16 * i);
+        take(x, col, ld, 16 + 32 * n + 16 * i, next);
         EACH(j, 4)
             EACH(s, 4)
                 put_step(w + (32 * n + 8 * j + 4 * i) * INT8_STEP, s,
                          i_and(i_shr(x[s], 2 * (int)j), i_set8(3)));
     }
     EACH(g, 4) {
-        vi s = i_words(col, 4 * g);
+        vi s = take_words(col, ld, 4 * g, next);
         EACH(b, 4) {
             put_group(scale, 4 * g + b, v_mul(d, i_byte(low_nibbles(s), b)));
             put_group(min, 4 * g + b, v_mul(dmin, i_byte(high_nibbles(s), b)));
@@ -219,15 +250,15 @@ FILL(q2_k)
 
 FILL(q3_k)
 {
-    vi s0 = i_words(col, 96), s1 = i_words(col, 100), s2 = i_words(col, 104), s[4];
-    vf d = i_half(i_shr32(i_words(col, 106), 16));
+    vi s0 = take_words(col, ld, 96, next), s1 = take_words(col, ld, 100, next), s2 = take_words(col, ld, 104, next), s[4];
+    vf d = i_half(i_shr32(take_words(col, ld, 106, next), 16));
     (void)min;
     EACH(i, 2) {
         vi h[4];
-        i_columns(h, col, 16 * i);
+        take(h, col, ld, 16 * i, next);
         EACH(n, 2) {
             vi x[4];
-            i_columns(x, col, 32 + 32 * n + 16 * i);
+            take(x, col, ld, 32 + 32 * n + 16 * i, next);
             EACH(j, 4)
                 EACH(k, 4)
                     put_step(w + (32 * n + 8 * j + 4 * i) * INT8_STEP, k,
@@ -245,13 +276,13 @@ FILL(q3_k)
 
 FILL(iq4_xs)
 {
-    vi both = i_words(col, 0), low = i_words(col, 4);
+    vi both = take_words(col, ld, 0, next), low = take_words(col, ld, 4, next);
     vf d = i_half(both);
     (void)min;
     EACH(g, 8) {
         vi high = i_and(i_shr32(both, 16 + 2 * (int)g), i_set32(3)),
            four = i_and(i_shr32(low, 4 * (int)g), i_set32(15));
-        fill_lookup(w + 8 * g * INT8_STEP, col, 8 + 16 * g, i_table(iq4_values));
+        fill_lookup(w + 8 * g * INT8_STEP, col, ld, 8 + 16 * g, i_table(iq4_values), next);
         /* (four | high << 4) - 32, exactly */
         put_group(scale, g,
                   v_mul(d, v_sub(v_fma(i_to_f32(high), v_set(16), i_to_f32(four)), v_set(32))));

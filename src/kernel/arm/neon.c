@@ -179,6 +179,13 @@ static ALWAYS vi i_bits(vi x, size_t s)
         vandq_u8(vtstq_u8(vqtbl1q_u8(bytes(x), byte), bytes(bit)), vdupq_n_u8(16)));
 }
 static ALWAYS vf i_half(vi x) { return from_f16(vmovn_u32(vreinterpretq_u32_s32(x))); }
+static ALWAYS vf i_halves(const uint8_t *col, size_t ld, size_t at)
+{
+    uint16_t x[4];
+    EACH(i, 4)
+        memcpy(x + i, col + i * ld + at, 2);
+    return from_f16(vld1_u16(x));
+}
 static ALWAYS vf i_byte(vi x, size_t b)
 {
     return i_to_f32(i_and(i_shr32(x, 8 * (int)b), i_set32(255)));
@@ -187,11 +194,11 @@ static ALWAYS vf i_signed_byte(vi x, size_t b)
 {
     return i_to_f32(vshrq_n_s32(vshlq_s32(x, vdupq_n_s32(24 - 8 * (int)b)), 24));
 }
-static ALWAYS void i_columns(vi x[4], const uint8_t *const *col, size_t at)
+static ALWAYS void i_columns(vi x[4], const uint8_t *col, size_t ld, size_t at)
 {
     vi a[4];
     EACH(i, 4)
-        a[i] = i_load(col[i] + at);
+        a[i] = i_load(col + i * ld + at);
     int64x2_t lo0 = vreinterpretq_s64_s32(vzip1q_s32(a[0], a[1])),
               hi0 = vreinterpretq_s64_s32(vzip2q_s32(a[0], a[1])),
               lo1 = vreinterpretq_s64_s32(vzip1q_s32(a[2], a[3])),
@@ -201,11 +208,11 @@ static ALWAYS void i_columns(vi x[4], const uint8_t *const *col, size_t at)
     x[2] = vreinterpretq_s32_s64(vzip1q_s64(hi0, hi1));
     x[3] = vreinterpretq_s32_s64(vzip2q_s64(hi0, hi1));
 }
-static ALWAYS vi i_words(const uint8_t *const *col, size_t at)
+static ALWAYS vi i_words(const uint8_t *col, size_t ld, size_t at)
 {
     int32_t x[4];
     EACH(i, 4)
-        memcpy(x + i, col[i] + at, 4);
+        memcpy(x + i, col + i * ld + at, 4);
     return vld1q_s32(x);
 }
 static ALWAYS void i_store_q8(int8_t *p, vf x)

@@ -204,6 +204,15 @@ static ALWAYS vf i_half(vi x)
     x = i_and(x, i_set32(0xffff));
     return from_f16(_mm_packus_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1)));
 }
+static ALWAYS vf i_halves(const uint8_t *col, size_t ld, size_t at)
+{
+    __m128i x[4];
+    EACH(i, 4)
+        x[i] = _mm_unpacklo_epi16(_mm_loadu_si128((const void *)(col + 2 * i * ld + at)),
+                                  _mm_loadu_si128((const void *)(col + (2 * i + 1) * ld + at)));
+    return from_f16(
+        _mm_unpacklo_epi64(_mm_unpacklo_epi32(x[0], x[1]), _mm_unpacklo_epi32(x[2], x[3])));
+}
 static ALWAYS vf i_byte(vi x, size_t b)
 {
     return i_to_f32(i_and(i_shr32(x, 8 * (int)b), i_set32(255)));
@@ -212,13 +221,13 @@ static ALWAYS vf i_signed_byte(vi x, size_t b)
 {
     return i_to_f32(_mm256_srai_epi32(_mm256_slli_epi32(x, 24 - 8 * (int)b), 24));
 }
-static ALWAYS void i_columns(vi x[4], const uint8_t *const *col, size_t at)
+static ALWAYS void i_columns(vi x[4], const uint8_t *col, size_t ld, size_t at)
 {
     vi a[4], lo[2], hi[2];
     EACH(i, 4)
         a[i] = _mm256_inserti128_si256(
-            _mm256_castsi128_si256(_mm_loadu_si128((const void *)(col[i] + at))),
-            _mm_loadu_si128((const void *)(col[i + 4] + at)), 1);
+            _mm256_castsi128_si256(_mm_loadu_si128((const void *)(col + i * ld + at))),
+            _mm_loadu_si128((const void *)(col + (i + 4) * ld + at)), 1);
     EACH(i, 2) {
         lo[i] = _mm256_unpacklo_epi32(a[2 * i], a[2 * i + 1]);
         hi[i] = _mm256_unpackhi_epi32(a[2 * i], a[2 * i + 1]);
@@ -228,11 +237,11 @@ static ALWAYS void i_columns(vi x[4], const uint8_t *const *col, size_t at)
     x[2] = _mm256_unpacklo_epi64(hi[0], hi[1]);
     x[3] = _mm256_unpackhi_epi64(hi[0], hi[1]);
 }
-static ALWAYS vi i_words(const uint8_t *const *col, size_t at)
+static ALWAYS vi i_words(const uint8_t *col, size_t ld, size_t at)
 {
     int32_t x[8];
     EACH(i, 8)
-        memcpy(x + i, col[i] + at, 4);
+        memcpy(x + i, col + i * ld + at, 4);
     return _mm256_setr_epi32(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]);
 }
 static ALWAYS void i_store_q8(int8_t *p, vf x)
