@@ -12,9 +12,9 @@ static const char *const poolings[] = {"mean", "last", NULL};
 const char *const cli_vision_types[] = {"auto", "q8_0", "file", NULL};
 static const char *const kv_types[] = {"f32", "f16", "bf16", NULL};
 
-const char *const cli_isa_names[] = {"auto",       "scalar",     "avx2",      "avx512",
-                                     "avx512vnni", "avx512bf16", "neon",      "neon-dotprod",
-                                     "neon-i8mm",  "neon-bf16",  "wasm-simd", NULL};
+const char *const cli_isa_names[] = {
+    "auto", "scalar",       "avx2",      "avxvnni",   "avx512",    "avx512vnni", "avx512bf16",
+    "neon", "neon-dotprod", "neon-i8mm", "neon-bf16", "wasm-simd", NULL};
 static const char *const kinds[] = {"label",  "tag",       "text",  "receipt", "invoice",
                                     "form",   "card",      "list",  "table",   "shipping",
                                     "ticket", "paragraph", "blank", NULL};

@@ -142,7 +142,7 @@ static void rounded_linear(struct vlm_backend *b, struct linear_op o)
     for (size_t r = 0; r < rows; r += step, o.x += step * o.ld_x, o.y += step * o.ld_y) {
         o.m = vlm_min_size(step, rows - r);
         vlm_backend_split(b, round_rows, &o, o.m, 1, o.m * o.w->n_in);
-        vlm_backend_split(b, linear_columns, &o, o.w->n_out, 16, o.m * o.w->n_out * o.w->n_in);
+        vlm_backend_split(b, linear_columns, &o, o.w->n_out, 32, o.m * o.w->n_out * o.w->n_in);
     }
 }
 

@@ -25,7 +25,11 @@
  *   i_words(col, ld, at): bytes at .. at + 3 of VL columns
  *   i_store_q8(p, x): VL floats, whole numbers in [-127, 127], as bytes
  *   i_mac4(acc, w, a): products of w in [0, 63] with a, kept in 16 or 32 bits;  i_widen(acc, part)
- *   i_mac8(acc, w, a): products of signed w with a in [-127, 127] */
+ *   i_mac8(acc, w, a): products of signed w with a in [-127, 127]
+ *
+ * A level whose i_mac4 adds any unsigned bytes to 32 bits says INT8_WIDE 1, and i_start(sum, zero) is
+ * what its sums begin with, -zero * sum (of 13 bits) in every lane. If signed weights come
+ * with 128 added too (and i_xor), INT8_SIGNED_ZERO is 128. */
 #ifndef VLM_KERNEL_INT8_H
 #define VLM_KERNEL_INT8_H
 
@@ -33,8 +37,17 @@
 
 #define INT8_COLS (INT8_VECS * VL)
 #define INT8_STEP (INT8_COLS * 4) /* bytes of four elements of all columns */
-#define INT8_DEPTH 32             /* groups of 32 elements in a panel */
-#define INT8_CACHED (192 * 1024)  /* bytes of rows that stay in the second-level cache */
+#ifndef INT8_DEPTH
+#define INT8_DEPTH 32            /* groups of 32 elements in a panel */
+#define INT8_CACHED (192 * 1024) /* bytes of rows that stay in the second-level cache */
+#endif
+#ifndef INT8_WIDE
+#define INT8_WIDE 0
+#define i_start(sum, zero) i_zero() /* taken off at the end: no register is free */
+#endif
+#ifndef INT8_SIGNED_ZERO
+#define INT8_SIGNED_ZERO 0
+#endif
 
 struct int8_panel {
     _Alignas(64) uint8_t w[INT8_DEPTH * 8 * INT8_STEP]; /* [step][column][4] */
@@ -82,6 +95,48 @@ static void to_q8(struct vlm_q8 *out, const float *x, size_t n)
 
 /* ---- products ---- */
 
+#if defined(INT8_SUMS)
+#include INT8_SUMS /* int8_sums of the level's own */
+#else
+/* Sums of one group, the g-th of 32 elements: of height rows with vecs vectors of columns. */
+static ALWAYS void int8_sums(vi sum[INT8_ROWS][INT8_VECS], const uint8_t *w, const struct vlm_q8 *a,
+                             size_t ld_a, size_t g, size_t height, size_t vecs, struct int8_type t)
+{
+    const size_t run = t.bits == 4 ? 8 : t.bits == 5 ? 4 : 2, /* sums that fit 16 bits */
+        which = t.group == 32 ? 0 : 1 + g;
+    vi part[INT8_ROWS][INT8_VECS];
+    EACH(r, height)
+        EACH(v, vecs) {
+            sum[r][v] = INT8_WIDE && t.zero ? i_start(a[r * ld_a].sum[which], t.zero) : i_zero();
+            part[r][v] = i_zero();
+        }
+    EACH(s, t.group / 4) {
+        vi x[INT8_VECS];
+        EACH(v, vecs)
+            x[v] = i_load(w + s * INT8_STEP + v * VL * 4);
+        EACH(r, height) {
+            vi y = i_spread(a[r * ld_a].q + g * t.group + 4 * s);
+            EACH(v, vecs) {
+                if (INT8_WIDE)
+                    sum[r][v] = i_mac4(sum[r][v], x[v], y);
+                else if (t.bits == 8)
+                    sum[r][v] = i_mac8(sum[r][v], x[v], y);
+                else
+                    part[r][v] = i_mac4(part[r][v], x[v], y);
+                if (!INT8_WIDE && t.bits < 8 && ((s + 1) % run == 0 || s + 1 == t.group / 4)) {
+                    sum[r][v] = i_widen(sum[r][v], part[r][v]);
+                    part[r][v] = i_zero();
+                }
+            }
+        }
+    }
+    EACH(r, height)
+        EACH(v, vecs)
+            if (!INT8_WIDE && t.zero)
+                sum[r][v] = i_sub32(sum[r][v], i_set32(t.zero * a[r * ld_a].sum[which]));
+}
+#endif
+
 /* height rows times vecs vectors of columns of a panel (constants), n groups of 32 */
 static ALWAYS void int8_tile(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
                              const struct int8_panel *p, size_t n, size_t cols, int first,
@@ -90,7 +145,6 @@ static ALWAYS void int8_tile(float *out, size_t ld_out, const struct vlm_q8 *a, 
     vf acc[INT8_ROWS][INT8_VECS];
     const uint8_t *w = p->w;
     const float *scale = p->scale, *min = p->min;
-    const size_t run = t.bits == 4 ? 8 : t.bits == 5 ? 4 : 2; /* sums that fit 16 bits */
     EACH(r, height)
         EACH(v, vecs) {
             float *o = out + r * ld_out + v * VL;
@@ -99,36 +153,14 @@ static ALWAYS void int8_tile(float *out, size_t ld_out, const struct vlm_q8 *a, 
         }
     for (size_t b = 0; b < n; b++) {
         EACH(g, 32 / t.group) {
-            vi sum[INT8_ROWS][INT8_VECS], part[INT8_ROWS][INT8_VECS];
-            EACH(r, height)
-                EACH(v, vecs)
-                    sum[r][v] = part[r][v] = i_zero();
-            EACH(s, t.group / 4) {
-                vi x[INT8_VECS];
-                EACH(v, vecs)
-                    x[v] = i_load(w + v * VL * 4);
-                w += INT8_STEP;
-                EACH(r, height) {
-                    vi y = i_spread(a[r * ld_a + b].q + g * t.group + 4 * s);
-                    EACH(v, vecs) {
-                        if (t.bits == 8)
-                            sum[r][v] = i_mac8(sum[r][v], x[v], y);
-                        else
-                            part[r][v] = i_mac4(part[r][v], x[v], y);
-                        if (t.bits < 8 && ((s + 1) % run == 0 || s + 1 == t.group / 4)) {
-                            sum[r][v] = i_widen(sum[r][v], part[r][v]);
-                            part[r][v] = i_zero();
-                        }
-                    }
-                }
-            }
+            vi sum[INT8_ROWS][INT8_VECS];
+            int8_sums(sum, w, a + b, ld_a, g, height, vecs, t);
+            w += t.group / 4 * INT8_STEP;
             EACH(r, height) {
                 const struct vlm_q8 *row = a + r * ld_a + b;
                 const size_t which = t.group == 32 ? 0 : 1 + g;
                 vf row_scale = v_set(row->scale);
                 EACH(v, vecs) {
-                    if (t.zero)
-                        sum[r][v] = i_sub32(sum[r][v], i_set32(t.zero * row->sum[which]));
                     acc[r][v] = v_fma(v_mul(v_load(scale + v * VL), row_scale),
                                       i_to_f32(sum[r][v]), acc[r][v]);
                     if (t.mins)
@@ -170,7 +202,7 @@ static ALWAYS void int8_rows(float *out, size_t ld_out, const struct vlm_q8 *a, 
     X(four_min, 4, 32, 0, 1)                                                                       \
     X(five, 5, 32, 16, 0)                                                                          \
     X(five_min, 5, 32, 0, 1)                                                                       \
-    X(eight, 8, 32, 0, 0)                                                                          \
+    X(eight, 8, 32, INT8_SIGNED_ZERO, 0)                                                           \
     X(two_min_16, 4, 16, 0, 1)                                                                     \
     X(three_16, 4, 16, 4, 0)                                                                       \
     X(six_16, 6, 16, 32, 0)
@@ -197,14 +229,14 @@ struct int8_blocks {
 typedef void int8_fill(uint8_t *w, float *scale, float *min, const uint8_t *col, size_t ld,
                        const uint8_t *next);
 
-/* Blocks of INT8_COLS columns, ld_w apart.  next: what to bring closer meanwhile, as many bytes as are
- * read here. */
-static ALWAYS void int8_panel_fill(struct int8_panel *p, const uint8_t *w, size_t ld_w,
+/* Blocks of INT8_COLS columns, ld_w apart, or of the first VL as often as they fit.  next: what to
+ * bring closer meanwhile, as many bytes as are read here. */
+static ALWAYS void int8_panel_fill(struct int8_panel *p, const uint8_t *w, size_t ld_w, size_t cols,
                                    size_t n_blocks, const uint8_t *next, int8_fill *fill,
                                    struct int8_blocks t)
 {
     for (size_t v = 0; v < INT8_VECS; v++) {
-        const uint8_t *col = w + v * VL * ld_w;
+        const uint8_t *col = w + (cols > v * VL ? v * VL : 0) * ld_w;
         uint8_t *to = p->w + v * VL * 4;
         float *scale = p->scale + v * VL, *min = p->min + v * VL;
         for (size_t b = 0; b < n_blocks; b++, col += t.bytes, next += VL * t.bytes) {
@@ -216,8 +248,11 @@ static ALWAYS void int8_panel_fill(struct int8_panel *p, const uint8_t *w, size_
     }
 }
 
-/* Columns from j on that go at once: INT8_COLS, or one, seen as INT8_COLS equal ones. */
-static ALWAYS size_t int8_width(size_t n, size_t j) { return n - j < INT8_COLS ? 1 : INT8_COLS; }
+/* Columns from j on that go at once: INT8_COLS, or VL, or one, seen as INT8_COLS. */
+static ALWAYS size_t int8_width(size_t n, size_t j)
+{
+    return n - j >= INT8_COLS ? INT8_COLS : n - j >= VL ? VL : 1;
+}
 
 /* A pass takes as many rows, or as much of k, as the second-level cache holds. */
 static ALWAYS void int8_matmul(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
@@ -241,8 +276,8 @@ static ALWAYS void int8_matmul(float *out, size_t ld_out, const struct vlm_q8 *a
                            done = b * 32 / t.len * t.bytes;
                     const uint8_t *at = w + j * ld_w + done,
                                   *next = few ? w + (j + cols) * ld_w + cols * done : at;
-                    int8_panel_fill(&panel, at, cols == 1 ? 0 : ld_w, len * 32 / t.len, next, fill,
-                                    t);
+                    int8_panel_fill(&panel, at, cols == 1 ? 0 : ld_w, cols, len * 32 / t.len,
+                                    next, fill, t);
                     t.rows(out + top * ld_out + j, ld_out, a + top * ld_a + b, ld_a, &panel,
                            m - top < step ? m - top : step, len, cols, b == 0);
                 }

@@ -42,6 +42,14 @@ static ALWAYS vf take_halves(const uint8_t *col, size_t ld, size_t at, const uin
 static ALWAYS vi low_nibbles(vi x) { return i_and(x, i_set8(15)); }
 static ALWAYS vi high_nibbles(vi x) { return i_and(i_shr(x, 4), i_set8(15)); }
 
+static ALWAYS vi plus_signed_zero(vi x)
+{
+#if INT8_SIGNED_ZERO
+    x = i_xor(x, i_set8(-INT8_SIGNED_ZERO));
+#endif
+    return x;
+}
+
 /* ---- 32 elements ---- */
 
 static ALWAYS void fill_nibbles(uint8_t *w, const uint8_t *col, size_t ld, size_t at,
@@ -103,7 +111,7 @@ FILL(q8_0)
         vi x[4];
         take(x, col, ld, 2 + 16 * h, next);
         EACH(s, 4)
-            put_step(w, 4 * h + s, x[s]);
+            put_step(w, 4 * h + s, plus_signed_zero(x[s]));
     }
     put_group(scale, 0, take_halves(col, ld, 0, next));
 }
@@ -122,7 +130,7 @@ static ALWAYS void fill_lookup(uint8_t *w, const uint8_t *col, size_t ld, size_t
 FILL(iq4_nl)
 {
     (void)min;
-    fill_lookup(w, col, ld, 2, i_table(iq4_values), next);
+    fill_lookup(w, col, ld, 2, plus_signed_zero(i_table(iq4_values)), next);
     put_group(scale, 0, take_halves(col, ld, 0, next));
 }
 
@@ -282,7 +290,7 @@ FILL(iq4_xs)
     EACH(g, 8) {
         vi high = i_and(i_shr32(both, 16 + 2 * (int)g), i_set32(3)),
            four = i_and(i_shr32(low, 4 * (int)g), i_set32(15));
-        fill_lookup(w + 8 * g * INT8_STEP, col, ld, 8 + 16 * g, i_table(iq4_values), next);
+        fill_lookup(w + 8 * g * INT8_STEP, col, ld, 8 + 16 * g, plus_signed_zero(i_table(iq4_values)), next);
         /* (four | high << 4) - 32, exactly */
         put_group(scale, g,
                   v_mul(d, v_sub(v_fma(i_to_f32(high), v_set(16), i_to_f32(four)), v_set(32))));

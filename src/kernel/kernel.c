@@ -7,9 +7,11 @@
 #include <string.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
-#define N_LEVELS 4
+#define N_LEVELS 6
 
 #if defined(__x86_64__)
 /* The compiler's run-time support reads CPUID and asks XGETBV whether the OS saves the
@@ -19,6 +21,12 @@ static int has_avx2(void)
     unsigned a, b, c, d;
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
            __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
+static int has_avxvnni(void) /* leaf 7, part 1; clang 14 has no word for it */
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
 }
 
 static int has_avx512(void)
@@ -39,14 +47,32 @@ static size_t usable_levels(const char *names[N_LEVELS],
     if (has_avx2()) {
         names[n] = "avx2";
         fill[n++] = vlm_kernel_avx2;
+        if (has_avxvnni()) {
+            names[n] = "avxvnni";
+            fill[n++] = vlm_kernel_avxvnni;
+        }
         if (has_avx512()) {
             names[n] = "avx512";
             fill[n++] = vlm_kernel_avx512;
+            if (__builtin_cpu_supports("avx512vnni")) {
+                names[n] = "avx512vnni";
+                fill[n++] = vlm_kernel_avx512vnni;
+            }
         }
     }
 #elif defined(__aarch64__)
     names[n] = "neon"; /* every AArch64 Linux has it */
     fill[n++] = vlm_kernel_neon;
+#if defined(__linux__) /* bits that the kernel promises: HWCAP_ASIMDDP, HWCAP2_I8MM */
+    if (getauxval(AT_HWCAP) >> 20 & 1) {
+        names[n] = "neon-dotprod";
+        fill[n++] = vlm_kernel_neon_dotprod;
+        if (getauxval(AT_HWCAP2) >> 13 & 1) {
+            names[n] = "neon-i8mm";
+            fill[n++] = vlm_kernel_neon_i8mm;
+        }
+    }
+#endif
 #endif
     return n;
 }

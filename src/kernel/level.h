@@ -9,8 +9,14 @@
 void vlm_kernel_scalar(struct vlm_kernels *k);
 void vlm_kernel_scalar_int8(struct vlm_kernels *k); /* the part of scalar in scalar_int8.c */
 void vlm_kernel_avx2(struct vlm_kernels *k);
-void vlm_kernel_avx2_int8(struct vlm_kernels *k); /* the part in avx2_int8.c, also avx512's */
+void vlm_kernel_avx2_int8(struct vlm_kernels *k); /* the part in avx2_int8.c */
+void vlm_kernel_avxvnni(struct vlm_kernels *k); /* avx2 with products of its own */
 void vlm_kernel_avx512(struct vlm_kernels *k);
+void vlm_kernel_avx512_int8(struct vlm_kernels *k);
+void vlm_kernel_avx512vnni(struct vlm_kernels *k); /* avx512 with products of its own */
+void vlm_kernel_neon_int8(struct vlm_kernels *k);
+void vlm_kernel_neon_dotprod(struct vlm_kernels *k); /* neon with products of their own */
+void vlm_kernel_neon_i8mm(struct vlm_kernels *k);
 void vlm_kernel_neon(struct vlm_kernels *k);
 
 void vlm_kernel_scalar_roof(struct vlm_roof *r);

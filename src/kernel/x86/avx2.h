@@ -253,6 +253,24 @@ static ALWAYS void i_store_q8(int8_t *p, vf x)
 /* Sums of integers may be rearranged: GCC makes trees of them, and spills what waits for the end. */
 #define IN_ORDER(x) __asm__("" : "+x"(x))
 
+#if defined(__AVXVNNI__)
+
+/* Unsigned times signed bytes, four products into 32 bits at once, never saturated; signed weights
+ * come with 128 added. */
+#define INT8_WIDE 1
+#define INT8_SIGNED_ZERO 128
+static ALWAYS vi i_xor(vi a, vi b) { return _mm256_xor_si256(a, b); }
+static ALWAYS vi i_mac4(vi acc, vi w, vi a) { return _mm256_dpbusd_avx_epi32(acc, w, a); }
+static ALWAYS vi i_mac8(vi acc, vi w, vi a) { return i_mac4(acc, w, a); }
+static ALWAYS vi i_widen(vi acc, vi part) { return _mm256_add_epi32(acc, part); }
+/* the lower half of each lane is the sum, the upper one its sign */
+static ALWAYS vi i_start(int32_t sum, int zero)
+{
+    return _mm256_madd_epi16(i_set32(sum), i_set32(-zero & 0xffff));
+}
+
+#else
+
 /* Pairs of products in 16 bits: up to 2 * 15 * 127 * 8, 2 * 31 * 127 * 4, 2 * 63 * 127 * 2 < 2^15 */
 static ALWAYS vi i_mac4(vi acc, vi w, vi a)
 {
@@ -272,5 +290,7 @@ static ALWAYS vi i_mac8(vi acc, vi w, vi a)
 {
     return i_widen(acc, _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(a, w)));
 }
+
+#endif
 
 #endif

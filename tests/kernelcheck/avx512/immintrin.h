@@ -10,6 +10,7 @@
 
 #if defined(EMULATE_VNNI)
 #define __AVX512VNNI__ 1
+#define __AVXVNNI__ 1
 #endif
 #define IN_ORDER(x) (void)0 /* no register holds 64 bytes here */
 
