@@ -5,7 +5,7 @@
  * range, which overlaps no input unless the function says "in place".  Every level computes each
  * output element in ONE order of summation that depends only on the length of the reduction,
  * never on how many rows or columns a call covers: that is what makes results independent of
- * batch, chunk and threads.  The vector levels (avx2, avx512, neon) use the same order and agree
+ * batch, chunk and threads.  The vector levels (all others) use the same order and agree
  * bit for bit; scalar has its own and differs in the last bits (but not in matmul_q8).
  *
  * The order for a dot product of length k: blocks of VLM_K_BLOCK; inside a block lane l of four
@@ -57,7 +57,7 @@ struct vlm_q8 {
 };
 
 struct vlm_kernels {
-    const char *name; /* "scalar", "avx2", "avx512", "neon" */
+    const char *name; /* "scalar", "avx2", "neon-i8mm" ..: kernel.c */
 
     /* out[i*ld_out + j] = dot(a + i*ld_a, w + j*ld_w)  for i < m, j < n; length k.  ld_out, ld_a in
      * floats, ld_w in elements of w. Indexed by enum vlm_num of w. */
