@@ -361,6 +361,17 @@ int vlm_bench_run(vlm_bench *b, const vlm_bench_job *job, vlm_bench_sample *out,
 
 /* ---- open and close ---- */
 
+/* A text model without a template is asked with the bare text: how it is asked does not matter
+ * here. It is the engine's while it is measured. */
+static int lend_template(struct vlm_bench *b, vlm_error *err)
+{
+    static const char bare[] = "{% for message in messages %}{{ message['content'] }}{% endfor %}";
+    vlm_engine *e = b->e;
+    b->lent_template = !e->tmpl;
+    return e->tmpl ? VLM_OK
+                   : vlm_template_open(&e->tmpl, &e->alloc, bare, sizeof bare - 1, "bench", err);
+}
+
 int vlm_bench_open(vlm_bench **out, vlm_engine *e, const vlm_session_options *options,
                    vlm_error *err)
 {
@@ -382,6 +393,8 @@ int vlm_bench_open(vlm_bench **out, vlm_engine *e, const vlm_session_options *op
     vlm_buf_init(&b->text, &e->alloc, VLM_LIMIT_TEXT_BYTES);
     rc = find_words(b, err);
     if (rc == VLM_OK)
+        rc = lend_template(b, err);
+    if (rc == VLM_OK)
         rc = measure_template(b, err);
     if (rc == VLM_OK && vlm_roof_init(&b->roof, vlm_engine_isa(e)) != 0)
         rc = vlm_fail(err, VLM_ERR_UNSUPPORTED, "no limits known for %s", vlm_engine_isa(e));
@@ -398,6 +411,10 @@ void vlm_bench_close(vlm_bench *b)
         return;
     vlm_engine *e = b->e;
     close_sessions(b);
+    if (b->lent_template) {
+        vlm_template_close(e->tmpl);
+        e->tmpl = NULL;
+    }
     vlm_buf_free(&b->text);
     vlm_mem_free(&e->alloc, b->words);
     vlm_mem_free(&e->alloc, b->read);

@@ -23,6 +23,7 @@ struct vlm_bench {
     uint64_t streams[VLM_LIMIT_BATCH], next_stream; /* of the words that each begins with */
     size_t n_words_of_session;                      /* that "prompt" has read before */
     bool fresh;                                     /* it has not */
+    bool lent_template;                             /* to an engine that has none */
     double kv_most; /* bytes of keys and values that the sessions of a job held at most */
     struct vlm_roof roof;
     uint8_t *read; /* what roof.read reads; taken by the first */
