@@ -57,6 +57,10 @@ bool vlm_utf8_valid(const char *s, size_t n)
 {
     for (size_t i = 0; i < n;) {
         uint32_t cp;
+        if ((unsigned char)s[i] < 0x80) { /* most of what is read: vocabularies, templates */
+            i++;
+            continue;
+        }
         i += vlm_utf8_decode(&cp, s + i, n - i);
         if (cp == VLM_UTF8_BAD)
             return false;
