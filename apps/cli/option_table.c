@@ -10,7 +10,7 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 static const char *const details[] = {"auto", "low", "high", NULL};
 static const char *const poolings[] = {"mean", "last", NULL};
 const char *const cli_vision_types[] = {"auto", "q8_0", "file", NULL};
-static const char *const kv_types[] = {"f32", "f16", "bf16", NULL};
+static const char *const kv_types[] = {"f32", "f16", "bf16", "q8_0", "q4_0", NULL};
 
 const char *const cli_isa_names[] = {
     "auto", "scalar",       "avx2",      "avxvnni",   "avx512",    "avx512vnni", "avx512bf16",

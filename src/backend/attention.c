@@ -4,16 +4,18 @@
 
 #include "backend/cpu.h"
 #include "base/checked.h"
+#include "kernel/kv.h"
 
 size_t vlm_kv_layer_bytes(enum vlm_num type, size_t n_heads, size_t head_dim)
 {
-    return vlm_num_bytes(type, n_heads * 2 * head_dim * VLM_KV_BLOCK);
+    return n_heads * (vlm_kv_keys_bytes(type, head_dim) + vlm_kv_values_bytes(type, head_dim));
 }
 
 static uint8_t *kv_head(const struct vlm_kv_view *v, size_t block, size_t head, bool values)
 {
-    size_t half = vlm_num_bytes(v->type, v->head_dim * VLM_KV_BLOCK);
-    return v->blocks[block] + v->offset + (2 * head + values) * half;
+    size_t keys = vlm_kv_keys_bytes(v->type, v->head_dim);
+    return v->blocks[block] + v->offset +
+           head * (keys + vlm_kv_values_bytes(v->type, v->head_dim)) + (values ? keys : 0);
 }
 
 struct kv_op {
@@ -31,17 +33,19 @@ static void store_heads(const void *arg, size_t begin, size_t end, int thread)
     for (size_t i = begin; i < end; i++) {
         const struct vlm_segment *g = &o->segments[i / o->n_heads];
         const struct vlm_kv_view *kv = &g->kv;
-        size_t head = i % o->n_heads, d = kv->head_dim, size = vlm_num_bytes(kv->type, 1);
-        for (size_t r = 0; r < g->n_rows; r++) {
-            size_t pos = g->first_pos + r, at = pos % VLM_KV_BLOCK;
-            assert(pos / VLM_KV_BLOCK < kv->n_blocks);
-            uint8_t *keys = kv_head(kv, pos / VLM_KV_BLOCK, head, false);
-            uint8_t *values = kv_head(kv, pos / VLM_KV_BLOCK, head, true);
-            const float *k = vlm_tensor_f32(o->k, g->first_row + r) + head * d;
-            for (size_t j = 0; j < d; j++) /* transposed: one column of [head_dim][positions] */
-                o->b->k.from_f32[kv->type](keys + (j * VLM_KV_BLOCK + at) * size, k + j, 1);
-            o->b->k.from_f32[kv->type](values + at * d * size,
-                                       vlm_tensor_f32(o->v, g->first_row + r) + head * d, d);
+        size_t head = i % o->n_heads, d = kv->head_dim, n;
+        for (size_t r = 0; r < g->n_rows; r += n) { /* what goes to one block */
+            size_t pos = g->first_pos + r, block = pos / VLM_KV_BLOCK;
+            n = vlm_min_size(g->n_rows - r, VLM_KV_BLOCK - pos % VLM_KV_BLOCK);
+            assert(block < kv->n_blocks);
+            const struct vlm_kv_rows rows = {vlm_tensor_f32(o->k, g->first_row + r) + head * d,
+                                             vlm_tensor_f32(o->v, g->first_row + r) + head * d,
+                                             o->k->stride,
+                                             o->v->stride,
+                                             n,
+                                             pos % VLM_KV_BLOCK};
+            vlm_kv_store(&o->b->k, kv_head(kv, block, head, false), kv_head(kv, block, head, true),
+                         kv->type, d, &rows);
         }
     }
 }
@@ -55,7 +59,7 @@ void vlm_op_kv_store(struct vlm_backend *b, const struct vlm_tensor *k, const st
 }
 
 /* Rows of one attention task of a long segment. */
-#define ROWS 64
+#define ROWS 96
 
 struct attention_op {
     struct vlm_backend *b;

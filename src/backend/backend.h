@@ -42,8 +42,7 @@ struct vlm_linear {
 };
 
 /* Where keys and values of one layer of one sequence lie.  Each block holds VLM_KV_BLOCK positions
- * of all layers; at offset: for each head, keys [head_dim][VLM_KV_BLOCK], values
- * [VLM_KV_BLOCK][head_dim]. */
+ * of all layers; at offset: for each head, keys, then values, as kernel/kv.h says. */
 struct vlm_kv_view {
     enum vlm_num type;
     size_t n_heads, head_dim, n_blocks;

@@ -180,7 +180,8 @@ static void note_kv(struct vlm_bench *b, size_t n)
     double blocks = (double)((n + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK * b->n_sessions);
     b->kv_most =
         fmax(b->kv_most,
-             blocks * (double)vlm_kv_block_bytes(b->e->model, (enum vlm_num)b->options.kv_type));
+             blocks *
+                 (double)vlm_kv_block_bytes(b->e->model, vlm_engine_kv_num(b->options.kv_type)));
 }
 
 static int run_prompt(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench_sample *out,
@@ -211,7 +212,8 @@ static int run_prompt(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench_s
     vlm_session_stats(b->sessions[0], &stats);
     out->depth = stats.cached_tokens;
     out->n = out->tokens = stats.prompt_tokens - stats.cached_tokens;
-    vlm_engine_work_rows(out, b->e, (enum vlm_num)b->options.kv_type, out->n, out->depth, 1, 1);
+    vlm_engine_work_rows(out, b->e, vlm_engine_kv_num(b->options.kv_type), out->n, out->depth, 1,
+                         1);
     note_kv(b, stats.prompt_tokens);
     return rc;
 }
@@ -253,7 +255,7 @@ static int run_generate(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench
             rc = vlm_session_token(b->sessions[k], &token, err);
         if (rc != VLM_OK)
             return rc < 0 ? rc : vlm_fail(err, VLM_ERR_CONTEXT, "the answer ended early");
-        vlm_engine_work_rows(out, b->e, (enum vlm_num)b->options.kv_type, 1, out->depth + i, 1,
+        vlm_engine_work_rows(out, b->e, vlm_engine_kv_num(b->options.kv_type), 1, out->depth + i, 1,
                              n_sessions);
     }
     vlm_engine_watched(out, &watch, 1);
@@ -327,7 +329,7 @@ static int run_picture(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench_
     note_kv(b, stats.prompt_tokens);
     vlm_engine_work_frames(out, b->e, tile ? 1 : stats.n_tiles);
     if (!tile)
-        vlm_engine_work_rows(out, b->e, (enum vlm_num)b->options.kv_type,
+        vlm_engine_work_rows(out, b->e, vlm_engine_kv_num(b->options.kv_type),
                              stats.prompt_tokens - stats.cached_tokens, stats.cached_tokens, 1, 1);
     return VLM_OK;
 }

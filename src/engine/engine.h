@@ -193,6 +193,13 @@ int vlm_engine_cut(uint8_t *frames, const vlm_engine *e, const struct vlm_prompt
 int vlm_engine_reserve_vision(vlm_engine *e, vlm_error *err);
 /* Copies known fields of a caller's options of any size over the defaults, and checks their ranges.
  */
+/* The type of elements that a cache of this type has. */
+static inline enum vlm_num vlm_engine_kv_num(vlm_kv_type t)
+{
+    static const enum vlm_num types[] = {VLM_NUM_F32, VLM_NUM_F16, VLM_NUM_BF16, VLM_NUM_Q8_0,
+                                         VLM_NUM_Q4_0};
+    return types[t];
+}
 int vlm_engine_session_options(vlm_session_options *out, const vlm_session_options *o,
                                vlm_error *err);
 /* ---- trace.c ---- */

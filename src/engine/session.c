@@ -51,7 +51,7 @@ int vlm_engine_session_options(vlm_session_options *out, const vlm_session_optio
         double value, min, max;
     } ranges[] = {{"context", (double)out->context, 0, (double)VLM_LIMIT_CONTEXT},
                   {"chunk", (double)out->chunk, 1, (double)VLM_LIMIT_CONTEXT},
-                  {"kv_type", out->kv_type, VLM_KV_F32, VLM_KV_BF16},
+                  {"kv_type", out->kv_type, VLM_KV_F32, VLM_KV_Q4_0},
                   {"detail", out->detail, VLM_DETAIL_AUTO, VLM_DETAIL_HIGH},
                   {"max_tiles", (double)out->max_tiles, 0, (double)VLM_LIMIT_TILES},
                   {"temperature", (double)out->temperature, 0, 1000},
@@ -169,7 +169,7 @@ static int take_memory(vlm_session *s, vlm_error *err)
     if (!s->seen || !s->candidates || !s->top || !vlm_buf_reserve(&s->pending, VLM_TEXT_ROOM) ||
         !vlm_buf_reserve(&s->out, 3 * VLM_TEXT_ROOM))
         return vlm_fail_memory(err, vocab * sizeof *s->candidates, "a session");
-    s->kv.type = (enum vlm_num)s->options.kv_type; /* same numbers */
+    s->kv.type = vlm_engine_kv_num(s->options.kv_type);
     return VLM_OK;
 }
 

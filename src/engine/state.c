@@ -17,7 +17,7 @@
 #include "engine/session.h"
 
 enum { SLICE = 1024 }; /* ids moved at once */
-enum { VERSION = 1, ORDER = 0x01020304, HASH = 32, ISA = 16, PENDING = VLM_LIMIT_STOP_BYTES + 4 };
+enum { VERSION = 2, ORDER = 0x01020304, HASH = 32, ISA = 16, PENDING = VLM_LIMIT_STOP_BYTES + 4 };
 
 static const char magic[8] = {'v', 'l', 'm', '.', 's', 'e', 's', 's'};
 
@@ -44,7 +44,7 @@ static void begin_header(struct header *h, vlm_session *s)
     const char *isa = vlm_engine_isa(e);
     *h = (struct header){.version = VERSION,
                          .order = ORDER,
-                         .kv_type = s->kv.type,
+                         .kv_type = s->options.kv_type,
                          .exact = e->feature_files.exact != 0,
                          .block_bytes = vlm_kv_block_bytes(e->model, s->kv.type)};
     memcpy(h->magic, magic, sizeof magic);

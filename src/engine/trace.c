@@ -142,7 +142,7 @@ static int reserve(struct trace *t, size_t n_ids, size_t n_generate, vlm_error *
     t->logits = vlm_mem_alloc(&e->alloc, t->chunk, vocab * sizeof *t->logits);
     if (!t->rows || !t->logits)
         return vlm_fail_memory(err, t->chunk * vocab * sizeof *t->logits, "logits");
-    t->kv.type = (enum vlm_num)t->options.kv_type;
+    t->kv.type = vlm_engine_kv_num(t->options.kv_type);
     int rc = vlm_text_space_open(&t->space, e->model, e->backend, t->chunk, err);
     if (rc == VLM_OK)
         rc = vlm_kv_grow(&t->kv, e->model, e->backend, n_positions, err);

@@ -2,6 +2,7 @@
  *
  * The double-precision functions use only + - * / in a written order, so that a RoPE table has the
  * same bytes on every machine (the build forbids contraction to FMA). */
+#include "kernel/kv.h"
 #include "kernel/level.h"
 
 #include <string.h>
@@ -104,7 +105,9 @@ const char *vlm_kernels_level(size_t i)
 
 size_t vlm_attention_scratch(size_t head_dim)
 {
-    return VLM_ATTENTION_GROUP * (VLM_KV_BLOCK + 2 * ((head_dim + 15) / 16 * 16));
+    size_t part = (head_dim + VLM_KV_PANEL - 1) / VLM_KV_PANEL * VLM_KV_PANEL * VLM_KV_PANEL;
+    return VLM_ATTENTION_ROWS * (VLM_KV_BLOCK + 3 * ((head_dim + 15) / 16 * 16)) + part +
+           vlm_kv_groups(head_dim) * VLM_KV_BLOCK;
 }
 
 /* x = 2^e m, m in [sqrt(1/2), sqrt(2)); log m = 2 atanh(t), t = (m-1)/(m+1), |t| < 0.172 */

@@ -24,10 +24,9 @@
 #define VLM_K_BLOCK 256  /* elements of a dot product that are summed before they join the total */
 #define VLM_KV_BLOCK 256 /* positions of one key/value block */
 
-/* Attention of a group of query rows that share one key/value head.  Keys of a block lie
- * transposed: k[b] is [head_dim][VLM_KV_BLOCK], v[b] is [VLM_KV_BLOCK][head_dim], both of type
- * kv.  Row r sees the keys 0 .. n_keys[r]-1 (>= 1).  Softmax is taken block by block in
- * increasing order (running maximum, Milakov and Gimelshein 2018, "Online normalizer calculation
+/* Attention of a group of query rows that share one key/value head.  k[b] and v[b] are the
+ * keys and values of a block, both of type kv, as kv.h says.  Row r sees the keys 0 ..
+ * n_keys[r]-1 (>= 1).  Softmax is taken of each block by itself, then joined in increasing order (running maximum, Milakov and Gimelshein 2018, "Online normalizer calculation
  * for softmax"), so the split is fixed. */
 struct vlm_attention {
     float *out;             /* row r at out + r*ld_out: [head_dim] */

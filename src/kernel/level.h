@@ -39,8 +39,8 @@ static inline void vlm_q8_totals(struct vlm_q8 *b)
 }
 
 /* Rows of attention that a level may work on at once.  Scratch for each: the scores of a block
- * and two rows of output. */
-#define VLM_ATTENTION_GROUP 12
+ * and three rows of head_dim. */
+#define VLM_ATTENTION_ROWS 96
 
 /* Natural logarithm in double, to about 2 ulp, x > 0 and normal; NaN and infinity pass through. */
 double vlm_kernel_log(double x);
@@ -61,6 +61,14 @@ double vlm_kernel_log(double x);
 #define VLM_EXP_C4 0.04166839f
 #define VLM_EXP_C5 0.008368717f
 #define VLM_EXP_C6 0.0013814599f
+
+/* 2^x = 2^n 2^f with n = round(x), |f| <= 1/2; 2^f = 1 + C1 f .. C5 f^5, a minimax fit (relative error
+ * 9e-08).  Weights of attention. */
+#define VLM_EXP2_C1 0.693147f
+#define VLM_EXP2_C2 0.24022242f
+#define VLM_EXP2_C3 0.055507336f
+#define VLM_EXP2_C4 0.009671513f
+#define VLM_EXP2_C5 0.0013264727f
 
 /* gelu_tanh(x) = x / (1 + e^(x (G1 + G3 x^2))): 0.5 (1 + tanh u) = 1 / (1 + e^(-2u)) */
 #define VLM_GELU_G1 -1.5957691216f    /* -2 sqrt(2/pi) */

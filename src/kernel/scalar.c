@@ -6,6 +6,7 @@
 #include "kernel/level.h"
 
 #include "base/half.h"
+#include "kernel/kv.h"
 #include "kernel/unpack.h"
 
 #include <math.h> /* INFINITY, sqrt: an instruction */
@@ -127,56 +128,56 @@ static float exp_one(float x)
 /* ---- attention ---- */
 
 /* One row against the first n positions of a block: the scores, in p. */
-static void scores(float *p, const float *q, const void *k, size_t n, enum vlm_num kv,
-                   size_t head_dim, float scale)
+static void scores(float *p, const float *q, const struct vlm_attention *a, size_t b, size_t n,
+                   float *panel)
 {
-    float line[VLM_KV_BLOCK];
-    for (size_t j = 0; j < n; j++)
-        p[j] = 0;
-    for (size_t d = 0; d < head_dim; d++) {
-        convert[kv](line, (const char *)k + d * VLM_KV_BLOCK * size_of[kv], n);
-        for (size_t j = 0; j < n; j++)
-            p[j] += q[d] * line[j];
+    for (size_t start = 0; start < n; start += VLM_KV_PANEL) {
+        size_t len = n - start < VLM_KV_PANEL ? n - start : VLM_KV_PANEL;
+        vlm_kv_read_panel(panel, a->k[b], start / VLM_KV_PANEL, a->kv, a->head_dim);
+        for (size_t j = 0; j < len; j++)
+            p[start + j] = 0;
+        for (size_t d = 0; d < a->head_dim; d++)
+            for (size_t j = 0; j < len; j++)
+                p[start + j] += q[d] * panel[d * VLM_KV_PANEL + j];
+        for (size_t j = 0; j < len; j++)
+            p[start + j] *= a->scale;
     }
-    for (size_t j = 0; j < n; j++)
-        p[j] *= scale;
 }
 
-/* acc = acc * keep + sum of p[j] * v[j] */
-static void weigh(float *acc, const float *p, const void *v, size_t n, enum vlm_num kv,
-                  size_t head_dim, float keep)
+/* acc = acc * keep + (sum of p[j] * v[j]) * scale */
+static void weigh(float *acc, const float *p, const struct vlm_attention *a, size_t b, size_t n,
+                  float keep, float scale, float *sum)
 {
-    float line[64], sum[64];
-    for (size_t d = 0; d < head_dim; d += 64) {
-        size_t len = head_dim - d < 64 ? head_dim - d : 64;
-        memset(sum, 0, sizeof sum);
-        for (size_t j = 0; j < n; j++) {
-            convert[kv](line, (const char *)v + (j * head_dim + d) * size_of[kv], len);
-            for (size_t i = 0; i < len; i++)
-                sum[i] += p[j] * line[i];
-        }
-        for (size_t i = 0; i < len; i++)
-            acc[d + i] = acc[d + i] * keep + sum[i];
+    float *line = sum + a->head_dim;
+    memset(sum, 0, a->head_dim * sizeof *sum);
+    for (size_t j = 0; j < n; j++) {
+        vlm_kv_read_values(line, a->v[b], j, a->kv, a->head_dim);
+        for (size_t d = 0; d < a->head_dim; d++)
+            sum[d] += p[j] * line[d];
     }
+    for (size_t d = 0; d < a->head_dim; d++)
+        acc[d] = acc[d] * keep + sum[d] * scale;
 }
 
 static void attention_row(const struct vlm_attention *a, size_t row)
 {
-    float *p = a->scratch, *acc = p + VLM_KV_BLOCK, max = -INFINITY, total = 0;
+    float *p = a->scratch, *acc = p + VLM_KV_BLOCK, *part = acc + a->head_dim, max = -INFINITY,
+          total = 0;
     memset(acc, 0, a->head_dim * sizeof *acc);
     for (size_t start = 0, b = 0; start < a->n_keys[row]; start += VLM_KV_BLOCK, b++) {
         size_t n = a->n_keys[row] - start < VLM_KV_BLOCK ? a->n_keys[row] - start : VLM_KV_BLOCK;
-        scores(p, a->q + row * a->ld_q, a->k[b], n, a->kv, a->head_dim, a->scale);
-        float before = max, sum = 0;
+        scores(p, a->q + row * a->ld_q, a, b, n, part);
+        float before = max, here = -INFINITY, sum = 0;
         for (size_t j = 0; j < n; j++)
-            max = p[j] > max ? p[j] : max;
-        float keep = exp_one(before - max);
+            here = p[j] > here ? p[j] : here;
+        max = before > here ? before : here;
+        float keep = exp_one(before - max), scale = exp_one(here - max);
         for (size_t j = 0; j < n; j++) {
-            p[j] = exp_one(p[j] - max);
+            p[j] = exp_one(p[j] - here);
             sum += p[j];
         }
-        total = total * keep + sum;
-        weigh(acc, p, a->v[b], n, a->kv, a->head_dim, keep);
+        total = total * keep + sum * scale;
+        weigh(acc, p, a, b, n, keep, scale, part);
     }
     for (size_t d = 0; d < a->head_dim; d++)
         a->out[row * a->ld_out + d] = acc[d] / total;

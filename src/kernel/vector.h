@@ -7,10 +7,11 @@
  *
  *   v_zero v_set v_load v_load_n v_store v_store_n     f32
  *   v_load_f16 v_load_f16_n v_load_bf16 v_load_bf16_n v_store_f16_n v_store_bf16_n
- *   v_load_i8: VL signed bytes
+ *   v_load_i8: VL signed bytes; v_load_i4(lo, hi, p): the signed halves of VL bytes
  *   v_add v_sub v_mul v_div; v_min, v_max: the second operand if either is NaN
  *   v_fma(a, b, c) = a b + c; v_nfma(a, b, c) = c - a b, one rounding each
- *   v_round: nearest even; v_ldexp(x, n) = x 2^n, n a whole number in [-150, 128]
+ *   v_round: nearest even; v_ldexp(x, n) = x 2^n, n a whole number in [-150, 128];
+ *   v_scale2: the same where x 2^n is a normal number
  *   v_zero_below(x, limit, y) = x < limit ? 0 : y
  *   v_first(n, x, rest): lanes below n from x, the others from rest
  *   v_any_equal(a, b): whether any lane is

@@ -34,7 +34,7 @@ static int ask(vlm_engine *e, const vlm_session_options *o, const char *text)
 
 /* What is told before is what is taken, to a twentieth.  Without pictures: beside so small a tower
  * decoding them takes more than looking at them; golden.plan has them. */
-static void check_estimate(const char *path)
+static void check_estimate(const char *path, vlm_kv_type kv)
 {
     vlm_engine *e = open_engine(path, 0);
     vlm_session_options o;
@@ -43,6 +43,7 @@ static void check_estimate(const char *path)
     vlm_session_options_init(&o);
     o.context = 1024;
     o.max_tokens = 1;
+    o.kv_type = kv;
     MUST(vlm_session_estimate_images(e, &o, NULL, 0, &x, &err));
     told = x.engine_bytes + x.kv_bytes + x.compute_bytes;
     CHECK(x.vision_bytes == 0);
@@ -108,7 +109,8 @@ int main(int argc, char **argv)
 {
     if (argc != 2)
         return 2;
-    check_estimate(argv[1]);
+    for (int kv = VLM_KV_F32; kv <= VLM_KV_Q4_0; kv++)
+        check_estimate(argv[1], (vlm_kv_type)kv);
     check_session_budget(argv[1]);
     check_engine_budget(argv[1]);
     printf(bad ? "%d not so\n" : "all so\n", bad);

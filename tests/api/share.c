@@ -130,10 +130,12 @@ static void pages(const char *picture, const char *other)
 
     /* another tenant, another type: nothing; their own: everything */
     vlm_session_options o;
-    for (int i = 0; i < 3; i++) {
+    static const vlm_kv_type types[] = {VLM_KV_F32, VLM_KV_F32, VLM_KV_BF16, VLM_KV_Q8_0,
+                                        VLM_KV_Q4_0};
+    for (int i = 0; i < 5; i++) {
         init(&o);
         o.tenant = i == 0 ? "a" : i == 1 ? "b" : NULL;
-        o.kv_type = i == 2 ? VLM_KV_BF16 : VLM_KV_F32;
+        o.kv_type = types[i];
         ask(&expected, plain, &o, &m);
         again = ask(&b, e, &o, &m);
         CHECK(same(&b, &expected) && again.cached_tokens == 0 && again.n_tiles > 0);

@@ -299,6 +299,10 @@ int main(int argc, char **argv)
     o.kv_type = VLM_KV_BF16;
     o.context = 1500;
     go_on(&o, &longer, 4);
+    o.kv_type = VLM_KV_Q8_0;
+    go_on(&o, &longer, 4);
+    o.kv_type = VLM_KV_Q4_0;
+    go_on(&o, &page, 7);
     not_offered(&o);
     init(&o);
     same_file(&o);

@@ -35,7 +35,7 @@ completes() {
 if command -v bash >/dev/null; then
   completes 'run|render|' vlm r
   completes '*run|*help|--help|--version|' vlm ''
-  completes 'f32|f16|bf16|' vlm run --kv ''
+  completes 'f32|f16|bf16|q8_0|q4_0|' vlm run --kv ''
   completes 'f16|' vlm run --kv = f1
   completes '*avx2|*' vlm run --isa av
   completes '*receipt|*' vlm make-docs --kind ''
@@ -56,7 +56,7 @@ fi
 grep -qF -- "--type) _vlm_words '$(cat "$tmp/types")'" "$tmp/vlm.bash" || fail "types of quantize: $(cat "$tmp/types")"
 if command -v fish >/dev/null; then
   got=$(cd "$tmp/d" && HOME=$tmp fish -c "source $tmp/vlm.fish; complete -C 'vlm run --kv '" 2>/dev/null | cut -f1 | tr '\n' '|')
-  [ "$got" = 'bf16|f16|f32|' ] || fail "fish offers '$got' for --kv"
+  [ "$got" = 'bf16|f16|f32|q4_0|q8_0|' ] || fail "fish offers '$got' for --kv"
 fi
 
 # ---- manual pages: one a verb, as its help

@@ -42,12 +42,13 @@ static int hash_logits(void *ctx, const vlm_traced *piece)
 }
 
 /* Of all logits of the prompt and the greedy ids. */
-static uint64_t trace_hash(struct golden_case *c, vlm_engine *engine, size_t chunk)
+static uint64_t trace_hash(struct golden_case *c, vlm_engine *engine, size_t chunk, vlm_kv_type kv)
 {
     vlm_error err;
     vlm_session_options o;
     vlm_session_options_init(&o);
     o.chunk = chunk;
+    o.kv_type = kv;
     uint64_t hash = GOLDEN_HASH;
     if (vlm_trace(engine, c->messages, c->n_messages, NULL, 0, &o, GOLDEN_N_GENERATE, hash_logits,
                   &hash, &err) < 0)
@@ -70,7 +71,7 @@ void golden_answer_add(struct golden_answer *a, const vlm_token *t)
     }
 }
 
-static vlm_session *open_session(vlm_engine *engine, size_t chunk)
+static vlm_session *open_session(vlm_engine *engine, size_t chunk, vlm_kv_type kv)
 {
     vlm_session *s;
     vlm_error err;
@@ -79,6 +80,7 @@ static vlm_session *open_session(vlm_engine *engine, size_t chunk)
     o.max_tokens = GOLDEN_N_GENERATE;
     o.n_logprobs = 20;
     o.chunk = chunk;
+    o.kv_type = kv;
     o.context = 2048;
     if (vlm_session_open(&s, engine, &o, &err) < 0)
         golden_die("session: %s", err.message);
@@ -130,11 +132,11 @@ static void make_talk(struct talk *t, const struct golden_case *c, char *answer)
     t->messages[t->n_first + 1] = (vlm_message){.role = "user", .parts = &t->more[1], .n_parts = 1};
 }
 
-static bool check_cache(struct golden_case *c, vlm_engine *engine)
+static bool check_cache(struct golden_case *c, vlm_engine *engine, vlm_kv_type kv)
 {
     struct talk t;
-    vlm_session *fresh = open_session(engine, 64), *kept = open_session(engine, 7),
-                *other = open_session(engine, 64);
+    vlm_session *fresh = open_session(engine, 64, kv), *kept = open_session(engine, 7, kv),
+                *other = open_session(engine, 64, kv);
     struct golden_answer first = golden_ask(fresh, c->messages, c->n_messages);
     first.text[first.n_text] = 0;
     make_talk(&t, c, first.text);
@@ -159,22 +161,22 @@ static bool check_cache(struct golden_case *c, vlm_engine *engine)
 }
 
 static bool check_splits(struct golden_case *c, const char *model, const char *isa, size_t step,
-                         uint64_t *hash)
+                         vlm_kv_type kv, uint64_t *hash)
 {
     bool ok = true;
     for (size_t i = 0; i < sizeof splits / sizeof *splits; i += step) {
         vlm_engine *engine = open_engine(model, isa, splits[i].n_threads);
         golden_case_bind(c, engine);
-        uint64_t h = trace_hash(c, engine, splits[i].chunk);
+        uint64_t h = trace_hash(c, engine, splits[i].chunk, kv);
         if (i > 0 && h != *hash) {
-            printf("FAILED %s: %s, %d threads, chunk %zu: %016" PRIx64 ", expected %016" PRIx64
-                   "\n",
-                   c->folder, isa, splits[i].n_threads, splits[i].chunk, h, *hash);
+            printf("FAILED %s: %s, cache type %d, %d threads, chunk %zu: %016" PRIx64
+                   ", expected %016" PRIx64 "\n",
+                   c->folder, isa, (int)kv, splits[i].n_threads, splits[i].chunk, h, *hash);
             ok = false;
         }
         *hash = i == 0 ? h : *hash;
         if (i == 3) /* both paths come by, with 2 threads */
-            ok = check_cache(c, engine) && ok;
+            ok = check_cache(c, engine, kv) && ok;
         golden_case_unbind(c);
         vlm_engine_close(engine);
     }
@@ -188,7 +190,14 @@ bool golden_determinism(const char *model, const char *isa, struct golden_case *
     for (size_t k = 0; k < (plain ? 1 : n_cases); k++) {
         struct golden_case *c = cases[k];
         uint64_t hash = 0;
-        bool equal = check_splits(c, model, isa, plain || k > 0 ? 3 : 1, &hash);
+        bool equal = check_splits(c, model, isa, plain || k > 0 ? 3 : 1, VLM_KV_F32, &hash);
+        for (int kv = VLM_KV_F16; kv <= VLM_KV_Q4_0; kv++) { /* all with the first, then in turn */
+            uint64_t other = 0;
+            if (k == 0 || k % 4 == (size_t)(kv - VLM_KV_F16))
+                equal = check_splits(c, model, isa, 3, (vlm_kv_type)kv, &other) && equal;
+            if (other == hash)
+                equal = printf("FAILED %s: cache type %d changes nothing\n", c->folder, kv) < 0;
+        }
         if (k == 0 && !plain)
             equal = golden_neighbours(c, model, isa) && equal;
         if (k == 0 || !plain)

@@ -11,8 +11,7 @@
 #define VL 4
 #define TILE_ROWS 6
 #define FEW_VECS 4
-#define SCORE_VECS 4
-#define VALUE_VECS 4
+#define TILE_SUMS 24
 #define INT8_ROWS 4
 #define INT8_VECS 2
 
@@ -54,6 +53,11 @@ static ALWAYS vf v_ldexp(vf x, vf n) /* in two steps: 2^128 is no float */
     int32x4_t e = vcvtq_s32_f32(n), half = vshrq_n_s32(e, 1);
     return v_mul(v_mul(x, v_pow2(half)), v_pow2(vsubq_s32(e, half)));
 }
+static ALWAYS vf v_scale2(vf x, vf n)
+{
+    return vreinterpretq_f32_s32(
+        vaddq_s32(vreinterpretq_s32_f32(x), vshlq_n_s32(vcvtq_s32_f32(n), 23)));
+}
 static ALWAYS vf v_zero_below(vf x, vf limit, vf y)
 {
     return vbslq_f32(vcltq_f32(x, limit), v_zero(), y);
@@ -73,6 +77,15 @@ static ALWAYS vf v_load_i8(const int8_t *p)
     memcpy(&four, p, 4);
     int16x8_t wide = vmovl_s8(vcreate_s8(four));
     return vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide)));
+}
+static ALWAYS void v_load_i4(vf *lo, vf *hi, const void *p)
+{
+    uint32_t four;
+    memcpy(&four, p, 4);
+    int8x8_t x = vcreate_s8(four);
+    int16x8_t l = vmovl_s8(vshr_n_s8(vshl_n_s8(x, 4), 4)), h = vmovl_s8(vshr_n_s8(x, 4));
+    *lo = vcvtq_f32_s32(vmovl_s16(vget_low_s16(l)));
+    *hi = vcvtq_f32_s32(vmovl_s16(vget_low_s16(h)));
 }
 static ALWAYS uint16x4_t load_half(const void *p) { return vreinterpret_u16_u8(vld1_u8(p)); }
 static ALWAYS uint16x4_t load_half_n(const void *p, size_t n)

@@ -12,8 +12,7 @@
 #define TILE_ROWS 3
 #define FEW_VECS 4
 #define FEW_ROWS 6
-#define SCORE_VECS 2
-#define VALUE_VECS 3
+#define TILE_SUMS 12
 #define INT8_ROWS 3
 #define INT8_VECS 2
 
@@ -54,6 +53,11 @@ static ALWAYS vf v_ldexp(vf x, vf n) /* in two steps: 2^128 is no float */
     __m256i e = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(e, 1);
     return v_mul(v_mul(x, v_pow2(half)), v_pow2(_mm256_sub_epi32(e, half)));
 }
+static ALWAYS vf v_scale2(vf x, vf n)
+{
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x),
+                                                _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23)));
+}
 static ALWAYS vf v_zero_below(vf x, vf limit, vf y)
 {
     return _mm256_andnot_ps(_mm256_cmp_ps(x, limit, _CMP_LT_OQ), y);
@@ -75,6 +79,12 @@ static ALWAYS vf from_bf16(__m128i h)
 static ALWAYS vf v_load_i8(const int8_t *p)
 {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)p)));
+}
+static ALWAYS void v_load_i4(vf *lo, vf *hi, const void *p)
+{
+    __m256i x = _mm256_cvtepi8_epi32(_mm_loadl_epi64(p));
+    *lo = _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(x, 28), 28));
+    *hi = _mm256_cvtepi32_ps(_mm256_srai_epi32(x, 4));
 }
 static ALWAYS __m128i load_half_n(const void *p, size_t n)
 {

@@ -11,8 +11,7 @@
 #define VL 16
 #define TILE_ROWS 6
 #define FEW_VECS 2
-#define SCORE_VECS 4
-#define VALUE_VECS 5
+#define TILE_SUMS 24
 #define INT8_ROWS 6
 #define INT8_VECS 2
 #define INT8_DEPTH 16            /* 16 KiB of bytes of 32 columns, 4 KiB of scales */
@@ -40,6 +39,7 @@ static ALWAYS vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static ALWAYS vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static ALWAYS vf v_round(vf x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT); }
 static ALWAYS vf v_ldexp(vf x, vf n) { return _mm512_scalef_ps(x, n); }
+static ALWAYS vf v_scale2(vf x, vf n) { return _mm512_scalef_ps(x, n); }
 static ALWAYS vf v_zero_below(vf x, vf limit, vf y)
 {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, limit, _CMP_NLT_UQ), y);
@@ -58,6 +58,12 @@ static ALWAYS vf from_bf16(__m256i h)
 static ALWAYS vf v_load_i8(const int8_t *p)
 {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)p)));
+}
+static ALWAYS void v_load_i4(vf *lo, vf *hi, const void *p)
+{
+    __m512i x = _mm512_cvtepi8_epi32(_mm_loadu_si128(p));
+    *lo = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(x, 28), 28));
+    *hi = _mm512_cvtepi32_ps(_mm512_srai_epi32(x, 4));
 }
 static ALWAYS vf v_load_f16(const void *p) { return from_f16(_mm256_loadu_si256(p)); }
 static ALWAYS vf v_load_f16_n(const void *p, size_t n)
