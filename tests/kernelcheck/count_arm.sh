@@ -13,7 +13,7 @@ done
 lines() { # every instruction a block of its own, every block a line of the log
     qemu-aarch64 -cpu max -singlestep -d exec,nochain -D /dev/stdout "$build/count" "$@" | wc -l
 }
-columns=96 length=512
+columns=32 length=256
 echo "level type rows instructions/1000 multiply-adds"
 for level in neon neon-dotprod neon-i8mm; do
     for type in Q4_0 Q8_0 Q4_K Q6_K; do
