@@ -54,8 +54,6 @@ struct int8_panel {
     _Alignas(64) float scale[INT8_DEPTH * 2 * INT8_COLS], min[INT8_DEPTH * 2 * INT8_COLS];
 };
 
-#include "kernel/int8_fill.h"
-
 /* What a type is to a tile; always constants. bits: 4, 5 or 6: elements plus zero are less than
  * 2^bits and not negative; 8: signed. */
 struct int8_type {
@@ -63,6 +61,8 @@ struct int8_type {
     int zero;
     int mins;
 };
+
+#include "kernel/int8_fill.h"
 
 /* ---- rows to 8 bits ---- */
 
@@ -226,8 +226,7 @@ struct int8_blocks {
     int8_rows_of *rows;
 };
 
-typedef void int8_fill(uint8_t *w, float *scale, float *min, const uint8_t *col, size_t ld,
-                       const uint8_t *next);
+typedef void int8_fill(struct int8_out o, const uint8_t *col, size_t ld, const uint8_t *next);
 
 /* Blocks of INT8_COLS columns, ld_w apart, or of the first VL as often as they fit.  next: what to
  * bring closer meanwhile, as many bytes as are read here. */
@@ -240,7 +239,8 @@ static ALWAYS void int8_panel_fill(struct int8_panel *p, const uint8_t *w, size_
         uint8_t *to = p->w + v * VL * 4;
         float *scale = p->scale + v * VL, *min = p->min + v * VL;
         for (size_t b = 0; b < n_blocks; b++, col += t.bytes, next += VL * t.bytes) {
-            fill(to, scale, min, col, ld_w, next);
+            struct int8_out o = { .w = to, .scale = scale, .min = min };
+            fill(o, col, ld_w, next);
             to += t.len / 4 * INT8_STEP;
             scale += t.len / t.group * INT8_COLS;
             min += t.len / t.group * INT8_COLS;
@@ -284,6 +284,25 @@ static ALWAYS void int8_matmul(float *out, size_t ld_out, const struct vlm_q8 *a
             }
 }
 
+#ifndef INT8_SUMS
+/* What put_batch summed of a block, n groups, to the results of VL columns. */
+static ALWAYS vf join_sums(vf acc, struct int8_out o, size_t n)
+{
+    const struct int8_type t = o.type;
+    EACH(g, n) {
+        const struct vlm_q8 *row = o.row + g * t.group / 32;
+        const size_t which = t.group == 32 ? 0 : 1 + g % 2;
+        vi sum = !INT8_WIDE && t.bits == 4 ? i_widen(i_zero(), o.sum[g]) : o.sum[g];
+        if (!INT8_WIDE && t.zero)
+            sum = i_sub32(sum, i_set32(t.zero * row->sum[which]));
+        acc = v_fma(v_mul(v_load(o.scale + g * INT8_COLS), v_set(row->scale)), i_to_f32(sum), acc);
+        if (t.mins)
+            acc = v_fma(v_load(o.min + g * INT8_COLS), v_set(row->total[which]), acc);
+    }
+    return acc;
+}
+#endif
+
 /* One row: a block of VL columns is unpacked and multiplied at once, so that the products of one hide
  * what the next waits for.  The same integers and floats as tiles make of panels. */
 static ALWAYS void int8_one_row(float *out, const struct vlm_q8 *a, const uint8_t *w, size_t n,
@@ -292,18 +311,32 @@ static ALWAYS void int8_one_row(float *out, const struct vlm_q8 *a, const uint8_
 {
     const size_t ld_w = k / t.len * t.bytes;
     struct int8_panel p; /* the beginning of it */
-    _Alignas(64) float sums[VL];
     for (size_t j = 0, cols; j < n; j += cols) {
         cols = n - j < VL ? 1 : VL;
         const size_t ld = cols == 1 ? 0 : ld_w;
         const uint8_t *col = w + j * ld_w, *next = col + cols * ld_w;
-        v_store(sums, v_zero());
+        _Alignas(64) float sums[VL];
+        vf acc = v_zero();
         for (size_t b = 0; b * t.len < k; b++, col += t.bytes, next += VL * t.bytes) {
-            fill(p.w, p.scale, p.min, col, ld, next);
+            struct int8_out o = { p.w, p.scale, p.min, NULL, NULL, type };
+#ifdef INT8_SUMS
+            v_store(sums, acc);
+            fill(o, col, ld, next);
             int8_tile(sums, 0, a + b * t.len / 32, 0, &p, t.len / 32, VL, 0, 1, 1, type);
+            acc = v_load(sums);
+#else
+            vi sum[16];
+            EACH(g, 16)
+                sum[g] = i_zero();
+            o.row = a + b * t.len / 32;
+            o.sum = sum;
+            fill(o, col, ld, next);
+            acc = join_sums(acc, o, t.len / t.group);
+#endif
         }
+        v_store(sums, acc);
         if (cols == VL)
-            v_store(out + j, v_load(sums));
+            v_store(out + j, acc);
         else
             out[j] = sums[0];
     }

@@ -233,11 +233,16 @@ static ALWAYS vf i_signed_byte(vi x, size_t b)
 }
 static ALWAYS void i_columns(vi x[4], const uint8_t *col, size_t ld, size_t at)
 {
+    const uint8_t *third = col + 3 * ld; /* with it every column is a sum that an address can say */
+    size_t thrice = 3 * ld;
+    __asm__("" : "+r"(third), "+r"(thrice));
+    const uint8_t *p[8] = { col,        col + ld,         col + 2 * ld,     third,
+                            col + 4 * ld, third + 2 * ld, col + 2 * thrice, third + 4 * ld };
     vi a[4], lo[2], hi[2];
     EACH(i, 4)
         a[i] = _mm256_inserti128_si256(
-            _mm256_castsi128_si256(_mm_loadu_si128((const void *)(col + i * ld + at))),
-            _mm_loadu_si128((const void *)(col + (i + 4) * ld + at)), 1);
+            _mm256_castsi128_si256(_mm_loadu_si128((const void *)(p[i] + at))),
+            _mm_loadu_si128((const void *)(p[i + 4] + at)), 1);
     EACH(i, 2) {
         lo[i] = _mm256_unpacklo_epi32(a[2 * i], a[2 * i + 1]);
         hi[i] = _mm256_unpackhi_epi32(a[2 * i], a[2 * i + 1]);
