@@ -96,7 +96,7 @@ static void to_q8(struct vlm_q8 *out, const float *x, size_t n)
 /* ---- products ---- */
 
 #if defined(INT8_SUMS)
-#include INT8_SUMS /* int8_sums of the level's own */
+#include "kernel/arm/neon_sums.h" /* int8_sums of their own */
 #else
 /* Sums of one group, the g-th of 32 elements: of height rows with vecs vectors of columns. */
 static ALWAYS void int8_sums(vi sum[INT8_ROWS][INT8_VECS], const uint8_t *w, const struct vlm_q8 *a,

@@ -257,7 +257,7 @@ static ALWAYS void i_store_q8(int8_t *p, vf x)
     vst1_lane_u32((void *)p, vreinterpret_u32_s8(q), 0);
 }
 #if defined(__ARM_FEATURE_DOTPROD)
-#define INT8_SUMS "kernel/arm/neon_sums.h"
+#define INT8_SUMS 1 /* int8_sums of its own: neon_sums.h */
 #endif
 /* Products of 16 bits and sums of 32. */
 static ALWAYS vi i_mac8(vi acc, vi w, vi a)
