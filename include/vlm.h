@@ -143,8 +143,8 @@ typedef struct vlm_engine_options {
     /* What the vision tower's matrices of floats are multiplied as.  NULL or "auto": as they are;
      * but where the file holds others of the tower in Q8_0, what could not be (rows that do not
      * divide into blocks) is rounded to Q8_0 too, unless exact is set.  "q8_0": all in 8 bits,
-     * faster and less exact.  "file": as they are.  Rounded ones take 34 bytes for 32 numbers, from
-     * the first picture on; those of a mapped file no longer count then. */
+     * faster and less exact.  "file": as they are.  Rounded ones take memory from the first picture
+     * on (34 bytes for 32 numbers); those of a mapped file no longer do. */
     const char *vision_type;
 } vlm_engine_options;
 
@@ -245,15 +245,10 @@ VLM_API vlm_part vlm_part_video(const vlm_video *video);
 
 /* ---- sessions ------------------------------------------------------------------------------ */
 
-/* How keys and values are kept.  Q8_0 and Q4_0: for each position and head groups of 32 values, each
- * with a scale in F16 and integers of 8 or 4 bits; attention uses them as they lie. */
-typedef enum vlm_kv_type {
-    VLM_KV_F32,
-    VLM_KV_F16,
-    VLM_KV_BF16,
-    VLM_KV_Q8_0,
-    VLM_KV_Q4_0
-} vlm_kv_type;
+/* How keys and values are kept.  Q8_0 and Q4_0: for each position and head groups of 32 values,
+ * each with a scale in F16 and integers of 8 or 4 bits; attention uses them as they lie. */
+enum vlm_kv_type { VLM_KV_F32, VLM_KV_F16, VLM_KV_BF16, VLM_KV_Q8_0, VLM_KV_Q4_0 };
+typedef enum vlm_kv_type vlm_kv_type;
 typedef enum vlm_detail { VLM_DETAIL_AUTO, VLM_DETAIL_LOW, VLM_DETAIL_HIGH } vlm_detail;
 typedef enum vlm_phase { VLM_PHASE_VISION, VLM_PHASE_PREFILL } vlm_phase;
 

@@ -294,8 +294,8 @@ static int measure_all(struct run *r, const struct cli_bench_jobs *jobs)
 {
     vlm_error err = {0};
     if (!r->list)
-        printf("%s: %s, %d threads; median of up to %zu, least .. most%s\n", r->sides[0].opened.name,
-               vlm_engine_isa(r->sides[0].opened.engine),
+        printf("%s: %s, %d threads; median of up to %zu, least .. most%s\n",
+               r->sides[0].opened.name, vlm_engine_isa(r->sides[0].opened.engine),
                vlm_engine_n_threads(r->sides[0].opened.engine), r->most_reps,
                r->o->cpu_time ? ", processor time" : "");
     if (!r->list && r->n_sides == 2)

@@ -178,10 +178,8 @@ static int measure_template(struct vlm_bench *b, vlm_error *err)
 static void note_kv(struct vlm_bench *b, size_t n)
 {
     double blocks = (double)((n + VLM_KV_BLOCK - 1) / VLM_KV_BLOCK * b->n_sessions);
-    b->kv_most =
-        fmax(b->kv_most,
-             blocks *
-                 (double)vlm_kv_block_bytes(b->e->model, vlm_engine_kv_num(b->options.kv_type)));
+    b->kv_most = fmax(b->kv_most, blocks * (double)vlm_kv_block_bytes(
+                                               b->e->model, vlm_engine_kv_num(b->options.kv_type)));
 }
 
 static int run_prompt(struct vlm_bench *b, const vlm_bench_job *job, vlm_bench_sample *out,

@@ -60,10 +60,11 @@ void vlm_engine_feature_discard(vlm_engine *e, struct vlm_feature *f);
 void vlm_engine_feature_release(vlm_engine *e, struct vlm_feature *f); /* NULL allowed */
 /* Its frames were cut, each of so many bytes. */
 void vlm_engine_feature_cut(struct vlm_feature *f, size_t frame_bytes);
-/* Takes the next frame of f, of which none is in progress, from one with the same pixels: an earlier
- * one of its own, or one of the tenant's others if it is of one colour.  False: there is none. */
+/* Takes the next frame of f, of which none is in progress, from one with the same pixels: an
+ * earlier one of its own, or one of the tenant's others if it is of one colour.  False: there is
+ * none. */
 bool vlm_engine_feature_copy(vlm_engine *e, struct vlm_feature *f, size_t frame_bytes);
-bool vlm_engine_features_drop_idle(vlm_engine *e);                     /* were there any? */
+bool vlm_engine_features_drop_idle(vlm_engine *e); /* were there any? */
 
 /* ---- blocks.c: key/value blocks by what they hold ---- */
 

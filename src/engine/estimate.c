@@ -16,7 +16,8 @@ size_t vlm_engine_chunk_rows(const vlm_engine *e, const vlm_session_options *o)
 static uint64_t kv_bytes(const vlm_engine *e, const vlm_session_options *o, size_t n_positions)
 {
     return vlm_kv_blocks(n_positions) *
-           (vlm_kv_block_bytes(e->model, vlm_engine_kv_num(o->kv_type)) + sizeof(struct vlm_kv_block));
+           (vlm_kv_block_bytes(e->model, vlm_engine_kv_num(o->kv_type)) +
+            sizeof(struct vlm_kv_block));
 }
 
 /* The tables of a session, and its timeline. */

@@ -189,7 +189,8 @@ static ALWAYS void int8_rows(float *out, size_t ld_out, const struct vlm_q8 *a, 
 {
     size_t i = 0;
     for (; i + INT8_ROWS <= m; i += INT8_ROWS)
-        int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, INT8_ROWS, INT8_VECS, t);
+        int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, INT8_ROWS,
+                  INT8_VECS, t);
     for (; i + 2 <= m; i += 2)
         int8_tile(out + i * ld_out, ld_out, a + i * ld_a, ld_a, p, n, cols, first, 2, INT8_VECS, t);
     if (i < m)
@@ -303,8 +304,8 @@ static ALWAYS vf join_sums(vf acc, struct int8_out o, size_t n)
 }
 #endif
 
-/* One row: a block of VL columns is unpacked and multiplied at once, so that the products of one hide
- * what the next waits for.  The same integers and floats as tiles make of panels. */
+/* One row: a block of VL columns is unpacked and multiplied at once, so that the products of one
+ * hide what the next waits for.  The same integers and floats as tiles make of panels. */
 static ALWAYS void int8_one_row(float *out, const struct vlm_q8 *a, const uint8_t *w, size_t n,
                                 size_t k, int8_fill *fill, struct int8_blocks t,
                                 struct int8_type type)

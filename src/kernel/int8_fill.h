@@ -155,7 +155,8 @@ FILL(q8_0)
     put_group(o.scale, 0, take_halves(col, ld, 0, next));
 }
 
-static ALWAYS void fill_lookup(struct int8_out o, size_t first, const uint8_t *col, size_t ld, size_t at, vi table,
+static ALWAYS void fill_lookup(struct int8_out o, size_t first, const uint8_t *col, size_t ld,
+                                size_t at, vi table,
                                 const uint8_t *next)
 {
     vi x[4];
@@ -187,7 +188,8 @@ FILL(mxfp4)
 static ALWAYS void fill_k_scales(struct int8_out o, const uint8_t *col, size_t ld,
                                 const uint8_t *next)
 {
-    vi both = take_words(col, ld, 0, next), s0 = take_words(col, ld, 4, next), s1 = take_words(col, ld, 8, next), s2 = take_words(col, ld, 12, next);
+    vi both = take_words(col, ld, 0, next), s0 = take_words(col, ld, 4, next),
+       s1 = take_words(col, ld, 8, next), s2 = take_words(col, ld, 12, next);
     vi six = i_set8(63), top = i_set8(48), sc[2], mn[2];
     vf d = i_half(both), dmin = v_mul(i_half(i_shr32(both, 16)), v_set(-1));
     sc[0] = i_and(s0, six);
@@ -284,7 +286,8 @@ FILL(q2_k)
 
 FILL(q3_k)
 {
-    vi s0 = take_words(col, ld, 96, next), s1 = take_words(col, ld, 100, next), s2 = take_words(col, ld, 104, next), s[4];
+    vi s0 = take_words(col, ld, 96, next), s1 = take_words(col, ld, 100, next),
+       s2 = take_words(col, ld, 104, next), s[4];
     vf d = i_half(i_shr32(take_words(col, ld, 106, next), 16));
     EACH(i, 2) {
         vi h[4];

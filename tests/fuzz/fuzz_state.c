@@ -3,8 +3,8 @@
  * again, so that the hash does not keep everything out.  What loads is used: it goes on, is forked,
  * saved and asked again.
  *
- * The first byte: 1 seals, 2 makes the length what the counts say, 4 lays over from the beginning, 8
- * keeps keys and values in Q8_0, 16 in Q4_0. */
+ * The first byte: 1 seals, 2 makes the length what the counts say, 4 lays over from the beginning,
+ * 8 keeps keys and values in Q8_0, 16 in Q4_0. */
 #include <sys/mman.h>
 #include <unistd.h>
 
