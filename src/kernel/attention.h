@@ -18,7 +18,7 @@
 #include <stdbool.h>
 
 #include "kernel/kv.h"
-#include "kernel/rows.h"
+#include "kernel/row.h"
 
 #define NOINLINE __attribute__((noinline)) /* what does not depend on the type of the cache */
 #define FEW 4  /* rows that are computed from the cache as it lies */

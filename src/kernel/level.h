@@ -9,6 +9,9 @@
 void vlm_kernel_scalar(struct vlm_kernels *k);
 void vlm_kernel_scalar_int8(struct vlm_kernels *k); /* the part of scalar in scalar_int8.c */
 void vlm_kernel_avx2(struct vlm_kernels *k);
+void vlm_kernel_avx2_attention(struct vlm_kernels *k);
+void vlm_kernel_avx512_attention(struct vlm_kernels *k);
+void vlm_kernel_neon_attention(struct vlm_kernels *k);
 void vlm_kernel_avx2_int8(struct vlm_kernels *k); /* the part in avx2_int8.c */
 void vlm_kernel_avxvnni(struct vlm_kernels *k); /* avx2 with products of its own */
 void vlm_kernel_avx512(struct vlm_kernels *k);

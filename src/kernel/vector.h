@@ -58,7 +58,6 @@
         UNPACK_TABLE(t);                                                                           \
         (t)->from_f32[VLM_NUM_F16] = f16_from_f32;                                                 \
         (t)->from_f32[VLM_NUM_BF16] = bf16_from_f32;                                               \
-        (t)->attention = attention;                                                                \
         (t)->layernorm = layernorm;                                                                \
         (t)->rmsnorm = rmsnorm;                                                                    \
         (t)->add = add;                                                                            \

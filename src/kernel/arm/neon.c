@@ -1,7 +1,6 @@
 /* neon.c: the float kernels in NEON; they are in the headers. */
 #include "kernel/arm/neon.h"
 
-#include "kernel/attention.h"
 #include "kernel/matmul.h"
 #include "kernel/roof_loops.h"
 #include "kernel/rows.h"
@@ -10,6 +9,7 @@
 void vlm_kernel_neon(struct vlm_kernels *k)
 {
     LEVEL_TABLE(k);
+    vlm_kernel_neon_attention(k);
     vlm_kernel_neon_int8(k);
 }
 
