@@ -96,7 +96,7 @@ beyond --fps 0 1001
 beyond --max-frames 0 257
 beyond --dpi 0 2401
 beyond --max-memory 0 1X 1KK K 99999999999G
-for pair in --kv=q8_0 --kv=q4_0 --kv= --detail=middle --log=loud --isa=nonsense --stop= --pages=0 --pages=2-1 --pages=1, --pages=a --pages=; do
+for pair in --kv=q8 --kv=q5_1 --kv= --detail=middle --log=loud --isa=nonsense --stop= --pages=0 --pages=2-1 --pages=1, --pages=a --pages=; do
   expect 2 run -p x "$pair"
 done
 expect 2 run -p x --stop "$(printf '%0257d' 0)"
