@@ -71,7 +71,7 @@ static void anyone(int argc, char **argv)
         for (;;)
             pause();
     if (is("spins"))
-        for (volatile int i = 0;; i++)
+        for (volatile unsigned i = 0;; i++)
             ;
     if (is("silent"))
         exit(0);
