@@ -24,10 +24,12 @@ def neighbours(text):
 
 
 def cells_of(doc, grid):
-    """-> cells [N,2] (0 nothing, -1 do not ask) by the glyph's middle, around [N,2]: what stands before and behind, and for
-    every character of the text the cell it stands in (a space: that of the character before it)"""
+    """-> cells [N,2] (0 nothing, -1 do not ask) by the glyph's middle, around [N,2]: what stands before and behind, for
+    every character of the text the cell it stands in (a space: that of the character before it), and move [N,2]: the cell
+    that might as well have the letter, as its middle is near the border (-1: none), and with whom it moves"""
     w, h = doc["image"].size
     cells, around = np.zeros((grid * grid, 2), np.int16), np.zeros((grid * grid, 2), np.int16)
+    move = np.full((grid * grid, 2), -1, np.int64)
     g, text = doc["glyphs"], doc["text"]
     x = (g["x0"] + g["x1"]) * (0.5 * grid / w)
     y = g["middle"] * (grid / h)
@@ -51,20 +53,46 @@ def cells_of(doc, grid):
             cells[at, slot] = c
             if slot == 0:
                 around[at, 0] = before
+                move[at] = beside(g[i], x[i] - at % grid, y[i] - at // grid, at, grid, w, h)
             around[at, 1] = behind
             last = at
         place[j] = last
-    return cells, around, place
+    return cells, around, place, movable(cells, move)
+
+
+def beside(glyph, x, y, at, grid, w, h):
+    """the cell beside cell `at` that a glyph with its middle at x, y of it (0 to 1) may be said to stand in, and who moves
+    together: a line up or down as a whole, a letter to the side by itself"""
+    high, wide = (glyph["y1"] - glyph["y0"]) * grid / h, (glyph["x1"] - glyph["x0"]) * grid / w
+    near = min(max(0.12 * high, 0.12), 0.4)
+    if y < near or y > 1 - near:
+        to = at // grid + (-1 if y < near else 1)
+        return (to * grid + at % grid if 0 <= to < grid else -1, 2 * (1 + int(glyph["line"])) + (y < near))
+    near = min(max(0.12 * wide, 0.12), 0.4)
+    if x < near or x > 1 - near:
+        to = at % grid + (-1 if x < near else 1)
+        return (at // grid * grid + to if 0 <= to < grid else -1, 1000 + at)
+    return -1, -1
+
+
+def movable(cells, move):
+    """without the moves to cells in which something stands or to which two would move, and of cells with two letters"""
+    to = move[:, 0]
+    good = (to >= 0) & (cells[:, 0] > 0) & (cells[:, 1] == 0)
+    good[good] = cells[to[good], 0] == 0
+    count = np.bincount(to[good], minlength=len(cells))
+    good[good] = count[to[good]] == 1
+    return np.where(good[:, None], move, -1)
 
 
 def collage(make, tile, grid, rng, rows):
     """lines cut out of many documents, side by side on a band of `rows` rows of cells, for the tower: many letters for the price
-    of one picture -> pixels, cells, around, patches that letters touch.  make() -> a document; a letter's
+    of one picture -> pixels, cells, around, move (cells_of), patches that letters touch.  make() -> a document; a letter's
     advance is 9 to 26 pixels, so that there is about one in a cell, on some lines up to 56"""
     pixels = np.full((tile, tile, 3), rng.randrange(150, 256), np.uint8)
     cells, around = np.zeros((grid * grid, 2), np.int16), np.zeros((grid * grid, 2), np.int16)
     first = rng.randrange(0, grid - rows + 1)
-    patch = tile // grid
+    patch, pieces, move = tile // grid, 0, np.full((grid * grid, 2), -1, np.int64)
     blank, pool, y, bottom = docgen.Image.new("L", (tile, tile)), [], first * patch, (first + rows) * patch
     band = np.zeros(grid * grid, bool)  # patches that letters touch
     while y < bottom - 16:
@@ -95,26 +123,28 @@ def collage(make, tile, grid, rng, rows):
             for f in ("middle", "y0", "y1"):
                 g[f] = (g[f] - box[1]) * (h / (box[3] - box[1])) + y
             line = dict(image=blank, glyphs=g, text=text)
-            c, a, _ = cells_of(line, grid)
+            g["line"] = pieces = pieces + 1
+            c, a, _, m = cells_of(line, grid)
             band |= covered(line, grid)
             free = cells[:, 0] == 0
-            cells[free], around[free] = c[free], a[free]
+            cells[free], around[free], move[free] = c[free], a[free], m[free]
             x, tall = x + w, max(tall, h)
         y += max(tall, 12)
-    return pixels, cells, around, band
+    return pixels, cells, around, movable(cells, move), band
 
 
 def text_cells(text, rng, grid):
     """The page as plain characters in reading order, spaces and line ends among them, in place of what is seen."""
     n = grid * grid
     cells, around, place = np.zeros((n, 2), np.int16), np.zeros((n, 2), np.int16), np.full(len(text), -1, np.int64)
+    still = np.full((n, 2), -1, np.int64)
     at = rng.randrange(0, 8)
     for j, (c, before, behind) in enumerate(neighbours(text)):
         if at >= n:
             break
         cells[at, 0], around[at], place[j] = c, (before, behind), at
         at += 1 + (rng.randrange(0, 3) if c == NEWLINE else 0)
-    return cells, around, place
+    return cells, around, place, still
 
 
 def spread(answer, text, place):
@@ -283,17 +313,17 @@ def batch(gen, shape, seed, stage, size, settings):
             doc["image"] = docgen.jpeg(doc["image"], doc["id"], doc["worn"])
     for i, doc in enumerate(docs):
         d = dict()
-        cells, around, place = text_cells(doc["text"], rng, grid) if text_pages else cells_of(doc, grid)
+        cells, around, place, move = text_cells(doc["text"], rng, grid) if text_pages else cells_of(doc, grid)
         if bands:
             more = itertools.count(TRAIN_SEED + (1 << 38) + (seed * 4096 + i) * 64)
             make = lambda: gen.make(rng.choice(kinds), next(more), strength=rng.choice((0, 0, 0.3)), random_strings=0.3)
-            d["tile"], cells, around, d["ink"] = collage(make, c["tile"], grid, rng, grid // 3)
+            d["tile"], cells, around, move, d["ink"] = collage(make, c["tile"], grid, rng, grid // 3)
         elif stage != "s2":
             tile = np.asarray(docgen.to_tile(doc["image"], c["tile"]))
-            d["tile"], d["ink"] = tile, (inked(tile, c["patch"]) if s.get("ink") else covered(doc, grid)) | (cells[:, 0] != 0)
+            d["tile"], d["ink"] = tile, (inked(tile, c["patch"]) if s.get("ink") else covered(doc, grid)) | holds(cells, move)
         else:
             faults(cells, around, nrng, s)
-        d["cells"], d["around"] = cells, around
+        d["cells"], d["around"], d["move"] = cells, around, move
         if stage != "s1":
             extra = strange_question(doc, docs[i - 1], rng) if s.get("absent", True) and rng.random() < 0.3 else None
             d["rows"] = conversations(doc, place, rng, n_rows, length, talk, weights, extra)
@@ -313,6 +343,22 @@ def faults(cells, around, nrng, s):
     around[hit] = nrng.integers(1, 99, around.shape)[hit]
 
 
+def holds(cells, move):
+    """cells in which something stands or might"""
+    some = cells[:, 0] != 0
+    some[move[move[:, 0] >= 0, 0]] = True
+    return some
+
+
+def moves(move, keep):
+    """move for the cells kept, as indices into those"""
+    rank = np.full(len(move), -1, np.int64)
+    rank[keep] = np.arange(len(keep))
+    kept = move[keep]
+    kept[:, 0] = np.where(kept[:, 0] >= 0, rank[kept[:, 0]], -1)
+    return kept
+
+
 def pack(docs, grid, n_rows, nrng, full, text_pages, stage):
     n, B = grid * grid, len(docs)
     b = {}
@@ -323,7 +369,7 @@ def pack(docs, grid, n_rows, nrng, full, text_pages, stage):
     else:
         keep = np.tile(np.arange(n), (B, 1))
     if stage != "s1":  # the decoder sees fewer: what holds something, and some that hold nothing
-        need = [np.take_along_axis(d["cells"][:, 0] != 0, k, 0) for d, k in zip(docs, keep)]
+        need = [holds(d["cells"], d["move"])[k] for d, k in zip(docs, keep)]
         most = max(x.sum() for x in need)
         count = keep.shape[1] if full else min(keep.shape[1], 8 * -(-int(most * 1.1 + 16) // 8))
         sub = np.stack([choose(x, count, nrng) for x in need])
@@ -334,6 +380,8 @@ def pack(docs, grid, n_rows, nrng, full, text_pages, stage):
     b["keep"] = keep if stage != "s2" else at
     b["cells"] = np.stack([d["cells"][k] for d, k in zip(docs, at)])
     b["around"] = np.stack([d["around"][k] for d, k in zip(docs, at)])
+    if stage != "s2":
+        b["move"] = np.stack([moves(d["move"], k) for d, k in zip(docs, keep)])
     if stage != "s1":
         T = max([len(r[0]) for d in docs for r in d["rows"]] + [8])
         T = -(-T // 4) * 4

@@ -379,8 +379,33 @@ class Pocket(nn.Module):
     def see(self, pixels, dtype=torch.float32, keep=None):
         return lin(self.vision_model(pixels, dtype, keep), self.connector.proj)
 
-    def seen_loss(self, visual, cells, around):
-        """cross-entropy of what is seen against the tables that symbols are sums of -> loss, shares right (letter, second,
+    @torch.no_grad()
+    def settle(self, visual, cells, around, move):
+        """Which of two cells has a letter whose middle lies near their border cannot be seen: what the tower says decides.
+        cells, around, move [B,K,2] of data.batch -> cells, around, and where each cell's letter stands now [B,K]"""
+        B, K = cells.shape[:2]
+        stays = torch.arange(K, device=cells.device).expand(B, K).clone()
+        b, k = (move[..., 0] >= 0).nonzero(as_tuple=True)
+        if not len(b):
+            return cells, around, stays
+        to, c = move[b, k, 0], cells[b, k, 0].long()
+        said = visual.float() @ self.symbols.letters[:N_CLASSES].T
+        said[..., 0] = self.floor[0] * 3
+        said = F.log_softmax(said, -1)
+        gain = said[b, to, c] + said[b, k, 0] - said[b, k, c] - said[b, to, 0]
+        group = b * 100000 + move[b, k, 1]
+        _, which = group.unique(return_inverse=True)
+        goes = gain.new_zeros(int(which.max()) + 1).index_add_(0, which, gain)[which] > 0
+        b, k, to = b[goes], k[goes], to[goes]
+        cells, around = cells.clone(), around.clone()
+        for x in (cells, around):
+            x[b, to] = x[b, k]
+            x[b, k] = 0
+        stays[b, k] = to
+        return cells, around, stays
+
+    def seen_loss(self, visual, cells, around, empty=0.2):
+        """cross-entropy of what is seen against the tables that symbols are sums of (empty cells weigh `empty`) -> loss, shares right (letter, second,
         neighbours), share of empty cells in which something is seen"""
         s, v = self.symbols, visual.float()
         keep = cells[..., 0] >= 0
@@ -392,7 +417,7 @@ class Pocket(nn.Module):
             logits = torch.cat([self.floor[k] * 3 + logits[:, :1] * 0, logits[:, 1:]], 1)
             want = t[ask].long().clamp(min=0)
             rare = torch.ones(logits.shape[1], device=v.device)
-            rare[0] = 0.2  # most cells are empty
+            rare[0] = empty  # most cells are
             loss = loss + weight * F.cross_entropy(logits, want, weight=rare)
             top = logits.detach().argmax(-1)
             there = want > 0

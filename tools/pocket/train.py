@@ -51,6 +51,15 @@ def curriculum(c, token, step):
         c["lines"] = 0  # any number
 
 
+def moved(point, stands, sub):
+    """point [B,S,T], indices into sub [B,K'] (-1: none), after the letters went to cells `stands` [B,K]"""
+    B, K = stands.shape
+    rank = torch.full((B, K + 1), -1, device=point.device)
+    rank.scatter_(1, sub, torch.arange(sub.shape[1], device=point.device).expand(B, -1).contiguous())
+    to = rank.gather(1, stands.gather(1, sub))  # by index into sub
+    return torch.where(point >= 0, to.gather(1, point.clamp(min=0).flatten(1)).view_as(point), point)
+
+
 def answer_loss(model, visual, b, a):
     """-> loss, and what is to be logged"""
     point, key = b["point"], b["key"]
@@ -106,6 +115,7 @@ def arguments():
     ap.add_argument("--key-layers", type=lambda s: [int(x) for x in s.split(",")], default=[1, 2])
     ap.add_argument("--noise", type=float, default=0.0, help="s2: the most noise on symbols, whose entries are about 0.3 a part")
     ap.add_argument("--seen", type=float, default=0.3, help="s3: weight of what is seen against the symbols")
+    ap.add_argument("--empty", type=float, default=0.2, help="weight of empty cells against letters in what is seen")
     ap.add_argument("--mixed", type=float, default=0.0, help="s3: the first share of the run, with symbols for half of the pages")
     ap.add_argument("--like", type=float, default=1.0, help="weight of the distance to the symbols, within --seen")
     ap.add_argument("--fit", type=int, default=0, help="begin with a least-squares connector from so many batches")
@@ -272,8 +282,8 @@ def main():
             visual = visual.to(dtype)
         else:
             visual = model.see(b["pixels"], dtype, b["keep"])
-            cells, around = b["cells"].long(), b["around"].long()
-            l, (note["letter"], note["second"], *rest), note["false"] = model.seen_loss(visual, cells, around)
+            cells, around, stands = model.settle(visual, b["cells"].long(), b["around"].long(), b["move"])
+            l, (note["letter"], note["second"], *rest), note["false"] = model.seen_loss(visual, cells, around, a.empty)
             note["neighbours"] = (rest[0] + rest[1]) / 2
             note["loss_seen"] = l.detach()
             with torch.no_grad():
@@ -284,6 +294,8 @@ def main():
             loss = l if "ids" not in b else a.seen * l
             if "ids" in b:
                 visual = visual.gather(1, b["sub"][..., None].expand(-1, -1, visual.shape[2]))
+                for name in ("point", "key"):
+                    b[name] = moved(b[name], stands, b["sub"])
                 if progress < a.mixed:  # every second page as symbols, so that look-up goes on forming
                     sub = b["sub"][::2, :, None].expand(-1, -1, 2)
                     clean = model.symbols(cells[::2].gather(1, sub), around[::2].gather(1, sub), b["where"][::2])
