@@ -48,12 +48,13 @@ static void close_side(struct side *s)
 }
 
 static int open_side(struct side *s, const struct cli_options *o, const char *model,
-                     const char *isa)
+                     const char *isa, bool repack)
 {
     vlm_session_options so;
     vlm_error err = {0};
     s->options = *o;
     s->options.isa = isa;
+    s->options.repack = repack;
     s->model = model;
     int status = cli_model_open(&s->opened, &s->options, model, false);
     if (status)
@@ -290,6 +291,19 @@ static bool leave_out(const struct run *r, const vlm_bench_job *job)
     return true;
 }
 
+static void tell_other(const struct run *r)
+{
+    const struct side *s = r->sides;
+    uint64_t without, with, peak;
+    vlm_engine_memory(s[0].opened.engine, &without, &peak);
+    vlm_engine_memory(s[1].opened.engine, &with, &peak);
+    printf("against %s: %s", s[1].opened.name, vlm_engine_isa(s[1].opened.engine));
+    if (r->o->against_repack)
+        printf(", repacked: %.1f MB more, opened in %.0f ms", (double)(with - without) * 1e-6,
+               s[1].opened.load_ms);
+    putchar('\n');
+}
+
 static int measure_all(struct run *r, const struct cli_bench_jobs *jobs)
 {
     vlm_error err = {0};
@@ -299,8 +313,7 @@ static int measure_all(struct run *r, const struct cli_bench_jobs *jobs)
                vlm_engine_n_threads(r->sides[0].opened.engine), r->most_reps,
                r->o->cpu_time ? ", processor time" : "");
     if (!r->list && r->n_sides == 2)
-        printf("against %s: %s\n", r->sides[1].opened.name,
-               vlm_engine_isa(r->sides[1].opened.engine));
+        tell_other(r);
     int status = tell_load(r);
     r->time.began = vlm_os_now_ms();
     for (size_t i = 0; status == CLI_OK && i < jobs->n; i++) {
@@ -328,8 +341,9 @@ int cli_cmd_bench(const struct cli_options *o)
     const char *model = o->args.n ? o->args.v[0] : NULL;
     vlm_error err = {0};
     int status = cli_bench_jobs(&jobs, o);
-    if (status == CLI_OK &&
-        (o->against != NULL) + (o->against_isa != NULL) + (o->against_build != NULL) > 1)
+    if (status == CLI_OK && (o->against != NULL) + (o->against_isa != NULL) +
+                                    (o->against_build != NULL) + (int)o->against_repack >
+                                1)
         status = cli_usage(o->verb, "found two options to compare against, expected one");
     if (status == CLI_OK && o->cpu_time && o->threads != 1)
         status = cli_usage(o->verb, "--cpu-time: found several threads, expected --threads 1");
@@ -339,12 +353,13 @@ int cli_cmd_bench(const struct cli_options *o)
         return cli_bench_builds(o);
     static struct run r; /* a megabyte or so */
     r = (struct run){.o = o, .most_reps = o->reps, .list = o->json ? json_array() : NULL};
-    r.n_sides = o->against || o->against_isa ? 2 : 1;
+    r.n_sides = o->against || o->against_isa || o->against_repack ? 2 : 1;
     cli_signals_patient(true);
-    status = open_side(&r.sides[0], o, model, o->isa);
+    status = open_side(&r.sides[0], o, model, o->isa, o->repack);
     if (status == CLI_OK && r.n_sides == 2)
-        status = open_side(&r.sides[1], o, o->against ? o->against : model,
-                           o->against_isa ? o->against_isa : o->isa);
+        status =
+            open_side(&r.sides[1], o, o->against ? o->against : model,
+                      o->against_isa ? o->against_isa : o->isa, o->repack || o->against_repack);
     if (status == CLI_OK)
         status = measure_all(&r, &jobs);
     if (status == CLI_OK && r.list) {

@@ -93,6 +93,7 @@ int cli_model_open(struct cli_model *m, const struct cli_options *o, const char 
     eo.vocab_only = vocab_only;
     eo.no_mmap = o->no_mmap;
     eo.exact = o->exact;
+    eo.repack = o->repack;
     eo.max_memory = o->max_memory;
     eo.mmproj = o->mmproj;
     eo.vision_type = cli_vision_types[o->vision_as];

@@ -84,7 +84,7 @@ struct cli_options {
     uint64_t threads; /* 0: one per core */
     const char *isa;
     int log; /* vlm_log_level */
-    bool json, help, version, no_mmap, exact, sandbox, verbose, history;
+    bool json, help, version, no_mmap, exact, repack, against_repack, sandbox, verbose, history;
     /* what to ask */
     struct cli_media_list media;
     struct cli_media of_media; /* --pages, --dpi, --fps, --max-frames with no file before them */

@@ -39,6 +39,7 @@ struct vlm_linear {
     const void *data;   /* [n_out][n_in], as it lies in the file; any alignment */
     const float *bias;  /* [n_out], or NULL */
     const float *scale; /* [n_out]: W's row i is scale[i] times the stored one; or NULL */
+    const void *repacked; /* data as vlm_op_repack makes it, 64-byte aligned; or NULL */
 };
 
 /* Where keys and values of one layer of one sequence lie.  Each block holds VLM_KV_BLOCK positions
@@ -99,6 +100,10 @@ void vlm_op_linear(struct vlm_backend *b, const struct vlm_tensor *y, const stru
 void vlm_op_pack(struct vlm_backend *b, uint8_t *out, const struct vlm_linear *w);
 size_t vlm_backend_packed_length(size_t n_in); /* the next multiple of a block's 32 */
 size_t vlm_backend_packed_bytes(size_t n_in);
+/* Brings w to the form in which kernels multiply it fastest with several rows, the results' bits
+ * the same: vlm_backend_repacked_bytes(w) at out, 64-byte aligned.  0: there is no such form. */
+uint64_t vlm_backend_repacked_bytes(const struct vlm_backend *b, const struct vlm_linear *w);
+void vlm_op_repack(struct vlm_backend *b, uint8_t *out, const struct vlm_linear *w);
 /* y = (x - mean) / sqrt(var + eps) * w + bias, per row */
 void vlm_op_layernorm(struct vlm_backend *b, const struct vlm_tensor *y, const struct vlm_tensor *x,
                       const float *w, const float *bias, float eps);

@@ -110,7 +110,12 @@ static void linear_columns(const void *arg, size_t begin, size_t end, int thread
 {
     const struct linear_op *o = arg;
     const struct vlm_linear *w = o->w;
-    if (o->rounded)
+    const struct vlm_repacked *as = &o->b->k.repacked[w->type];
+    if (o->rounded && w->repacked && o->m > 1)
+        as->matmul(o->y + begin, o->ld_y, o->rounded, o->ld_rounded,
+                   (const uint8_t *)w->repacked + as->bytes(begin, w->n_in), o->m, end - begin,
+                   w->n_in);
+    else if (o->rounded)
         o->b->k.matmul_q8[w->type](o->y + begin, o->ld_y, o->rounded, o->ld_rounded,
                                    weight_row(w, begin), o->m, end - begin, w->n_in);
     else if (w->type < VLM_N_FLOAT)
@@ -162,6 +167,34 @@ void vlm_op_linear(struct vlm_backend *b, const struct vlm_tensor *y, const stru
         return;
     }
     vlm_backend_split(b, linear_columns, &o, w->n_out, 16, x->rows * w->n_out * w->n_in);
+}
+
+/* ---- repacked ---- */
+
+uint64_t vlm_backend_repacked_bytes(const struct vlm_backend *b, const struct vlm_linear *w)
+{
+    const struct vlm_repacked *as = &b->k.repacked[w->type];
+    return b->exact || !as->bytes ? 0 : as->bytes(w->n_out, w->n_in);
+}
+
+struct repack_op {
+    const struct vlm_repacked *as;
+    const struct vlm_linear *w;
+    uint8_t *out;
+};
+
+static void repack_columns(const void *arg, size_t begin, size_t end, int thread)
+{
+    (void)thread;
+    const struct repack_op *o = arg;
+    o->as->repack(o->out + o->as->bytes(begin, o->w->n_in), weight_row(o->w, begin), end - begin,
+                  o->w->n_in);
+}
+
+void vlm_op_repack(struct vlm_backend *b, uint8_t *out, const struct vlm_linear *w)
+{
+    struct repack_op o = {&b->k.repacked[w->type], w, out};
+    vlm_backend_split(b, repack_columns, &o, w->n_out, 32, w->n_out * w->n_in);
 }
 
 void vlm_op_gather(struct vlm_backend *b, const struct vlm_tensor *y,

@@ -164,6 +164,8 @@ static int open_weights(vlm_engine *e, struct vlm_gguf_model *g, const vlm_engin
         rc = vlm_backend_open(&e->backend, &e->alloc, e->pool, o->isa, err);
     if (rc == VLM_OK)
         vlm_backend_set_exact(e->backend, o->exact != 0);
+    if (rc == VLM_OK && o->repack)
+        rc = vlm_model_repack(e->model, e->backend, err);
     return rc;
 }
 
@@ -287,6 +289,7 @@ void vlm_engine_close(vlm_engine *e)
     if (e->backend) {
         vlm_text_space_close(&e->text, e->backend);
         vlm_vision_space_close(&e->vision, e->backend);
+        vlm_model_repack_close(e->model, e->backend);
     }
     vlm_mem_free(&e->alloc, e->logits);
     vlm_mem_free(&e->alloc, e->rows);

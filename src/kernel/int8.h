@@ -53,6 +53,10 @@ struct int8_panel {
     _Alignas(64) uint8_t w[INT8_DEPTH * 8 * INT8_STEP]; /* [step][column][4] */
     _Alignas(64) float scale[INT8_DEPTH * 2 * INT8_COLS], min[INT8_DEPTH * 2 * INT8_COLS];
 };
+struct int8_view { /* of a panel, or of weights that were repacked as such */
+    const uint8_t *w;
+    const float *scale, *min;
+};
 
 /* What a type is to a tile; always constants. bits: 4, 5 or 6: elements plus zero are less than
  * 2^bits and not negative; 8: signed. */
@@ -139,12 +143,12 @@ static ALWAYS void int8_sums(vi sum[INT8_ROWS][INT8_VECS], const uint8_t *w, con
 
 /* height rows times vecs vectors of columns of a panel (constants), n groups of 32 */
 static ALWAYS void int8_tile(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
-                             const struct int8_panel *p, size_t n, size_t cols, int first,
+                             struct int8_view p, size_t n, size_t cols, int first,
                              size_t height, size_t vecs, struct int8_type t)
 {
     vf acc[INT8_ROWS][INT8_VECS];
-    const uint8_t *w = p->w;
-    const float *scale = p->scale, *min = p->min;
+    const uint8_t *w = p.w;
+    const float *scale = p.scale, *min = p.min;
     EACH(r, height)
         EACH(v, vecs) {
             float *o = out + r * ld_out + v * VL;
@@ -184,7 +188,7 @@ static ALWAYS void int8_tile(float *out, size_t ld_out, const struct vlm_q8 *a, 
 }
 
 static ALWAYS void int8_rows(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
-                             const struct int8_panel *p, size_t m, size_t n, size_t cols, int first,
+                             struct int8_view p, size_t m, size_t n, size_t cols, int first,
                              struct int8_type t)
 {
     size_t i = 0;
@@ -212,7 +216,7 @@ static ALWAYS void int8_rows(float *out, size_t ld_out, const struct vlm_q8 *a, 
     static const struct int8_type tile_##name = { BITS, GROUP, ZERO, MINS };                       \
     static __attribute__((noinline)) void rows_##name(                                             \
         float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,                            \
-        const struct int8_panel *p, size_t m, size_t n, size_t cols, int first)                    \
+        struct int8_view p, size_t m, size_t n, size_t cols, int first)                            \
     {                                                                                              \
         int8_rows(out, ld_out, a, ld_a, p, m, n, cols, first, tile_##name);                        \
     }
@@ -221,7 +225,7 @@ INT8_TILES(INT8_ROWS_OF)
 
 /* What a type is to the loops around the tiles. */
 typedef void int8_rows_of(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
-                          const struct int8_panel *p, size_t m, size_t n, size_t cols, int first);
+                          struct int8_view p, size_t m, size_t n, size_t cols, int first);
 struct int8_blocks {
     size_t len, bytes, group;
     int8_rows_of *rows;
@@ -231,20 +235,20 @@ typedef void int8_fill(struct int8_out o, const uint8_t *col, size_t ld, const u
 
 /* Blocks of INT8_COLS columns, ld_w apart, or of the first VL as often as they fit.  next: what to
  * bring closer meanwhile, as many bytes as are read here. */
-static ALWAYS void int8_panel_fill(struct int8_panel *p, const uint8_t *w, size_t ld_w, size_t cols,
+static ALWAYS void int8_panel_fill(struct int8_out p, const uint8_t *w, size_t ld_w, size_t cols,
                                    size_t n_blocks, const uint8_t *next, int8_fill *fill,
                                    struct int8_blocks t)
 {
     for (size_t v = 0; v < INT8_VECS; v++) {
         const uint8_t *col = w + (cols > v * VL ? v * VL : 0) * ld_w;
-        uint8_t *to = p->w + v * VL * 4;
-        float *scale = p->scale + v * VL, *min = p->min + v * VL;
+        struct int8_out o = { .w = p.w + v * VL * 4,
+                              .scale = p.scale + v * VL,
+                              .min = p.min ? p.min + v * VL : NULL };
         for (size_t b = 0; b < n_blocks; b++, col += t.bytes, next += VL * t.bytes) {
-            struct int8_out o = { .w = to, .scale = scale, .min = min };
             fill(o, col, ld_w, next);
-            to += t.len / 4 * INT8_STEP;
-            scale += t.len / t.group * INT8_COLS;
-            min += t.len / t.group * INT8_COLS;
+            o.w += t.len / 4 * INT8_STEP;
+            o.scale += t.len / t.group * INT8_COLS;
+            o.min = p.min ? o.min + t.len / t.group * INT8_COLS : NULL;
         }
     }
 }
@@ -261,6 +265,8 @@ static ALWAYS void int8_matmul(float *out, size_t ld_out, const struct vlm_q8 *a
                                struct int8_blocks t)
 {
     struct int8_panel panel;
+    const struct int8_out fresh = { .w = panel.w, .scale = panel.scale, .min = panel.min };
+    const struct int8_view view = { panel.w, panel.scale, panel.min };
     const size_t ld_w = k / t.len * t.bytes, groups = k / 32;
     size_t few = m * groups * sizeof *a <= INT8_CACHED, depth = few ? groups : INT8_DEPTH,
            step = few ? m : INT8_CACHED / (INT8_DEPTH * sizeof *a) / INT8_ROWS * INT8_ROWS;
@@ -277,9 +283,9 @@ static ALWAYS void int8_matmul(float *out, size_t ld_out, const struct vlm_q8 *a
                            done = b * 32 / t.len * t.bytes;
                     const uint8_t *at = w + j * ld_w + done,
                                   *next = few ? w + (j + cols) * ld_w + cols * done : at;
-                    int8_panel_fill(&panel, at, cols == 1 ? 0 : ld_w, cols, len * 32 / t.len,
+                    int8_panel_fill(fresh, at, cols == 1 ? 0 : ld_w, cols, len * 32 / t.len,
                                     next, fill, t);
-                    t.rows(out + top * ld_out + j, ld_out, a + top * ld_a + b, ld_a, &panel,
+                    t.rows(out + top * ld_out + j, ld_out, a + top * ld_a + b, ld_a, view,
                            m - top < step ? m - top : step, len, cols, b == 0);
                 }
             }
@@ -323,7 +329,8 @@ static ALWAYS void int8_one_row(float *out, const struct vlm_q8 *a, const uint8_
 #ifdef INT8_SUMS
             v_store(sums, acc);
             fill(o, col, ld, next);
-            int8_tile(sums, 0, a + b * t.len / 32, 0, &p, t.len / 32, VL, 0, 1, 1, type);
+            int8_tile(sums, 0, a + b * t.len / 32, 0,
+                      (struct int8_view){ p.w, p.scale, p.min }, t.len / 32, VL, 0, 1, 1, type);
             acc = v_load(sums);
 #else
             vi sum[16];
@@ -341,6 +348,59 @@ static ALWAYS void int8_one_row(float *out, const struct vlm_q8 *a, const uint8_
         else
             out[j] = sums[0];
     }
+}
+
+/* ---- repacked: the panels of all columns, kept; columns come in whole vectors ---- */
+
+/* Of INT8_COLS columns: bytes, then scales, then minima, each for all of k. */
+static size_t repacked_panel(size_t k, struct int8_type t)
+{
+    return INT8_COLS * (k + k / t.group * sizeof(float) * (t.mins ? 2 : 1));
+}
+
+static size_t repacked_all(size_t n, size_t k, struct int8_type t)
+{
+    return n % VL ? 0 : (n + INT8_COLS - 1) / INT8_COLS * repacked_panel(k, t);
+}
+
+static ALWAYS void int8_repack(uint8_t *out, const uint8_t *w, size_t n, size_t k, int8_fill *fill,
+                               struct int8_blocks t, struct int8_type type)
+{
+    const size_t ld_w = k / t.len * t.bytes, scales = k / t.group * INT8_COLS;
+    for (size_t j = 0; j < n; j += INT8_COLS, out += repacked_panel(k, type)) {
+        float *scale = (float *)(void *)(out + INT8_COLS * k);
+        struct int8_out o = { .w = out, .scale = scale, .min = type.mins ? scale + scales : NULL };
+        int8_panel_fill(o, w + j * ld_w, ld_w, n - j, k / t.len, w + j * ld_w, fill, t);
+    }
+}
+
+/* In the order of int8_matmul. */
+static ALWAYS void int8_repacked(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
+                                 const uint8_t *w, size_t m, size_t n, size_t k,
+                                 int8_rows_of *rows, struct int8_type t)
+{
+    const size_t groups = k / 32, scales = 32 / t.group * INT8_COLS;
+    size_t few = m * groups * sizeof *a <= INT8_CACHED, depth = few ? groups : INT8_DEPTH,
+           step = few ? m : INT8_CACHED / (INT8_DEPTH * sizeof *a) / INT8_ROWS * INT8_ROWS;
+    if (k == 0)
+        for (size_t i = 0; i < m; i++)
+            memset(out + i * ld_out, 0, n * sizeof *out);
+    for (size_t from = 0; from < groups; from += depth)
+        for (size_t top = 0; top < m; top += step)
+            for (size_t j = 0; j < n; j += INT8_COLS) {
+                const uint8_t *panel = w + j / INT8_COLS * repacked_panel(k, t);
+                const float *scale = (const float *)(const void *)(panel + INT8_COLS * k);
+                size_t to = groups - from < depth ? groups : from + depth,
+                       height = m - top < step ? m - top : step,
+                       deep = height <= INT8_ROWS ? depth : INT8_DEPTH;
+                for (size_t b = from; b < to; b += deep) {
+                    struct int8_view view = { panel + b * 8 * INT8_STEP, scale + b * scales,
+                                              scale + (groups + b) * scales };
+                    rows(out + top * ld_out + j, ld_out, a + top * ld_a + b, ld_a, view, height,
+                         to - b < deep ? to - b : deep, n - j < INT8_COLS ? n - j : INT8_COLS,
+                         b == 0);
+                }
+            }
 }
 
 /* X(name, TYPE, tile): the tile's zero is what fill_NAME adds */
@@ -374,12 +434,42 @@ static ALWAYS void int8_one_row(float *out, const struct vlm_q8 *a, const uint8_
 INT8_TYPES(INT8_MATMUL)
 #undef INT8_MATMUL
 
+/* Where it was measured to pay (docs/PERF.md): four bits are unpacked as fast as eight are read. */
+#define INT8_REPACKED_TYPES(X)                                                                     \
+    X(q8_0, Q8_0, eight)                                                                           \
+    X(q6_k, Q6_K, six_16)                                                                          \
+    X(mxfp4, MXFP4, five)
+
+#define INT8_REPACKED(name, TYPE, TILE)                                                            \
+    static size_t repacked_bytes_##name(size_t n, size_t k)                                        \
+    {                                                                                              \
+        return repacked_all(n, k, tile_##TILE);                                                    \
+    }                                                                                              \
+    static void repack_##name(void *out, const void *w, size_t n, size_t k)                        \
+    {                                                                                              \
+        const struct int8_blocks t = {                                                             \
+            LEN_##TYPE, BYTES_##TYPE, tile_##TILE.group, rows_##TILE                               \
+        };                                                                                         \
+        int8_repack(out, w, n, k, fill_##name, t, tile_##TILE);                                    \
+    }                                                                                              \
+    static void matmul_repacked_##name(float *out, size_t ld_out, const struct vlm_q8 *a,          \
+                                       size_t ld_a, const void *w, size_t m, size_t n, size_t k)   \
+    {                                                                                              \
+        int8_repacked(out, ld_out, a, ld_a, w, m, n, k, rows_##TILE, tile_##TILE);                 \
+    }
+INT8_REPACKED_TYPES(INT8_REPACKED)
+#undef INT8_REPACKED
+
 #define INT8_ENTRY(name, TYPE, TILE) i_->matmul_q8[VLM_NUM_##TYPE] = matmul_##name;
+#define INT8_REPACKED_ENTRY(name, TYPE, TILE)                                                      \
+    i_->repacked[VLM_NUM_##TYPE] = (struct vlm_repacked){ repacked_bytes_##name, repack_##name,    \
+                                                          matmul_repacked_##name };
 #define INT8_TABLE(t)                                                                              \
     do {                                                                                           \
         struct vlm_kernels *i_ = (t);                                                              \
         i_->to_q8 = to_q8;                                                                         \
         INT8_TYPES(INT8_ENTRY)                                                                     \
+        INT8_REPACKED_TYPES(INT8_REPACKED_ENTRY)                                                   \
     } while (0)
 
 #endif

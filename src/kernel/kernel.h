@@ -55,6 +55,19 @@ struct vlm_q8 {
     float unused;   /* 64 bytes: a cache line */
 };
 
+/* Weights as a level's matmul_q8 brings them before it multiplies, kept: faster for few rows (not for
+ * one), and two to three times as large as the blocks.  NULL where a type or level has no such form. */
+struct vlm_repacked {
+    /* of n rows of w; 0 for a number of rows that cannot be repacked */
+    size_t (*bytes)(size_t n, size_t k);
+    /* n: all rows, or from one multiple of 32 rows to another; out is 64-byte aligned, at
+     * bytes(first row, k) */
+    void (*repack)(void *out, const void *w, size_t n, size_t k);
+    /* matmul_q8, to the same bits; w likewise at bytes(first row, k) */
+    void (*matmul)(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a, const void *w,
+                   size_t m, size_t n, size_t k);
+};
+
 struct vlm_kernels {
     const char *name; /* "scalar", "avx2", "neon-i8mm" ..: kernel.c */
 
@@ -70,6 +83,7 @@ struct vlm_kernels {
      * same at EVERY level, scalar included. */
     void (*matmul_q8[VLM_N_NUM])(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
                                  const void *w, size_t m, size_t n, size_t k);
+    struct vlm_repacked repacked[VLM_N_NUM];
     /* exact; n is a multiple of the type's block (blocks.h) */
     void (*to_f32[VLM_N_NUM])(float *out, const void *x, size_t n);
     void (*from_f32[VLM_N_FLOAT])(void *out, const float *x, size_t n); /* nearest even */

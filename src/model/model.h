@@ -53,6 +53,7 @@ struct vlm_model {
         VLM_TOWER_REST, /* those of the layers, in a file that has others of them in Q8_0 */
         VLM_TOWER_Q8_0  /* all, patches and connector too */
     } rounded;
+    struct vlm_buffer repacked; /* what the matrices' `repacked` point into (repack.c) */
 };
 
 int vlm_model_open(struct vlm_model **out, const vlm_allocator *alloc,
@@ -67,6 +68,9 @@ size_t vlm_model_widest_packed(const struct vlm_model *m);
 
 /* Between open and the first workspace; REST stays only where there are such files. */
 void vlm_model_set_tower(struct vlm_model *m, enum vlm_tower tower);
+/* Once, between open and the first pass; before the backend closes, the other. */
+int vlm_model_repack(struct vlm_model *m, struct vlm_backend *b, vlm_error *err);
+void vlm_model_repack_close(struct vlm_model *m, struct vlm_backend *b);
 /* A matrix of the tower as it is computed with; data is NULL when that is not how it lies. */
 struct vlm_linear vlm_model_tower_linear(const struct vlm_model *m, const struct vlm_linear *w);
 uint64_t vlm_model_rounded_bytes(const struct vlm_model *m); /* that the workspace has of them */

@@ -51,6 +51,7 @@ for value in '' 0 -1 x 1x 99999999999; do
 done
 expect 2 bench "$model" --depth x
 expect 2 bench "$model" --against "$model" --against-isa scalar
+expect 2 bench "$model" --against-repack --against-isa scalar
 expect 2 tiles
 expect 2 tiles a.png b.png c.png
 expect 2 tiles a.png b.png --video c.gif

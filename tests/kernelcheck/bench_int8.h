@@ -2,7 +2,7 @@
  *
  * Up to 8 rows the weights are new each time, as a decoder reads them: bytes a second.  More rows
  * take the same matrix again and again: operations a second beside the loop of int8 instructions.
- */
+ * Then as much with the weights repacked, as parts of the time without. */
 #ifndef KERNELCHECK_BENCH_INT8_H
 #define KERNELCHECK_BENCH_INT8_H
 
@@ -37,6 +37,9 @@ static void bench_int8_type(const struct vlm_kernels *k, const struct roofs *roo
     static const size_t rows[] = {1, 2, 4, 8, 64, 512};
     const size_t n = 2048, d = 2048, bytes = n * row_bytes(type, d),
                  copies = ((size_t)256 << 20) / bytes + 1;
+    const struct vlm_repacked *as = &k->repacked[type];
+    const size_t packed = as->bytes ? as->bytes(n, d) : 0;
+    double took[COUNT(rows)];
     char *w = big(bytes * copies);
     float *x = big(512 * d * 4), *out = big(512 * n * 4);
     struct vlm_q8 *a = big(512 * (d / VLM_Q8_LEN) * sizeof *a);
@@ -58,7 +61,20 @@ static void bench_int8_type(const struct vlm_kernels *k, const struct roofs *roo
         else
             printf(" %7.1f Gop/s %3.0f %%", ops / t * 1e-9, 100 * ops / t / roofs->int8);
         fflush(stdout);
+        took[r] = t;
     }
+    char *p = big(packed * 32 + 1);
+    for (size_t i = 0; i < 32 && packed; i++)
+        as->repack(p + i * packed, w, n, d);
+    printf(packed ? "  repacked, %.1f times the bytes:" : "", (double)packed / (double)bytes);
+    for (size_t r = 0; r < COUNT(rows) && packed; r++) {
+        size_t m = rows[r], i = 0;
+        double t;
+        BEST(t, (as->matmul(out, n, a, d / VLM_Q8_LEN, p + (m <= 8 ? i++ % 32 * packed : 0), m, n,
+                            d)));
+        printf(" %.2f", t / took[r]);
+    }
+    free(p);
     printf("\n");
     free(w);
     free(x);

@@ -139,6 +139,48 @@ static void int8_case_new(struct check *c, struct int8_case *p, const struct vlm
     }
 }
 
+/* The same bits from repacked weights, also when rows of w from a multiple of 32 on go alone. */
+static void check_repacked(struct check *c, const struct int8_case *p, const float *want,
+                           size_t ld_out)
+{
+    const struct vlm_repacked *as = &c->k.repacked[p->type];
+    size_t bytes = as->bytes ? as->bytes(p->n, p->k) : 0, col = p->n / 2 / 32 * 32;
+    if (as->bytes && p->n % 16 == 0 && (bytes == 0) != (p->n * p->k == 0))
+        fail(c, "repacked %s n %zu k %zu: %zu bytes", vlm_num_info(p->type)->name, p->n, p->k,
+             bytes);
+    if (bytes == 0)
+        return;
+    struct buffer out = buffer_new(p->m * ld_out, 0);
+    uint8_t *w = take(bytes), *other = take(bytes);
+    memset(w, 0x5a, bytes + 1);
+    as->repack(w, p->w, p->n, p->k);
+    if (w[bytes] != 0x5a)
+        fail(c, "repack %s n %zu k %zu: wrote outside", vlm_num_info(p->type)->name, p->n, p->k);
+    as->repack(other, p->w, col, p->k);
+    as->repack(other + as->bytes(col, p->k), p->w + col * p->row_bytes, p->n - col, p->k);
+    if (memcmp(w, other, bytes) != 0)
+        fail(c, "repack %s n %zu k %zu: in two parts it is another", vlm_num_info(p->type)->name,
+             p->n, p->k);
+    as->matmul(out.p, ld_out, p->a, p->ld_a, w, p->m, col, p->k);
+    as->matmul(out.p + col, ld_out, p->a, p->ld_a, w + as->bytes(col, p->k), p->m, p->n - col,
+               p->k);
+    for (size_t i = 0; i < p->m; i++)
+        for (size_t j = 0; j < p->n; j++)
+            if (!same_bits(out.p + i * ld_out + j, want + i * ld_out + j)) {
+                fail(c, "repacked %s m %zu n %zu k %zu: [%zu][%zu] is %.9g, not %.9g",
+                     vlm_num_info(p->type)->name, p->m, p->n, p->k, i, j, out.p[i * ld_out + j],
+                     want[i * ld_out + j]);
+                i = p->m - 1;
+                break;
+            }
+    if (!guards_hold(&out))
+        fail(c, "repacked %s m %zu n %zu k %zu: wrote outside", vlm_num_info(p->type)->name, p->m,
+             p->n, p->k);
+    buffer_free(&out);
+    free(w);
+    free(other);
+}
+
 static void check_int8_product(struct check *c, const struct vlm_kernels *scalar, size_t m,
                                size_t n, size_t k, enum vlm_num type, int extreme)
 {
@@ -164,6 +206,7 @@ static void check_int8_product(struct check *c, const struct vlm_kernels *scalar
     if (!guards_hold(&out) || !guards_hold(&part))
         fail(c, "matmul_q8 %s m %zu n %zu k %zu: wrote outside", vlm_num_info(type)->name, m, n, k);
     int8_near(c, &p, out.p, ld_out);
+    check_repacked(c, &p, want.p, ld_out);
     buffer_free(&out);
     buffer_free(&want);
     buffer_free(&part);
@@ -200,8 +243,11 @@ static void check_int8(struct check *c)
                                            0);
         check_int8_product(c, &scalar, 4, 17, 512, (enum vlm_num)t, 1);
         check_int8_product(c, &scalar, 4, 17, 512, (enum vlm_num)t, 2);
-        if (!c->quick) /* more rows than one pass takes */
+        check_int8_product(c, &scalar, 9, 80, 512, (enum vlm_num)t, 0);
+        if (!c->quick) { /* more rows than one pass takes */
             check_int8_product(c, &scalar, 200, 19, 1280, (enum vlm_num)t, 0);
+            check_int8_product(c, &scalar, 200, 48, 1280, (enum vlm_num)t, 0);
+        }
     }
     c->random = before;
 }
