@@ -146,9 +146,9 @@ typedef struct vlm_engine_options {
      * faster and less exact.  "file": as they are.  Rounded ones take memory from the first picture
      * on (34 bytes for 32 numbers); those of a mapped file no longer do. */
     const char *vision_type;
-    /* 1: the text model's matrices in Q8_0, Q6_K and MXFP4 are also kept as they are multiplied, 1.1,
-     * 1.5 and 2.1 times their size, which open makes: batches and prompts take less time, single
-     * tokens the same. The same bits. */
+    /* 1: the text model's matrices in Q8_0 and Q6_K are also kept as they are multiplied, 1.1 and
+     * 1.5 times their size, which open makes: batches and prompts take less time, single tokens the
+     * same. The same bits. */
     int repack;
 } vlm_engine_options;
 

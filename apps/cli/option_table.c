@@ -199,7 +199,7 @@ const struct cli_option cli_option_table[] = {
      MODELS, AT(no_mmap), 0, 0, 0, 0, NULL},
     {"--exact", NULL, NULL, "multiply quantised weights as the numbers they stand for; slower",
      CLI_FLAG, MODELS, AT(exact), 0, 0, 0, 0, NULL},
-    {"--repack", NULL, NULL, "keep Q8_0, Q6_K and MXFP4 as they are multiplied too: faster, larger",
+    {"--repack", NULL, NULL, "keep Q8_0 and Q6_K as they are multiplied, too: batches sooner, larger",
      CLI_FLAG, MODELS, AT(repack), 0, 0, 0, 0, NULL},
     {"--log", NULL, "LEVEL", "error, warn (default), info or debug", CLI_CHOICE, V_ALL, AT(log), 0,
      0, 0, 0, log_levels},

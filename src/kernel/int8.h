@@ -437,8 +437,7 @@ INT8_TYPES(INT8_MATMUL)
 /* Where it was measured to pay (docs/PERF.md): four bits are unpacked as fast as eight are read. */
 #define INT8_REPACKED_TYPES(X)                                                                     \
     X(q8_0, Q8_0, eight)                                                                           \
-    X(q6_k, Q6_K, six_16)                                                                          \
-    X(mxfp4, MXFP4, five)
+    X(q6_k, Q6_K, six_16)
 
 #define INT8_REPACKED(name, TYPE, TILE)                                                            \
     static size_t repacked_bytes_##name(size_t n, size_t k)                                        \

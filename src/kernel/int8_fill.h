@@ -176,10 +176,10 @@ FILL(mxfp4)
     static const int8_t e2m1_plus16[16] = { 16, 17, 18, 19, 20, 22, 24, 28,
                                             16, 15, 14, 13, 12, 10, 8,  4 };
     fill_lookup(o, 0, col, ld, 1, i_table(e2m1_plus16), next);
-    for (size_t c = 0; c < VL; c++) {
-        uint32_t e = col[c * ld];
-        o.scale[c] = vlm_bits_to_f32(e < 2 ? 0x00200000u << e : (e - 1) << 23);
-    }
+    /* 2^(e - 128) as two powers of which each is a normal number: the least scales are not */
+    vf e = i_byte(take_words(col, ld, 0, next), 0), half = v_round(v_mul(e, v_set(0.5f)));
+    put_group(o.scale, 0, v_mul(v_scale2(v_set(1), v_sub(half, v_set(64))),
+                                v_scale2(v_set(1), v_sub(v_sub(e, half), v_set(64)))));
 }
 
 /* ---- 256 elements ---- */
