@@ -88,7 +88,7 @@ def movable(cells, move):
 def collage(make, tile, grid, rng, rows):
     """lines cut out of many documents, side by side on a band of `rows` rows of cells, for the tower: many letters for the price
     of one picture -> pixels, cells, around, move (cells_of), patches that letters touch.  make() -> a document; a letter's
-    advance is 9 to 26 pixels, so that there is about one in a cell, on some lines up to 56"""
+    advance is 8 to 26 pixels, so that there is about one in a cell, on half of the lines 20 to 60"""
     pixels = np.full((tile, tile, 3), rng.randrange(150, 256), np.uint8)
     cells, around = np.zeros((grid * grid, 2), np.int16), np.zeros((grid * grid, 2), np.int16)
     first = rng.randrange(0, grid - rows + 1)
@@ -96,8 +96,8 @@ def collage(make, tile, grid, rng, rows):
     blank, pool, y, bottom = docgen.Image.new("L", (tile, tile)), [], first * patch, (first + rows) * patch
     band = np.zeros(grid * grid, bool)  # patches that letters touch
     while y < bottom - 16:
-        widest = 26 if rng.random() < 0.7 else 56  # letters of several cells are rare and slow to learn
-        advance, x, tall = math.exp(rng.uniform(math.log(9 if widest == 26 else 20), math.log(widest))), 0, 0
+        widest = 26 if rng.random() < 0.5 else 60  # letters of several cells are rare on pages and slow to learn
+        advance, x, tall = math.exp(rng.uniform(math.log(8 if widest == 26 else 20), math.log(widest))), 0, 0
         stretch = rng.uniform(0.8, 1.7)
         while x < tile - 2 * advance:
             if not pool:
