@@ -113,7 +113,7 @@ static void every_type_multiplies_as_its_floats(void **state)
             for (size_t i = 0; i < 2; i++) {
                 struct machine k = machine_open(threads[i], isa, true);
                 fill_matrix(&m, vlm_backend_kernels(k.b), (enum vlm_num)t);
-                struct vlm_linear w = {VLM_NUM_F32, N_OUT, N_IN, m.exact, m.bias, m.scale};
+                struct vlm_linear w = {VLM_NUM_F32, N_OUT, N_IN, m.exact, m.bias, m.scale, NULL};
                 apply(want, &k, &w, 7);
                 for (size_t j = 0; j < MAX_ROWS * N_OUT; j++)
                     assert_true(isfinite(want[j]));
@@ -142,7 +142,7 @@ static void integers_are_near(void **state)
         const char *isa;
         struct machine k = machine_open(1, "auto", true);
         fill_matrix(&m, vlm_backend_kernels(k.b), (enum vlm_num)t);
-        struct vlm_linear w = {VLM_NUM_F32, N_OUT, N_IN, m.exact, NULL, NULL};
+        struct vlm_linear w = {VLM_NUM_F32, N_OUT, N_IN, m.exact, NULL, NULL, NULL};
         bool integers = vlm_backend_kernels(k.b)->matmul_q8[t] != NULL;
         apply(want, &k, &w, MAX_ROWS);
         machine_close(&k);
@@ -203,7 +203,7 @@ static double error_with_outliers(size_t n_outliers, float gain)
         struct vlm_buffer xb, yb;
         struct vlm_tensor x = matrix_of(&xb, k.b, MAX_ROWS, N_IN),
                           y = matrix_of(&yb, k.b, MAX_ROWS, N_OUT);
-        struct vlm_linear w = {VLM_NUM_Q8_0, N_OUT, N_IN, m.packed + 1, NULL, NULL};
+        struct vlm_linear w = {VLM_NUM_Q8_0, N_OUT, N_IN, m.packed + 1, NULL, NULL, NULL};
         struct vlm_rng v = {.seed = 4};
         for (size_t i = 0; i < MAX_ROWS * N_IN; i++)
             vlm_tensor_f32(&x, 0)[i] =
@@ -248,7 +248,7 @@ static void scale_then_bias(void **state)
     struct machine k = machine_open(2, "auto", true);
     fill_matrix(&m, vlm_backend_kernels(k.b), VLM_NUM_I8);
     assert_int_equal(vlm_backend_reserve_unpack(k.b, N_IN, &err), VLM_OK);
-    struct vlm_linear w = {m.type, N_OUT, N_IN, m.packed + 1, NULL, NULL};
+    struct vlm_linear w = {m.type, N_OUT, N_IN, m.packed + 1, NULL, NULL, NULL};
     apply(plain, &k, &w, 5);
     w.scale = m.scale;
     w.bias = m.bias;
@@ -270,8 +270,8 @@ static void gather_takes_rows_of_any_type(void **state)
     for (int t = 0; t < VLM_N_NUM; t++)
         for (int scaled = 0; scaled < 2; scaled++) {
             fill_matrix(&m, vlm_backend_kernels(k.b), (enum vlm_num)t);
-            struct vlm_linear w = {m.type,       N_OUT, N_IN,
-                                   m.packed + 1, NULL,  scaled ? m.scale : NULL};
+            struct vlm_linear w = {m.type, N_OUT, N_IN, m.packed + 1, NULL, scaled ? m.scale : NULL,
+                                   NULL};
             vlm_op_gather(k.b, &y, &w, ids);
             for (size_t i = 0; i < 5 * N_IN; i++) {
                 size_t row = (size_t)ids[i / N_IN];
@@ -300,12 +300,12 @@ static void floats_are_packed(void **state)
     assert_int_equal(vlm_backend_packed_bytes(N), PADDED / 32 * 34);
     for (int threads = 1; threads < 4; threads++) {
         struct machine k = machine_open(threads, threads == 2 ? "scalar" : "auto", false);
-        struct vlm_linear w = {VLM_NUM_F32, ROWS, N, x, NULL, NULL};
+        struct vlm_linear w = {VLM_NUM_F32, ROWS, N, x, NULL, NULL, NULL};
         vlm_op_pack(k.b, out[threads - 1], &w);
         assert_memory_equal(out[threads - 1], out[0], sizeof out[0]);
         vlm_backend_kernels(k.b)->to_f32[VLM_NUM_Q8_0](back, out[0], ROWS * PADDED);
         vlm_backend_kernels(k.b)->from_f32[VLM_NUM_F16](half, x, ROWS * N);
-        w = (struct vlm_linear){VLM_NUM_F16, ROWS, N, half, NULL, NULL};
+        w = (struct vlm_linear){VLM_NUM_F16, ROWS, N, half, NULL, NULL, NULL};
         vlm_op_pack(k.b, out[1], &w); /* another type: the same, but where F16 has other numbers */
         machine_close(&k);
     }
