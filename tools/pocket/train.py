@@ -144,7 +144,7 @@ def everything(a):
         ("s1", "s1", n, ["--adam", "2e-3", "--muon", "0.015", "--set", json.dumps(dict(large=0.3, strength=0.6))]),
         ("s2", "s2-easy", n // 4, ["--decay", "0", "--noise", "0.12", "--set", json.dumps(easy)]),
         ("s2", "s2", n // 2, ["--noise", "0.3", "--decoder", at("s2-easy"), "--set", json.dumps(hard)]),
-        ("s3", "s3", n, ["--fit", "20", "--mixed", "0.2", "--qat", "0.1", "--ink", "0.2", "--full", "0.05", "--decay", "0.8", "--muon", "0.015",
+        ("s3", "s3", n, ["--mixed", "0.05", "--qat", "0.2", "--empty", "0.35", "--ink", "0.2", "--full", "0.05", "--decay", "0.8", "--muon", "0.015",
                          "--tower", at("s1"), "--decoder", at("s2"), "--set", json.dumps(dict(large=0.3, turns=8, strength=0.6, bands=0.3))]),
     )
     for stage, name, steps, more in stages:
