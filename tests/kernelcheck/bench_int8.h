@@ -66,7 +66,8 @@ static void bench_int8_type(const struct vlm_kernels *k, const struct roofs *roo
     char *p = big(packed * 32 + 1);
     for (size_t i = 0; i < 32 && packed; i++)
         as->repack(p + i * packed, w, n, d);
-    printf(packed ? "  repacked, %.1f times the bytes:" : "", (double)packed / (double)bytes);
+    if (packed)
+        printf("  repacked, %.1f times the bytes:", (double)packed / (double)bytes);
     for (size_t r = 0; r < COUNT(rows) && packed; r++) {
         size_t m = rows[r], i = 0;
         double t;
