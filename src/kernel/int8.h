@@ -260,6 +260,25 @@ static ALWAYS size_t int8_width(size_t n, size_t j)
 }
 
 /* A pass takes as many rows, or as much of k, as the second-level cache holds. */
+struct int8_pass {
+    size_t few, rows, groups; /* few: all rows fit */
+};
+static ALWAYS struct int8_pass int8_pass(size_t m, size_t groups)
+{
+    const size_t bytes = sizeof(struct vlm_q8);
+    struct int8_pass p = { 1, m, groups };
+    if (m * groups * bytes > INT8_CACHED)
+        p = (struct int8_pass){ 0, INT8_CACHED / (INT8_DEPTH * bytes) / INT8_ROWS * INT8_ROWS,
+                                INT8_DEPTH };
+    return p;
+}
+
+static void int8_zero(float *out, size_t ld_out, size_t m, size_t n)
+{
+    for (size_t i = 0; i < m; i++)
+        memset(out + i * ld_out, 0, n * sizeof *out);
+}
+
 static ALWAYS void int8_matmul(float *out, size_t ld_out, const struct vlm_q8 *a, size_t ld_a,
                                const uint8_t *w, size_t m, size_t n, size_t k, int8_fill *fill,
                                struct int8_blocks t)
@@ -268,25 +287,23 @@ static ALWAYS void int8_matmul(float *out, size_t ld_out, const struct vlm_q8 *a
     const struct int8_out fresh = { .w = panel.w, .scale = panel.scale, .min = panel.min };
     const struct int8_view view = { panel.w, panel.scale, panel.min };
     const size_t ld_w = k / t.len * t.bytes, groups = k / 32;
-    size_t few = m * groups * sizeof *a <= INT8_CACHED, depth = few ? groups : INT8_DEPTH,
-           step = few ? m : INT8_CACHED / (INT8_DEPTH * sizeof *a) / INT8_ROWS * INT8_ROWS;
+    const struct int8_pass pass = int8_pass(m, groups);
     if (k == 0)
-        for (size_t i = 0; i < m; i++)
-            memset(out + i * ld_out, 0, n * sizeof *out);
-    for (size_t from = 0; from < groups; from += depth)
-        for (size_t top = 0; top < m; top += step)
+        int8_zero(out, ld_out, m, n);
+    for (size_t from = 0; from < groups; from += pass.groups)
+        for (size_t top = 0; top < m; top += pass.rows)
             for (size_t j = 0, cols; j < n; j += cols) {
-                size_t to = groups - from < depth ? groups : from + depth;
+                size_t to = groups - from < pass.groups ? groups : from + pass.groups;
                 cols = int8_width(n, j);
                 for (size_t b = from; b < to; b += INT8_DEPTH) {
                     size_t len = to - b < INT8_DEPTH ? to - b : INT8_DEPTH,
                            done = b * 32 / t.len * t.bytes;
                     const uint8_t *at = w + j * ld_w + done,
-                                  *next = few ? w + (j + cols) * ld_w + cols * done : at;
+                                  *next = pass.few ? w + (j + cols) * ld_w + cols * done : at;
                     int8_panel_fill(fresh, at, cols == 1 ? 0 : ld_w, cols, len * 32 / t.len,
                                     next, fill, t);
                     t.rows(out + top * ld_out + j, ld_out, a + top * ld_a + b, ld_a, view,
-                           m - top < step ? m - top : step, len, cols, b == 0);
+                           m - top < pass.rows ? m - top : pass.rows, len, cols, b == 0);
                 }
             }
 }
@@ -380,19 +397,17 @@ static ALWAYS void int8_repacked(float *out, size_t ld_out, const struct vlm_q8 
                                  int8_rows_of *rows, struct int8_type t)
 {
     const size_t groups = k / 32, scales = 32 / t.group * INT8_COLS;
-    size_t few = m * groups * sizeof *a <= INT8_CACHED, depth = few ? groups : INT8_DEPTH,
-           step = few ? m : INT8_CACHED / (INT8_DEPTH * sizeof *a) / INT8_ROWS * INT8_ROWS;
+    const struct int8_pass pass = int8_pass(m, groups);
     if (k == 0)
-        for (size_t i = 0; i < m; i++)
-            memset(out + i * ld_out, 0, n * sizeof *out);
-    for (size_t from = 0; from < groups; from += depth)
-        for (size_t top = 0; top < m; top += step)
+        int8_zero(out, ld_out, m, n);
+    for (size_t from = 0; from < groups; from += pass.groups)
+        for (size_t top = 0; top < m; top += pass.rows)
             for (size_t j = 0; j < n; j += INT8_COLS) {
                 const uint8_t *panel = w + j / INT8_COLS * repacked_panel(k, t);
                 const float *scale = (const float *)(const void *)(panel + INT8_COLS * k);
-                size_t to = groups - from < depth ? groups : from + depth,
-                       height = m - top < step ? m - top : step,
-                       deep = height <= INT8_ROWS ? depth : INT8_DEPTH;
+                size_t to = groups - from < pass.groups ? groups : from + pass.groups,
+                       height = m - top < pass.rows ? m - top : pass.rows,
+                       deep = height <= INT8_ROWS ? pass.groups : INT8_DEPTH;
                 for (size_t b = from; b < to; b += deep) {
                     struct int8_view view = { panel + b * 8 * INT8_STEP, scale + b * scales,
                                               scale + (groups + b) * scales };
