@@ -355,7 +355,7 @@ int cli_cmd_bench(const struct cli_options *o)
     r = (struct run){.o = o, .most_reps = o->reps, .list = o->json ? json_array() : NULL};
     r.n_sides = o->against || o->against_isa || o->against_repack ? 2 : 1;
     cli_signals_patient(true);
-    status = open_side(&r.sides[0], o, model, o->isa, o->repack);
+    status = open_side(&r.sides[0], o, model, o->isa, o->repack && !o->against_repack);
     if (status == CLI_OK && r.n_sides == 2)
         status =
             open_side(&r.sides[1], o, o->against ? o->against : model,

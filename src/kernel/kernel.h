@@ -55,8 +55,9 @@ struct vlm_q8 {
     float unused;   /* 64 bytes: a cache line */
 };
 
-/* Weights as a level's matmul_q8 brings them before it multiplies, kept: faster for few rows (not for
- * one), and 1.1 (Q8_0) or 1.5 times (Q6_K) as large as the blocks.  NULL where a type or level has no such form. */
+/* Weights as a level's matmul_q8 brings them before it multiplies, kept: faster for few rows (not
+ * for one), and 1.1 (Q8_0) or 1.5 times (Q6_K) as large as the blocks.  NULL where a type or level
+ * has no such form. */
 struct vlm_repacked {
     /* of n rows of w; 0 for a number of rows that cannot be repacked */
     size_t (*bytes)(size_t n, size_t k);

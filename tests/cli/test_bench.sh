@@ -34,8 +34,10 @@ grep -q '"depth": 16384, "left_out": "the model' "$tmp/out" || fail "bench: 1638
 "$vlm" bench "$model" --against-isa scalar --gen 2 --reps 2 --json >"$tmp/out" || fail "bench --against-isa"
 [ "$(field ratio <"$tmp/out" | wc -l)" = 1 ] || fail "bench --against-isa: no ratio"
 grep -q '"against": true' "$tmp/out" || fail "bench --against-isa: no second figure"
-"$vlm" bench "$model" --against-repack --gen 2 --reps 2 >"$tmp/out" || fail "bench --against-repack"
+"$vlm" quantize "$root/models/pocket" "$tmp/q.gguf" --type q8_0 >/dev/null 2>&1 || fail "quantize for bench --against-repack"
+"$vlm" bench "$tmp/q.gguf" --mmproj "" --repack --against-repack --gen 2 --reps 2 >"$tmp/out" || fail "bench --against-repack"
 grep -q 'repacked: [0-9.]* MB more' "$tmp/out" || fail "bench --against-repack: its memory is not told"
+grep -q 'repacked: 0.0 MB more' "$tmp/out" && fail "bench --against-repack: both sides are the same"
 "$vlm" bench "$model" --against-build "$vlm" --gen 2 --reps 2 >"$tmp/out" || fail "bench --against-build"
 grep -q 'took [0-9.]* times as long' "$tmp/out" || fail "bench --against-build: no ratio"
 expect 1 bench "$model" --against-build /nowhere/vlm --gen 2 --reps 1
