@@ -88,7 +88,7 @@ def movable(cells, move):
 def collage(make, tile, grid, rng, rows):
     """lines cut out of many documents, side by side on a band of `rows` rows of cells, for the tower: many letters for the price
     of one picture -> pixels, cells, around, move (cells_of), patches that letters touch.  make() -> a document; a letter's
-    advance is 8 to 26 pixels, so that there is about one in a cell, on half of the lines 20 to 60"""
+    advance is 6 to 22 pixels, so that there is about one in a cell, on a third of the lines 20 to 60"""
     pixels = np.full((tile, tile, 3), rng.randrange(150, 256), np.uint8)
     cells, around = np.zeros((grid * grid, 2), np.int16), np.zeros((grid * grid, 2), np.int16)
     first = rng.randrange(0, grid - rows + 1)
@@ -96,9 +96,9 @@ def collage(make, tile, grid, rng, rows):
     blank, pool, y, bottom = docgen.Image.new("L", (tile, tile)), [], first * patch, (first + rows) * patch
     band = np.zeros(grid * grid, bool)  # patches that letters touch
     while y < bottom - 16:
-        widest = 26 if rng.random() < 0.5 else 60  # letters of several cells are rare on pages and slow to learn
-        advance, x, tall = math.exp(rng.uniform(math.log(8 if widest == 26 else 20), math.log(widest))), 0, 0
-        stretch = rng.uniform(0.8, 1.7)
+        narrow, widest = (6.5, 22) if rng.random() < 0.68 else (20, 60)  # letters of several cells are rare on pages and slow to learn
+        advance, x, tall = math.exp(rng.uniform(math.log(narrow), math.log(widest))), 0, 0
+        stretch = math.exp(rng.uniform(math.log(0.6), math.log(1.7)))
         while x < tile - 2 * advance:
             if not pool:
                 doc = make()
@@ -187,6 +187,36 @@ def named(question, doc, place):
     return out
 
 
+BEFORE = ("Please: ", "Hello. ", "Question: ", "Tell me: ", "I want to know: ", "Do you know: ", "For this page: ", "Look here. ", "Please look: ",
+          "From the picture: ", "Now ", "So, ", "Quick: ", "Say: ", "Answer: ")
+BEHIND = (" please", ", please", " on it", " here", " on this page", " in the picture", " Thanks.", " on this document", " exactly", " then")
+FOR_KEY = ("I need the %s", "The %s please", "What stands beside %s?", "What does %s say?", "What value has %s?", "Look up %s", "Check the %s",
+           "Could you read the %s?", "Say the %s", "What comes after %s?", "Search for %s", "the %s", "Give me %s", "%s is what?", "What have we for %s?",
+           "Print the %s", "I am looking for the %s", "Where it says %s, what follows?", "How does the %s read?", "What %s is it?", "Tell us the %s",
+           "What is there for %s?", "Copy the %s", "Which %s?", "Report the %s", "Do you see the %s?", "Is there a %s?", "Return the %s", "%s = ?", "%s:")
+KEPT = re.compile("(Can you tell me|Tell me) the|Look for|Give me the .* line|Please give me line", re.I)  # only for tests
+
+
+def reworded(question, family, key, rng):
+    """a question as others might put it, so that wordings never seen are less strange; none of those kept for tests"""
+    q = question
+    if family in ("value", "absent") and key and rng.random() < 0.5:
+        q = rng.choice(FOR_KEY) % key
+    m = re.match(r"(What is|What's|Give|Read|Name|Find|Show) the ([^?.]+)[?.]?$", q)
+    if m and family != "line" and rng.random() < 0.5:
+        q = rng.choice(FOR_KEY[:3] + FOR_KEY[4:30:2]) % m.group(2)
+    if rng.random() < 0.3:
+        q = rng.choice(BEFORE) + (q[:1].lower() + q[1:] if rng.random() < 0.6 and not q.startswith(key or " ") else q)
+    if rng.random() < 0.3:
+        end = q[-1:] if q[-1:] in "?." else ""
+        q = q.rstrip("?.") + rng.choice(BEHIND) + (end if rng.random() < 0.7 else "")
+    if rng.random() < 0.15:
+        q = q.rstrip("?.")
+    if rng.random() < 0.1:
+        q = q[:1].lower() + q[1:]
+    return question if KEPT.match(q) or len(q.encode()) > 90 else q
+
+
 def turn(question, answer, first=True):
     """ids and loss weights of one question and its answer, as the chat template writes them"""
     q = encode(question) if first else [BYTE0 + 10, USER] + encode(" " + question)
@@ -206,7 +236,7 @@ def strange_question(doc, other, rng):
     return None
 
 
-def conversations(doc, place, rng, n, length, talk, weights, extra=None):
+def conversations(doc, place, rng, n, length, talk, weights, extra=None, reword=0.0):
     """n packed rows of at most `length` ids in next-token layout: (ids, targets with -1 where no loss, cells to look at
     with -1 where none, the same for the letters of keys in questions, family)"""
     rows = []  # of one question each, or of one conversation
@@ -223,6 +253,12 @@ def conversations(doc, place, rng, n, length, talk, weights, extra=None):
             pool.remove(q)
             chosen, family = [q], q[0]
         for q in chosen:
+            if rng.random() < reword:
+                key = max((k for k, v in doc["fields"] if v == q[3] and k in q[2]), key=len, default=None)
+                if q[0] == "absent":  # or who asks so would always find something
+                    asked = re.match(r".*\b(?:the|for|of|as|to) (.+?)(?: on the page)?[?.]?$", q[2])
+                    key = asked and asked.group(1)
+                q = (q[0], q[1], reworded(q[2], q[0], key, rng), q[3])
             t, m = turn(q[2], q[3], not ids)
             where = spread(q[3], doc["text"], place) if q[0] not in COUNTED else None
             l = [-1] * (len(t) - sum(m)) + (where if where is not None else [-1] * sum(m))
@@ -267,7 +303,7 @@ def covered(doc, grid):
     return out.reshape(-1)
 
 
-WEIGHT = dict(value=1.0, meaning=0.8, line=0.4, absent=0.5, read=0.1, how_many=0.2, contains=0.2, compare=0.2, extreme=0.3)
+WEIGHT = dict(value=1.0, meaning=1.0, line=0.6, absent=0.6, read=0.15, how_many=0.3, contains=0.6, compare=0.3, extreme=0.3)
 
 
 def family_id(name):
@@ -276,7 +312,8 @@ def family_id(name):
 
 def batch(gen, shape, seed, stage, size, settings):
     """settings: lines (0: any), text (share of text pages), large (share of batches with large documents), kinds, large_kinds
-    (name to how often), turns (questions a picture), talk (share of conversations), absent (whether what is not there is
+    (name to how often), turns (questions a picture), talk (share of conversations), reading (share of batches that read whole pages),
+    reword (how often a question is put in other words), absent (whether what is not there is
     asked), strength (of wear, at most), collage (s1) and bands (s3: share of batches for the tower alone), full (nothing
     left out), ink (no patch with anything drawn left out; else only those that letters touch are sure to stay), clean
     (symbols without faults), alone, forget, mistake (neighbours not known, or wrong)"""
@@ -290,7 +327,8 @@ def batch(gen, shape, seed, stage, size, settings):
     large = rng.random() < s.get("large", 0.2)
     kinds = [k for k, n in (s.get("large_kinds", LARGE) if large else s.get("kinds", SMALL)).items() for _ in range(n)]
     talk = stage != "s1" and rng.random() < s.get("talk", 0.12)
-    n_rows, length = (1, 232) if talk else (s.get("turns", 5), rng.choice((48, 48, 56, 56, 72, 120)))
+    reading = stage != "s1" and not talk and rng.random() < s.get("reading", 0)
+    n_rows, length = (1, 232) if talk else (1, 520) if reading else (s.get("turns", 5), rng.choice((48, 48, 56, 56, 72, 120)))
     weights = dict.fromkeys(docgen.FAMILIES, 0.5) | WEIGHT
     if not s.get("absent", True):
         weights["absent"] = 0
@@ -298,7 +336,7 @@ def batch(gen, shape, seed, stage, size, settings):
     bands = stage == "s1" and rng.random() < s.get("collage", 0.7)
     size = size * 2 if bands else size
     parts = 1 if bands else s.get("parts", 3 if stage == "s2" else 2)
-    for i in range(size * parts):
+    for i in range(0 if bands else size * parts):
         worn = 0.0 if stage == "s2" or rng.random() < 0.4 else rng.uniform(0, s.get("strength", 0.5))
         docs.append(gen.make(rng.choice(kinds), TRAIN_SEED + seed * 4096 + i, s.get("lines", 0), strength=worn, random_strings=0.2))
         docs[-1]["worn"], docs[-1]["id"] = worn, seed * 4096 + i
@@ -311,13 +349,16 @@ def batch(gen, shape, seed, stage, size, settings):
     for doc in docs:
         if doc["worn"] > 0:
             doc["image"] = docgen.jpeg(doc["image"], doc["id"], doc["worn"])
-    for i, doc in enumerate(docs):
+    for i, doc in enumerate(docs or [None] * size):
         d = dict()
-        cells, around, place, move = text_cells(doc["text"], rng, grid) if text_pages else cells_of(doc, grid)
         if bands:
             more = itertools.count(TRAIN_SEED + (1 << 38) + (seed * 4096 + i) * 64)
             make = lambda: gen.make(rng.choice(kinds), next(more), strength=rng.choice((0, 0, 0.3)), random_strings=0.3)
             d["tile"], cells, around, move, d["ink"] = collage(make, c["tile"], grid, rng, grid // 3)
+        else:
+            cells, around, place, move = text_cells(doc["text"], rng, grid) if text_pages else cells_of(doc, grid)
+        if bands:
+            pass
         elif stage != "s2":
             tile = np.asarray(docgen.to_tile(doc["image"], c["tile"]))
             d["tile"], d["ink"] = tile, (inked(tile, c["patch"]) if s.get("ink") else covered(doc, grid)) | holds(cells, move)
@@ -326,7 +367,9 @@ def batch(gen, shape, seed, stage, size, settings):
         d["cells"], d["around"], d["move"] = cells, around, move
         if stage != "s1":
             extra = strange_question(doc, docs[i - 1], rng) if s.get("absent", True) and rng.random() < 0.3 else None
-            d["rows"] = conversations(doc, place, rng, n_rows, length, talk, weights, extra)
+            if reading:
+                doc["questions"] = [q for q in doc["questions"] if q[0] == "read" and not q[1]] or [("read", False, "Read everything.", doc["text"])]
+            d["rows"] = conversations(doc, place, rng, n_rows, length, talk, weights, None if reading else extra, s.get("reword", 0.4))
         out.append(d)
     return pack(out, grid, n_rows, nrng, s.get("full", False), text_pages, stage)
 

@@ -9,6 +9,7 @@ import math
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+import ops
 
 SHAPES = {
     "p4m-256": dict(tile=256, patch=16, d=192, heads=6, lm_heads=3, vit_layers=4, vit_ff=768, lm_layers=5, lm_ff=384,
@@ -97,6 +98,8 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(d))
 
     def forward(self, x):
+        if ops.usable(x):
+            return ops.RmsNorm.apply(x, self.weight, 1e-5)
         return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), 1e-5)
 
 
@@ -113,6 +116,9 @@ class VisionAttention(nn.Module):
         def split(layer, scale=1.0):
             return (lin(x, layer) * scale if scale != 1 else lin(x, layer)).view(B, T, h, hd).transpose(1, 2)
 
+        if ops.usable(x):
+            q, k, v = (lin(x, l).view(B * T, d) for l in (self.q_proj, self.k_proj, self.v_proj))
+            return lin(ops.Attention.apply(q, k, v, None, None, ops.plain(B, T), None, h, ())[0].view(B, T, d), self.out_proj)
         if x.dtype == torch.bfloat16 and not x.is_cuda:  # the fused one has a slow bf16 backward on CPUs
             q, k, v = split(self.q_proj, hd ** -0.5), split(self.k_proj), split(self.v_proj)
             a = torch.softmax(q @ k.transpose(-1, -2), -1) @ v
@@ -132,7 +138,8 @@ class VisionLayer(nn.Module):
 
     def forward(self, x):
         x = x + self.self_attn(self.layer_norm1(x))
-        return x + lin(F.gelu(lin(self.layer_norm2(x), self.mlp.fc1), approximate="tanh"), self.mlp.fc2)
+        x1 = lin(self.layer_norm2(x), self.mlp.fc1)
+        return x + lin(ops.Gelu.apply(x1) if ops.usable(x1) else F.gelu(x1, approximate="tanh"), self.mlp.fc2)
 
 
 class VisionModel(nn.Module):
@@ -216,13 +223,16 @@ class TextLayer(nn.Module):
 
     def feed(self, x):
         h = self.post_attention_layernorm(x)
-        return x + lin(F.silu(lin(h, self.mlp.gate_proj)) * lin(h, self.mlp.up_proj), self.mlp.down_proj)
+        g, u = lin(h, self.mlp.gate_proj), lin(h, self.mlp.up_proj)
+        return x + lin(ops.SwiGlu.apply(g, u) if ops.usable(g) else F.silu(g) * u, self.mlp.down_proj)
 
     def forward(self, p, s, cs_p, cs_s, mask_s, shape, at, asked, last, points):
         """p [B,P,d] the prefix, s [M,d] the tokens of conversations that see the prefix and themselves; shape (B,S,T), at [M]:
         where of B*S*T they stand (None: everywhere); asked [M']: the only ones of s that are wanted after the last layer
         (None: all); points, a list of (head, [B,S,T] indices into the prefix): also what each of those heads gives those
         places, [B,S,T]"""
+        if ops.usable(p):
+            return self.packed(p, s, cs_p, cs_s, at, asked, last, points)
         me = self.self_attn
         q, kp, vp = me.qkv(self.input_layernorm(p), cs_p, want_q=not last)
         if not last:
@@ -240,9 +250,31 @@ class TextLayer(nn.Module):
         a = torch.softmax(torch.cat([to_p, to_s], -1), -1)
         o = (a[..., :P].reshape(B, h, S * T, P) @ vp).view(B, h, S, T, hd)
         o = (o + a[..., P:] @ vs.transpose(1, 2)).permute(0, 2, 3, 1, 4).reshape(B * S * T, h * hd)
-        shares = [a[:, head].gather(-1, point[..., None])[..., 0] for head, point in points]
+        shares = [a[:, head].gather(-1, point[..., None].clamp(min=0))[..., 0] for head, point in points]
         o = lin(o if at is None else o[at], me.o_proj)
         return p, self.feed(s + o), shares
+
+    def packed(self, p, s, cs_p, cs_s, plan, asked, last, points):
+        """the same by ops.c, which computes nothing for padding; plan: ops.Plan"""
+        me, x = self.self_attn, self.input_layernorm(p)
+        B, P, d = p.shape
+
+        def turned(x, layer, at):
+            return ops.Turn.apply(lin(x, layer).view(-1, d), at, *plan.angles, me.heads)
+
+        kp, vp = turned(x, me.k_proj, cs_p), lin(x, me.v_proj).view(-1, d)
+        if not last:
+            o = ops.Attention.apply(turned(x, me.q_proj, cs_p), None, None, kp, vp, *plan.prefix, me.heads, ())[0]
+            p = self.feed(p + lin(o.view(B, P, d), me.o_proj))
+        x = self.input_layernorm(s)
+        ks, vs = turned(x, me.k_proj, cs_s), lin(x, me.v_proj)
+        end = last and asked is not None
+        if end:
+            s, x, cs_s = s[asked], x[asked], cs_s[asked]
+        q = turned(x, me.q_proj, cs_s)
+        o, *shares = ops.Attention.apply(q, kp, vp, ks, vs, *(plan.asked if end else plan.all), me.heads,
+                                         [(head, plan.pick(point, end)) for head, point in points])
+        return p, self.feed(s + lin(o, me.o_proj)), [plan.spread(share, end) for share in shares]
 
 
 class TextModel(nn.Module):
@@ -275,16 +307,21 @@ class TextModel(nn.Module):
         else:
             one = where[:, :1]
             place = torch.cat([torch.arange(H, device=dev).expand(B, -1), where + H, torch.full_like(one, H + total)], 1)[:, None]
-        cs_p = rope(place, hd, self.c["theta"], dtype)
         turn = torch.arange(B * S * T, device=dev) % T if at is None else at % T
-        after = torch.arange(H + total + 1, H + total + 1 + T, device=dev)
-        cs_s = tuple(x[turn][:, None] for x in rope(after, hd, self.c["theta"], dtype))
+        after = H + total + 1
+        if ops.usable(p):
+            plan = ops.Plan(B, S, T, p.shape[1], at, wanted)
+            plan.angles = tuple(x[:, : hd // 2].contiguous() for x in rope(torch.arange(after + T), hd, self.c["theta"], dtype))
+            cs_p, cs_s = place.view(-1, p.shape[1]).expand(B, -1).flatten().int(), (turn + after).int()
+        else:
+            plan, cs_p = at, rope(place, hd, self.c["theta"], dtype)
+            cs_s = tuple(x[turn][:, None] for x in rope(torch.arange(after, after + T, device=dev), hd, self.c["theta"], dtype))
         mask = torch.full((T, T), float("-inf"), dtype=dtype, device=dev).triu_(1)
         shares = [None] * len(points)
         for i, layer in enumerate(self.layers):
             mine = [k for k, x in enumerate(points) if x[0] == i]
-            p, s, got = layer(p, s, cs_p, cs_s, mask, (B, S, T), at, wanted, i == len(self.layers) - 1,
-                              [(points[k][1], points[k][2] + H) for k in mine])
+            p, s, got = layer(p, s, cs_p, cs_s, mask, (B, S, T), plan, wanted, i == len(self.layers) - 1,
+                              [(points[k][1], points[k][2] + H * (points[k][2] >= 0)) for k in mine])
             for k, share in zip(mine, got):
                 shares[k] = share
         s = self.norm(s)

@@ -9,6 +9,7 @@
 State is saved every few minutes; a later run with the same --state continues exactly: weights, optimiser, average, step,
 curriculum and with them the data.  Curves go to --log as CSV.  fp32 here, bf16 with AMX or CUDA (--device)."""
 import argparse, collections, csv, datetime, json, os, queue, signal, subprocess, sys, time
+import ops  # before torch, see there
 import torch
 import torch.multiprocessing as mp
 import torch.nn.functional as F
@@ -65,7 +66,7 @@ def answer_loss(model, visual, b, a):
     point, key = b["point"], b["key"]
     points = []
     if a.look > 0:
-        points = [(i, 0, point.clamp(min=0)) for i in a.look_layers] + [(i, 2, key.clamp(min=0)) for i in a.key_layers]
+        points = [(i, 0, point) for i in a.look_layers] + [(i, 2, key) for i in a.key_layers]
     want = b["want"]
     asked, real = want >= 0, b["ids"] != 0
     total = model.vision_model.embeddings.position_embedding.num_embeddings

@@ -1,0 +1,90 @@
+"""Compares ops.c with PyTorch's own, values and gradients, on random data: check_ops.py (after build_ops.sh).  Exit status 1 when
+anything differs by more than 1e-5 of its size."""
+import copy
+import ops
+import torch
+import torch.nn.functional as F
+import model as M
+
+LIMIT = 1e-5
+bad = []
+
+
+def compare(name, own, other):
+    """two lists of tensors"""
+    error = max(((a - b).norm() / b.norm().clamp(min=1e-9)).item() for a, b in zip(own, other))
+    print(f"{name:34s} {error:.1e}{'' if error < LIMIT else '  TOO MUCH'}")
+    if not error < LIMIT:
+        bad.append(name)
+
+
+def with_gradients(f, *inputs):
+    inputs = [x.clone().requires_grad_() for x in inputs]
+    out = f(*inputs)
+    out = out if isinstance(out, tuple) else (out,)
+    g = torch.Generator().manual_seed(2)
+    sum((o * torch.randn(o.shape, generator=g)).sum() for o in out).backward()
+    return [o.detach() for o in out] + [x.grad for x in inputs]
+
+
+def main():
+    if ops.LIBRARY is None:
+        raise SystemExit("no library: tools/pocket/build_ops.sh, or POCKET_OPS=FILE")
+    torch.manual_seed(1)
+    x, y, w = torch.randn(37, 192) * 3, torch.randn(37, 192), torch.randn(192)
+    compare("gelu", with_gradients(ops.Gelu.apply, x), with_gradients(lambda x: F.gelu(x, approximate="tanh"), x))
+    compare("swiglu", with_gradients(ops.SwiGlu.apply, x, y), with_gradients(lambda x, y: F.silu(x) * y, x, y))
+    compare("rms norm", with_gradients(lambda x, w: ops.RmsNorm.apply(x, w, 1e-5), x, w),
+            with_gradients(lambda x, w: F.rms_norm(x, (192,), w, 1e-5), x, w))
+    # far ends, where e^x leaves floats
+    x = torch.tensor([[-1e4, -200.0, -90.0, -10.0, 0.0, 10.0, 90.0, 1e4]])
+    compare("gelu, far ends", with_gradients(ops.Gelu.apply, x), with_gradients(lambda x: F.gelu(x, approximate="tanh"), x))
+
+    for B, T, heads, hd in ((2, 8, 6, 32), (3, 57, 6, 32), (1, 576, 3, 64)):
+        q, k, v = (torch.randn(B * T, heads * hd) for _ in range(3))
+        for causal in (False, True):
+            def own(q, k, v):
+                if causal:
+                    return ops.Attention.apply(q, None, None, k, v, *ops.causal(B, T), heads, ())[0]
+                return ops.Attention.apply(q, k, v, None, None, ops.plain(B, T), None, heads, ())[0]
+
+            def other(q, k, v):
+                q, k, v = (x.view(B, T, heads, hd).transpose(1, 2) for x in (q, k, v))
+                return F.scaled_dot_product_attention(q, k, v, is_causal=causal).transpose(1, 2).reshape(B * T, heads * hd)
+
+            compare(f"attention {B}x{T} {heads}x{hd}{' causal' if causal else ''}", with_gradients(own, q, k, v), with_gradients(other, q, k, v))
+
+    # the decoder as a whole: conversations of any length behind pictures, and what single heads give single places
+    c = M.SHAPES["p4m-256"]
+    decoder = M.TextModel(c)
+    B, S, T, K = 3, 4, 21, 30
+    g = torch.Generator().manual_seed(3)
+    ids = torch.randint(3, 250, (B, S, T), generator=g)
+    for b in range(B):
+        for s in range(S):
+            ids[b, s, int(torch.randint(2, T + 1, (1,), generator=g)):] = 0
+    ids[1, 2] = 0  # a conversation that is not there
+    real = ids != 0
+    asked = real & (torch.rand(ids.shape, generator=g) < 0.5)
+    asked[0, 0, 0] = True
+    where = torch.stack([torch.randperm(256, generator=g)[:K].sort().values for _ in range(B)])
+    place = torch.where(asked, torch.randint(-1, K, ids.shape, generator=g), -1)
+    visual, library = torch.randn(B, K, c["d"], generator=g), ops.LIBRARY
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        out = []
+        for use in (library, None):
+            ops.LIBRARY = use
+            model = copy.deepcopy(decoder)
+            v = visual.clone().requires_grad_()
+            h, shares = model(v, ids, where, 256, [(1, 2, place), (4, 0, place)], real, asked)
+            ((h * torch.sin(torch.arange(h.numel()).float()).view_as(h)).sum() + sum((s[place >= 0] * 5).log().sum() for s in shares)).backward()
+            out.append([h.detach(), v.grad] + [s.detach()[place >= 0] for s in shares] + [p.grad for p in model.parameters()])
+        ops.LIBRARY = library
+        compare(f"decoder, {threads} thread{'s' if threads > 1 else ''}", *out)
+    if bad:
+        raise SystemExit("differs: " + ", ".join(bad))
+
+
+if __name__ == "__main__":
+    main()
