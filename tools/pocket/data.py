@@ -193,21 +193,69 @@ BEHIND = (" please", ", please", " on it", " here", " on this page", " in the pi
 FOR_KEY = ("I need the %s", "The %s please", "What stands beside %s?", "What does %s say?", "What value has %s?", "Look up %s", "Check the %s",
            "Could you read the %s?", "Say the %s", "What comes after %s?", "Search for %s", "the %s", "Give me %s", "%s is what?", "What have we for %s?",
            "Print the %s", "I am looking for the %s", "Where it says %s, what follows?", "How does the %s read?", "What %s is it?", "Tell us the %s",
-           "What is there for %s?", "Copy the %s", "Which %s?", "Report the %s", "Do you see the %s?", "Is there a %s?", "Return the %s", "%s = ?", "%s:")
-KEPT = re.compile("(Can you tell me|Tell me) the|Look for|Give me the .* line|Please give me line", re.I)  # only for tests
+           "What is there for %s?", "Copy the %s", "Which %s?", "Report the %s", "Could you find me the %s?", "Return the %s", "%s = ?", "%s:")
+CONTAINED = re.compile(r"(?:Does the page contain|Is the word|Does it say|Is there the text|Does|Is) (.+?)(?: on the page| there| written there|"
+                       r" appear on the page| printed anywhere)?[?]$")
+FOR_WORD = ("Do you see %s?", "Is %s shown?", "Is %s listed?", "Is %s visible?", "Can you see %s?", "Is %s in the text?", "Does it have %s?", "Is %s included?",
+            "Can one read %s there?", "Check whether %s is there.", "Is %s named?", "Can I find %s here?", "Is there %s on it?", "%s: is it there?",
+            "Does the text have %s?", "Yes or no: is %s printed?", "Is %s given?", "Do you find %s on it?")
+# more wordings of what is asked by meaning, by the hundreds of their numbers (src/docgen/meanings.c)
+ALSO = {
+    50: ("What must I pay?", "How much do they want for it?", "How much money is it?", "What do I pay for it?", "What would it cost me?", "Cost?"),
+    51: ("What is to be paid in all?", "How much is everything together?", "What is the amount to pay?", "How much in total?", "What do all things cost?"),
+    52: ("How much is it without tax?", "What is the sum before tax?", "What is it before tax is added?", "How much are the items together?"),
+    53: ("What tax was charged?", "How much was the tax?", "What VAT is there?", "How much of it is tax?"),
+    54: ("What did they pay?", "How much did the customer give?", "What sum was given?", "How much was handed to them?"),
+    55: ("How much did the customer get back?", "What was given back?", "How much money was returned?", "What came back?"),
+    56: ("Who wrote this?", "Which firm is it?", "What is the firm called?", "Who made this out?", "What is the shop called?", "Which company issued it?"),
+    57: ("Which day is on it?", "When was it?", "What is the day?", "Which date is on this?", "From which day is it?"),
+    58: ("At which hour was it?", "When on that day?", "What hour is printed?", "What is the hour?"),
+    59: ("What number has it?", "Which number is on it?", "How is it numbered?", "What is the id?"),
+    60: ("When do I have to pay?", "What is the last date for payment?", "Until which day can it be paid?", "When is payment due?"),
+    61: ("Which number do I dial?", "How do I reach them by phone?", "What phone number is there?", "Whom do I ring?", "Their phone?"),
+    62: ("Where do I send mail to?", "How do I email them?", "What is their email?", "To which address can I mail?"),
+    63: ("What is their site?", "Where is it on the internet?", "Which web page is it?", "What is the site?", "Where do I find them on the web?"),
+    64: ("As what does the person work?", "What is her job?", "What work does he do?", "What is the person's job?", "What is he?"),
+    65: ("Where is it exactly?", "At which street is it?", "Which road is it?", "What street is printed?"),
+    66: ("Who is it?", "Who is this?", "What is he called?", "Which person is it?", "Who is on it?", "Tell me the person."),
+    67: ("Who posted it?", "Who is it sent by?", "By whom was it sent?", "Where is it sent from?"),
+    68: ("Who will get it?", "Whom is it addressed to?", "Who should receive it?", "For whom is it?"),
+    69: ("To which town is it sent?", "Which place is it sent to?", "What town is it?", "Which town is printed?"),
+    70: ("What place should I sit in?", "Which seat is mine?", "Where is my seat?", "Which seat do I take?"),
+    71: ("Where do I go to board?", "Which gate should I take?", "At which gate?", "My gate?"),
+    72: ("Where do I start?", "From which town does it leave?", "What is the start?", "Where do I get on?"),
+    73: ("Where do I get to?", "Where does it bring me?", "What is the end of the trip?", "Where do we arrive?"),
+    74: ("What is shown?", "What do I get to see?", "Which event do I visit?", "What show is this?", "What happens there?"),
+    75: ("What is the page called?", "What stands at the head?", "What does the heading say?", "How is it headed?", "What is on top?"),
+    76: ("What is its weight?", "How many kilos is it?", "How much weight has it?", "Is it heavy: what does it weigh?"),
+    77: ("Until when may I use it?", "By when should it be eaten?", "How long is it good?", "When does it end?", "To when can it be kept?"),
+    78: ("How many are in it?", "How many of them?", "What number of pieces is in it?", "How many come with it?"),
+    79: ("Which land is it from?", "Where do they make it?", "Made where?", "In what country is it made?"),
+    80: ("What is its size?", "How large is it?", "Which size have I got?", "How big?"),
+    81: ("In which colour is it?", "What is its colour?", "In what color does it come?", "Which color does it have?"),
+    82: ("What is sold here?", "What is for sale?", "What does it describe?", "What thing is this?", "What is this label for?", "What can I buy?"),
+}
+KEPT = re.compile("(Can you tell me|Tell me) the|Look for|Give me the .* line|Please give me line|Can you find", re.I)  # only for tests
 
 
-def reworded(question, family, key, rng):
+def reworded(question, family, key, number, rng):
     """a question as others might put it, so that wordings never seen are less strange; none of those kept for tests"""
     q = question
-    if family in ("value", "absent") and key and rng.random() < 0.5:
+    if family == "value" and key and key in q and rng.random() < 0.5:
+        q = rng.choice(FOR_KEY) % key
+    elif family == "contains" and rng.random() < 0.6:
+        word = CONTAINED.match(q)
+        q = rng.choice(FOR_WORD) % word.group(1) if word else q
+    elif number // 100 in ALSO and rng.random() < 0.6:
+        q = rng.choice(ALSO[number // 100])
+    elif family == "absent" and key and rng.random() < 0.5:
         q = rng.choice(FOR_KEY) % key
     m = re.match(r"(What is|What's|Give|Read|Name|Find|Show) the ([^?.]+)[?.]?$", q)
     if m and family != "line" and rng.random() < 0.5:
-        q = rng.choice(FOR_KEY[:3] + FOR_KEY[4:30:2]) % m.group(2)
-    if rng.random() < 0.3:
+        q = rng.choice(FOR_KEY[:3] + FOR_KEY[4::2]) % m.group(2)
+    if rng.random() < 0.25:
         q = rng.choice(BEFORE) + (q[:1].lower() + q[1:] if rng.random() < 0.6 and not q.startswith(key or " ") else q)
-    if rng.random() < 0.3:
+    if rng.random() < 0.25:
         end = q[-1:] if q[-1:] in "?." else ""
         q = q.rstrip("?.") + rng.choice(BEHIND) + (end if rng.random() < 0.7 else "")
     if rng.random() < 0.15:
@@ -258,7 +306,7 @@ def conversations(doc, place, rng, n, length, talk, weights, extra=None, reword=
                 if q[0] == "absent":  # or who asks so would always find something
                     asked = re.match(r".*\b(?:the|for|of|as|to) (.+?)(?: on the page)?[?.]?$", q[2])
                     key = asked and asked.group(1)
-                q = (q[0], q[1], reworded(q[2], q[0], key, rng), q[3])
+                q = (q[0], q[1], reworded(q[2], q[0], key, q[4] if len(q) > 4 else 0, rng), q[3])
             t, m = turn(q[2], q[3], not ids)
             where = spread(q[3], doc["text"], place) if q[0] not in COUNTED else None
             l = [-1] * (len(t) - sum(m)) + (where if where is not None else [-1] * sum(m))
@@ -314,7 +362,7 @@ def batch(gen, shape, seed, stage, size, settings):
     """settings: lines (0: any), text (share of text pages), large (share of batches with large documents), kinds, large_kinds
     (name to how often), turns (questions a picture), talk (share of conversations), reading (share of batches that read whole pages),
     reword (how often a question is put in other words), absent (whether what is not there is
-    asked), strength (of wear, at most), collage (s1) and bands (s3: share of batches for the tower alone), full (nothing
+    asked), strength (of wear, at most), tilt (share of pages photographed askew), angle (by so many degrees at most), collage (s1) and bands (s3: share of batches for the tower alone), full (nothing
     left out), ink (no patch with anything drawn left out; else only those that letters touch are sure to stay), clean
     (symbols without faults), alone, forget, mistake (neighbours not known, or wrong)"""
     s = settings
@@ -347,6 +395,8 @@ def batch(gen, shape, seed, stage, size, settings):
     else:
         docs = sorted(docs, key=lambda d: len(d["glyphs"]))[part * size : (part + 1) * size]
     for doc in docs:
+        if rng.random() < s.get("tilt", 0):
+            docgen.tilted(doc, rng, s.get("angle", 9))
         if doc["worn"] > 0:
             doc["image"] = docgen.jpeg(doc["image"], doc["id"], doc["worn"])
     for i, doc in enumerate(docs or [None] * size):

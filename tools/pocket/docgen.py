@@ -1,6 +1,7 @@
 """The document generator (src/docgen) from Python, and the reference processor's way to a square tile."""
 import ctypes as C
 import io
+import math
 import os
 import random
 import numpy as np
@@ -118,3 +119,44 @@ def to_tile(image, side):
         w1 += w1 % 2
     image = image.resize((max(w1, 1), max(h1, 1)), Image.LANCZOS)
     return image.resize((side, side), Image.LANCZOS)
+
+
+def tilted(doc, rng, most):
+    """The document photographed askew: turned by up to `most` degrees, nearer on one side, on a plain table; boxes follow."""
+    image, g = doc["image"], doc["glyphs"].copy()
+    w, h = image.size
+    a = math.radians(rng.uniform(-most, most))
+    turn = np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]])
+    page = np.array([[0, 0], [w, 0], [w, h], [0, h]], float)
+    to = page - (w / 2, h / 2)
+    side = rng.randrange(4)
+    to[[side, (side + 1) % 4]] *= 1 - rng.uniform(0, 0.012) * most
+    to = to @ turn.T
+    edge = rng.uniform(-0.02, 0.06) * max(w, h)
+    to += edge - to.min(0)
+    size = tuple(max(8, int(x)) for x in to.max(0) + edge)
+
+    def through(a, b):
+        """the eight numbers of the perspective that takes points a to points b"""
+        rows, right = [], []
+        for (x, y), (u, v) in zip(a, b):
+            rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+            right += [u, v]
+        return np.linalg.solve(np.array(rows), np.array(right))
+
+    p = through(page, to)
+
+    def go(x, y):
+        z = p[6] * x + p[7] * y + 1
+        return (p[0] * x + p[1] * y + p[2]) / z, (p[3] * x + p[4] * y + p[5]) / z
+
+    shade = tuple(rng.randrange(40, 250) for _ in range(3)) if rng.random() < 0.5 else (rng.randrange(60, 250),) * 3
+    out = image.transform(size, Image.PERSPECTIVE, through(to, page), Image.BICUBIC, fillcolor=shade)
+    x, y = go((g["x0"] + g["x1"]) / 2, g["middle"])
+    ends = [go(g[a], g[b]) for a in ("x0", "x1") for b in ("y0", "y1")]
+    wide = np.ptp([e[0] for e in ends], axis=0) / 2
+    g["y0"], g["y1"] = np.min([e[1] for e in ends], axis=0), np.max([e[1] for e in ends], axis=0)
+    g["x0"], g["x1"], g["middle"] = x - wide, x + wide, y
+    inside = (g["x0"].min() >= 0 and g["x1"].max() <= size[0] and g["y0"].min() >= 0 and g["y1"].max() <= size[1]) if len(g) else True
+    if inside:
+        doc["image"], doc["glyphs"] = out, g
