@@ -45,8 +45,8 @@ def main():
         for causal in (False, True):
             def own(q, k, v):
                 if causal:
-                    return ops.Attention.apply(q, None, None, k, v, *ops.causal(B, T), heads, ())[0]
-                return ops.Attention.apply(q, k, v, None, None, ops.plain(B, T), None, heads, ())[0]
+                    return ops.Attention.apply(q, None, None, k, v, *ops.causal(torch.full((B,), T)), heads, ())[0]
+                return ops.Attention.apply(q, k, v, None, None, ops.plain(torch.full((B,), T)), None, heads, ())[0]
 
             def other(q, k, v):
                 q, k, v = (x.view(B, T, heads, hd).transpose(1, 2) for x in (q, k, v))
@@ -82,6 +82,23 @@ def main():
             out.append([h.detach(), v.grad] + [s.detach()[place >= 0] for s in shares] + [p.grad for p in model.parameters()])
         ops.LIBRARY = library
         compare(f"decoder, {threads} thread{'s' if threads > 1 else ''}", *out)
+    # pictures of different numbers of patches and cells in one run, against each by itself
+    model = M.Pocket(c)
+    count, pixels = (30, 7, 18), torch.randint(0, 256, (B, 256, 256, 3), dtype=torch.uint8, generator=g)
+    for b, n in enumerate(count):
+        where[b, n:] = -1
+    real[:, :, :2] = True  # no conversation is missing
+    ids[real & (ids == 0)] = 5
+
+    def answers(picture, where, ids, real):
+        return model.text_model(model.see(picture, keep=where) + visual[:1, :1], ids, where, 256, (), real, real)[0]
+
+    torch.nn.init.normal_(model.connector.proj.weight, std=0.05)
+    own = answers(pixels, where, ids, real)
+    ops.LIBRARY = None
+    other = torch.cat([answers(pixels[b : b + 1], where[b : b + 1, :n], ids[b : b + 1], real[b : b + 1]) for b, n in enumerate(count)])
+    ops.LIBRARY = library
+    compare("tower and decoder, any number", [own.detach()], [other.detach()])
     if bad:
         raise SystemExit("differs: " + ", ".join(bad))
 

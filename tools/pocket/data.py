@@ -362,7 +362,7 @@ def batch(gen, shape, seed, stage, size, settings):
     """settings: lines (0: any), text (share of text pages), large (share of batches with large documents), kinds, large_kinds
     (name to how often), turns (questions a picture), talk (share of conversations), reading (share of batches that read whole pages),
     reword (how often a question is put in other words), absent (whether what is not there is
-    asked), strength (of wear, at most), tilt (share of pages photographed askew), angle (by so many degrees at most), collage (s1) and bands (s3: share of batches for the tower alone), full (nothing
+    asked), ragged (as many places as each picture needs), strength (of wear, at most), tilt (share of pages photographed askew), angle (by so many degrees at most), collage (s1) and bands (s3: share of batches for the tower alone), full (nothing
     left out), ink (no patch with anything drawn left out; else only those that letters touch are sure to stay), clean
     (symbols without faults), alone, forget, mistake (neighbours not known, or wrong)"""
     s = settings
@@ -421,7 +421,7 @@ def batch(gen, shape, seed, stage, size, settings):
                 doc["questions"] = [q for q in doc["questions"] if q[0] == "read" and not q[1]] or [("read", False, "Read everything.", doc["text"])]
             d["rows"] = conversations(doc, place, rng, n_rows, length, talk, weights, None if reading else extra, s.get("reword", 0.4))
         out.append(d)
-    return pack(out, grid, n_rows, nrng, s.get("full", False), text_pages, stage)
+    return pack(out, grid, n_rows, nrng, s.get("full", False), text_pages, stage, s.get("ragged", False))
 
 
 def faults(cells, around, nrng, s):
@@ -446,33 +446,48 @@ def holds(cells, move):
 def moves(move, keep):
     """move for the cells kept, as indices into those"""
     rank = np.full(len(move), -1, np.int64)
-    rank[keep] = np.arange(len(keep))
-    kept = move[keep]
+    rank[keep[keep >= 0]] = np.arange((keep >= 0).sum())
+    kept = taken(move, keep, -1)
     kept[:, 0] = np.where(kept[:, 0] >= 0, rank[kept[:, 0]], -1)
     return kept
 
 
-def pack(docs, grid, n_rows, nrng, full, text_pages, stage):
+def taken(a, at, fill):
+    """a[at], and `fill` where at is -1"""
+    out = a[np.maximum(at, 0)]
+    out[at < 0] = fill
+    return out
+
+
+def some_of(needs, full, ragged, nrng, more):
+    """for each picture the places that are needed and a tenth more by chance (full: all of them), in order -> [B,K]; ragged: as
+    many as each needs, then -1; else as many as the one that needs most, for who cannot leave the rest out"""
+    most = [len(x) if full else min(len(x), int(x.sum() * 1.1 + more)) for x in needs]
+    if not ragged:
+        most = [min(len(x), 8 * -(-max(most) // 8)) for x in needs]
+    out = np.full((len(needs), max(most)), -1, np.int64)
+    for row, x, n in zip(out, needs, most):
+        row[:n] = choose(x, n, nrng)
+    return out
+
+
+def pack(docs, grid, n_rows, nrng, full, text_pages, stage, ragged):
     n, B = grid * grid, len(docs)
     b = {}
     if stage != "s2":
         b["pixels"] = np.stack([d["tile"] for d in docs])
-        count = n if full else min(n, 8 * -(-int(max(d["ink"].sum() for d in docs) * 1.1 + 24) // 8))
-        keep = np.stack([choose(d["ink"], count, nrng) for d in docs])
+        keep = some_of([d["ink"] for d in docs], full, ragged, nrng, 12 if ragged else 24)
     else:
         keep = np.tile(np.arange(n), (B, 1))
     if stage != "s1":  # the decoder sees fewer: what holds something, and some that hold nothing
-        need = [holds(d["cells"], d["move"])[k] for d, k in zip(docs, keep)]
-        most = max(x.sum() for x in need)
-        count = keep.shape[1] if full else min(keep.shape[1], 8 * -(-int(most * 1.1 + 16) // 8))
-        sub = np.stack([choose(x, count, nrng) for x in need])
-        where = np.take_along_axis(keep, sub, 1)
-        b["sub"], b["where"] = sub, where
+        sub = some_of([holds(d["cells"], d["move"])[k[k >= 0]] for d, k in zip(docs, keep)], full, ragged, nrng, 10 if ragged else 16)
+        where = np.where(sub >= 0, np.take_along_axis(keep, np.maximum(sub, 0), 1), -1)
+        b["sub"], b["where"] = np.where(sub >= 0, sub, keep.shape[1]), where
         b["place"] = np.full_like(where, -1) if text_pages else where
     at = keep if stage != "s2" else b["where"]
-    b["keep"] = keep if stage != "s2" else at
-    b["cells"] = np.stack([d["cells"][k] for d, k in zip(docs, at)])
-    b["around"] = np.stack([d["around"][k] for d, k in zip(docs, at)])
+    b["keep"] = at
+    b["cells"] = np.stack([taken(d["cells"], k, -1) for d, k in zip(docs, at)])
+    b["around"] = np.stack([taken(d["around"], k, 0) for d, k in zip(docs, at)])
     if stage != "s2":
         b["move"] = np.stack([moves(d["move"], k) for d, k in zip(docs, keep)])
     if stage != "s1":
@@ -484,7 +499,8 @@ def pack(docs, grid, n_rows, nrng, full, text_pages, stage):
         b["family"] = np.full((B, n_rows), -1, np.int64)
         for i, d in enumerate(docs):
             rank = np.full(n, -1, np.int64)
-            rank[b["where"][i]] = np.arange(b["where"].shape[1])
+            mine = b["where"][i][b["where"][i] >= 0]
+            rank[mine] = np.arange(len(mine))
             for j, (ids, want, look, keys, family) in enumerate(d["rows"]):
                 b["ids"][i, j, : len(ids)], b["want"][i, j, : len(want)] = ids, want
                 b["point"][i, j, : len(look)] = [rank[p] if p >= 0 else -1 for p in look]

@@ -109,16 +109,17 @@ class VisionAttention(nn.Module):
         self.heads = heads
         self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d, d) for _ in range(4))
 
-    def forward(self, x):
+    def forward(self, x, groups=None):
+        """x [B,T,d], or [M,d] and the groups of ops.py"""
+        if groups is not None:
+            q, k, v = lin(x, self.q_proj), lin(x, self.k_proj), lin(x, self.v_proj)
+            return lin(ops.Attention.apply(q, k, v, None, None, groups, None, self.heads, ())[0], self.out_proj)
         B, T, d = x.shape
         h, hd = self.heads, d // self.heads
 
         def split(layer, scale=1.0):
             return (lin(x, layer) * scale if scale != 1 else lin(x, layer)).view(B, T, h, hd).transpose(1, 2)
 
-        if ops.usable(x):
-            q, k, v = (lin(x, l).view(B * T, d) for l in (self.q_proj, self.k_proj, self.v_proj))
-            return lin(ops.Attention.apply(q, k, v, None, None, ops.plain(B, T), None, h, ())[0].view(B, T, d), self.out_proj)
         if x.dtype == torch.bfloat16 and not x.is_cuda:  # the fused one has a slow bf16 backward on CPUs
             q, k, v = split(self.q_proj, hd ** -0.5), split(self.k_proj), split(self.v_proj)
             a = torch.softmax(q @ k.transpose(-1, -2), -1) @ v
@@ -136,8 +137,8 @@ class VisionLayer(nn.Module):
         self.mlp = nn.Module()
         self.mlp.fc1, self.mlp.fc2 = nn.Linear(d, c["vit_ff"]), nn.Linear(c["vit_ff"], d)
 
-    def forward(self, x):
-        x = x + self.self_attn(self.layer_norm1(x))
+    def forward(self, x, groups=None):
+        x = x + self.self_attn(self.layer_norm1(x), groups)
         x1 = lin(self.layer_norm2(x), self.mlp.fc1)
         return x + lin(ops.Gelu.apply(x1) if ops.usable(x1) else F.gelu(x1, approximate="tanh"), self.mlp.fc2)
 
@@ -155,13 +156,18 @@ class VisionModel(nn.Module):
         self.post_layernorm = LayerNorm(c["d"], eps=1e-6)
 
     def forward(self, pixels, dtype=torch.float32, keep=None):
-        """uint8 [B, H, W, 3], keep [B, K]: the patches to look at (None: all) -> [B, K, d]"""
+        """uint8 [B, H, W, 3], keep [B, K]: the patches to look at (None: all; -1: none, where ops.c is used) -> [B, K, d], 0 for none"""
         B, H, W, _ = pixels.shape
         P = self.patch
         x = pixels.view(B, H // P, P, W // P, P, 3).permute(0, 1, 3, 5, 2, 4).reshape(B, -1, 3 * P * P)
         e = self.embeddings
-        place = e.position_embedding.weight
-        if keep is not None:
+        place, groups = e.position_embedding.weight, None
+        if ops.LIBRARY is not None and dtype == torch.float32 and not pixels.is_cuda:  # pictures of any number of patches in one run
+            keep = torch.arange(len(place)).expand(B, -1) if keep is None else keep
+            picture, k = (keep >= 0).nonzero(as_tuple=True)
+            groups = ops.plain((keep >= 0).sum(1))
+            x, place = x[picture, keep[picture, k]], place[keep[picture, k]]
+        elif keep is not None:
             x = x.gather(1, keep[..., None].expand(-1, -1, x.shape[2]))
             place = place[keep]
         x = x.to(torch.float32).mul_(1 / 255).sub_(0.5).mul_(2).to(dtype)
@@ -169,8 +175,9 @@ class VisionModel(nn.Module):
         x = F.linear(x, (rounded(w) if QUANT[0] else w).to(dtype), e.patch_embedding.bias.to(dtype))
         x = x + place.to(dtype)
         for layer in self.encoder.layers:
-            x = layer(x)
-        return self.post_layernorm(x)
+            x = layer(x, groups)
+        x = self.post_layernorm(x)
+        return x if groups is None else x.new_zeros(B, keep.shape[1], x.shape[1]).index_put((picture, k), x)
 
 
 def rope(positions, hd, theta, dtype):
@@ -255,17 +262,16 @@ class TextLayer(nn.Module):
         return p, self.feed(s + o), shares
 
     def packed(self, p, s, cs_p, cs_s, plan, asked, last, points):
-        """the same by ops.c, which computes nothing for padding; plan: ops.Plan"""
+        """the same by ops.c, which computes nothing for padding: p [A,d] the rows of all prefixes, plan: ops.Plan"""
         me, x = self.self_attn, self.input_layernorm(p)
-        B, P, d = p.shape
 
         def turned(x, layer, at):
-            return ops.Turn.apply(lin(x, layer).view(-1, d), at, *plan.angles, me.heads)
+            return ops.Turn.apply(lin(x, layer), at, *plan.angles, me.heads)
 
-        kp, vp = turned(x, me.k_proj, cs_p), lin(x, me.v_proj).view(-1, d)
+        kp, vp = turned(x, me.k_proj, cs_p), lin(x, me.v_proj)
         if not last:
             o = ops.Attention.apply(turned(x, me.q_proj, cs_p), None, None, kp, vp, *plan.prefix, me.heads, ())[0]
-            p = self.feed(p + lin(o.view(B, P, d), me.o_proj))
+            p = self.feed(p + lin(o, me.o_proj))
         x = self.input_layernorm(s)
         ks, vs = turned(x, me.k_proj, cs_s), lin(x, me.v_proj)
         end = last and asked is not None
@@ -287,7 +293,7 @@ class TextModel(nn.Module):
 
     def forward(self, visual, ids, where=None, total=None, points=(), real=None, asked=None):
         """visual [B,K,d] in place of <image>, where [B,K]: which of the `total` picture tokens those are (None: all of
-        them), ids [B,S,T], points: (layer, head, [B,S,T] indices of picture tokens) ... -> hidden states [B,S,T,d] (final
+        them; -1: none, at the end of a row and where ops.c is used), ids [B,S,T], points: (layer, head, [B,S,T] indices of picture tokens) ... -> hidden states [B,S,T,d] (final
         norm applied) and what those heads gave those tokens.  real, asked [B,S,T] bool: nothing is computed for ids that are
         not real, and only the hidden states of the asked come back, [number of them, d]"""
         B, N, d = visual.shape
@@ -310,9 +316,13 @@ class TextModel(nn.Module):
         turn = torch.arange(B * S * T, device=dev) % T if at is None else at % T
         after = H + total + 1
         if ops.usable(p):
-            plan = ops.Plan(B, S, T, p.shape[1], at, wanted)
+            there = torch.ones(B, p.shape[1], dtype=torch.bool)
+            if where is not None:
+                there[:, H:-1] = where >= 0
+            place, p = place.view(-1, p.shape[1]).expand(B, -1)[there], p[there]
+            plan = ops.Plan(B, S, T, there.sum(1), at, wanted)
             plan.angles = tuple(x[:, : hd // 2].contiguous() for x in rope(torch.arange(after + T), hd, self.c["theta"], dtype))
-            cs_p, cs_s = place.view(-1, p.shape[1]).expand(B, -1).flatten().int(), (turn + after).int()
+            cs_p, cs_s = place.int(), (turn + after).int()
         else:
             plan, cs_p = at, rope(place, hd, self.c["theta"], dtype)
             cs_s = tuple(x[turn][:, None] for x in rope(torch.arange(after, after + T, device=dev), hd, self.c["theta"], dtype))

@@ -76,17 +76,22 @@ class Attention(torch.autograd.Function):
         return dq, dka, dva, dkb, dvb, None, None, None, None
 
 
-def plain(B, T):
-    """groups of B pictures of T rows that see all of themselves"""
-    at = torch.arange(B) * T
-    return torch.stack([at, torch.full_like(at, T), at, torch.full_like(at, T), at, torch.zeros_like(at)], 1).contiguous()
+def groups_of(count):
+    """first rows of runs of `count` rows, and zeros"""
+    return count.cumsum(0) - count, torch.zeros_like(count)
 
 
-def causal(B, T):
-    """groups of B runs of T rows that see themselves and what is before them, and what each row sees"""
-    at = torch.arange(B) * T
-    groups = torch.stack([at, torch.full_like(at, T), at, torch.zeros_like(at), at, torch.full_like(at, T)], 1).contiguous()
-    return groups, torch.arange(1, T + 1, dtype=torch.int32).repeat(B)
+def plain(count):
+    """groups of pictures of `count` [B] rows that see all of themselves"""
+    at, none = groups_of(count)
+    return torch.stack([at, count, at, count, at, none], 1).contiguous()
+
+
+def causal(count):
+    """groups of runs of `count` [B] rows that see themselves and what is before them, and what each row sees"""
+    at, none = groups_of(count)
+    sees = torch.arange(int(count.sum())) - at.repeat_interleave(count) + 1
+    return torch.stack([at, count, at, none, at, count], 1).contiguous(), sees.int()
 
 
 class Gelu(torch.autograd.Function):
@@ -108,19 +113,21 @@ class Gelu(torch.autograd.Function):
 
 
 class Plan:
-    """where the rows of B pictures' prefixes of P and of their S conversations of at most T ids stand: `at` [M] of B*S*T (None:
-    all), `wanted` [M'] of M (None: all)"""
+    """where the rows of B pictures' prefixes of `prefix` [B] rows and of their S conversations of at most T ids stand: `at` [M] of
+    B*S*T (None: all), `wanted` [M'] of M (None: all)"""
 
-    def __init__(self, B, S, T, P, at, wanted):
+    def __init__(self, B, S, T, prefix, at, wanted):
         self.shape, self.at, self.wanted = (B, S, T), torch.arange(B * S * T) if at is None else at, wanted
-        self.prefix = causal(B, P)
+        self.prefix = causal(prefix)
+        first = (prefix.cumsum(0) - prefix).repeat_interleave(S)
+        prefix = prefix.repeat_interleave(S)
         row, turn = self.at // T, self.at % T
         count = torch.bincount(row, minlength=B * S)
         start = count.cumsum(0) - count
         sees = (turn + 1).int()
 
         def groups(count_q):
-            g = torch.stack([count_q.cumsum(0) - count_q, count_q, torch.arange(B * S) // S * P, torch.full_like(count, P), start, count], 1)
+            g = torch.stack([count_q.cumsum(0) - count_q, count_q, first, prefix, start, count], 1)
             return g[count_q > 0].contiguous()
 
         self.all = groups(count), sees

@@ -53,11 +53,11 @@ def curriculum(c, token, step):
 
 
 def moved(point, stands, sub):
-    """point [B,S,T], indices into sub [B,K'] (-1: none), after the letters went to cells `stands` [B,K]"""
+    """point [B,S,T], indices into sub [B,K'] (-1: none), after the letters went to cells `stands` [B,K]; K in sub: none"""
     B, K = stands.shape
     rank = torch.full((B, K + 1), -1, device=point.device)
     rank.scatter_(1, sub, torch.arange(sub.shape[1], device=point.device).expand(B, -1).contiguous())
-    to = rank.gather(1, stands.gather(1, sub))  # by index into sub
+    to = rank.gather(1, stands.gather(1, sub.clamp(max=K - 1)))  # by index into sub
     return torch.where(point >= 0, to.gather(1, point.clamp(min=0).flatten(1)).view_as(point), point)
 
 
@@ -140,13 +140,13 @@ def everything(a):
     os.makedirs(a.state, exist_ok=True)
     at = lambda name: os.path.join(a.state, name + ".pt")
     easy = dict(lines=1, text=1.0, kinds=dict(label=4, tag=3, text=1), large=0, turns=6)
-    hard = dict(lines=0, text=0.05, large=0.2, alone=0.3, forget=0.2, mistake=0.1)
+    hard = dict(lines=0, text=0.03, large=0.15, turns=6, alone=0.3, forget=0.2, mistake=0.1, talk=0.04, reading=0.15, tilt=0.08)
     stages = (
-        ("s1", "s1", n, ["--adam", "2e-3", "--muon", "0.015", "--set", json.dumps(dict(large=0.3, strength=0.6))]),
+        ("s1", "s1", n, ["--adam", "2e-3", "--muon", "0.015", "--empty", "0.35", "--set", json.dumps(dict(large=0.2, strength=0.5, collage=0.75, tilt=0.2))]),
         ("s2", "s2-easy", n // 4, ["--decay", "0", "--noise", "0.12", "--set", json.dumps(easy)]),
         ("s2", "s2", n // 2, ["--noise", "0.3", "--decoder", at("s2-easy"), "--set", json.dumps(hard)]),
         ("s3", "s3", n, ["--mixed", "0.05", "--qat", "0.2", "--empty", "0.35", "--ink", "0.2", "--full", "0.05", "--decay", "0.8", "--muon", "0.015",
-                         "--tower", at("s1"), "--decoder", at("s2"), "--set", json.dumps(dict(large=0.3, turns=8, strength=0.6, bands=0.3))]),
+                         "--tower", at("s1"), "--decoder", at("s2"), "--set", json.dumps(dict(large=0.2, turns=6, strength=0.5, bands=0.35, talk=0.02, reading=0.12, tilt=0.12))]),
     )
     for stage, name, steps, more in stages:
         done = subprocess.run([sys.executable, os.path.abspath(__file__), stage, "--state", at(name), "--steps", str(steps)] + base + more)
@@ -216,7 +216,7 @@ def main():
     muon = Muon(hidden)
     adam = torch.optim.AdamW([p for _, p in mine if id(p) not in ids], lr=a.adam, betas=(0.9, 0.98), weight_decay=0.0)
     average = {n: p.detach().clone() for n, p in mine}
-    settings = json.loads(a.set)
+    settings = json.loads(a.set) | dict(ragged=ops.LIBRARY is not None and dtype == torch.float32 and a.device == "cpu")
     course = dict(lines=settings.pop("lines", 1), text=settings.pop("text", 1.0), absent=False, since=0, start=began)
     course["absent"] = course["lines"] == 0
     if a.stage != "s2":
@@ -294,9 +294,10 @@ def main():
             l = l + a.like * ((visual.float() - target).pow(2) * w).sum() / power
             loss = l if "ids" not in b else a.seen * l
             if "ids" in b:
-                visual = visual.gather(1, b["sub"][..., None].expand(-1, -1, visual.shape[2]))
                 for name in ("point", "key"):
                     b[name] = moved(b[name], stands, b["sub"])
+                b["sub"].clamp_(max=visual.shape[1] - 1)
+                visual = visual.gather(1, b["sub"][..., None].expand(-1, -1, visual.shape[2]))
                 if progress < a.mixed:  # every second page as symbols, so that look-up goes on forming
                     sub = b["sub"][::2, :, None].expand(-1, -1, 2)
                     clean = model.symbols(cells[::2].gather(1, sub), around[::2].gather(1, sub), b["where"][::2])
