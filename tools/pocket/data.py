@@ -476,11 +476,11 @@ def pack(docs, grid, n_rows, nrng, full, text_pages, stage, ragged):
     b = {}
     if stage != "s2":
         b["pixels"] = np.stack([d["tile"] for d in docs])
-        keep = some_of([d["ink"] for d in docs], full, ragged, nrng, 12 if ragged else 24)
+        keep = some_of([d["ink"] for d in docs], full, ragged, nrng, 24)
     else:
         keep = np.tile(np.arange(n), (B, 1))
     if stage != "s1":  # the decoder sees fewer: what holds something, and some that hold nothing
-        sub = some_of([holds(d["cells"], d["move"])[k[k >= 0]] for d, k in zip(docs, keep)], full, ragged, nrng, 10 if ragged else 16)
+        sub = some_of([holds(d["cells"], d["move"])[k[k >= 0]] for d, k in zip(docs, keep)], full, ragged, nrng, 16)
         where = np.where(sub >= 0, np.take_along_axis(keep, np.maximum(sub, 0), 1), -1)
         b["sub"], b["where"] = np.where(sub >= 0, sub, keep.shape[1]), where
         b["place"] = np.full_like(where, -1) if text_pages else where
