@@ -361,7 +361,7 @@ def family_id(name):
 def batch(gen, shape, seed, stage, size, settings):
     """settings: lines (0: any), text (share of text pages), large (share of batches with large documents), kinds, large_kinds
     (name to how often), turns (questions a picture), talk (share of conversations), reading (share of batches that read whole pages),
-    reword (how often a question is put in other words), absent (whether what is not there is
+    reword (how often a question is put in other words), rearrange (s2: share of pages set otherwise), absent (whether what is not there is
     asked), ragged (as many places as each picture needs), strength (of wear, at most), tilt (share of pages photographed askew), angle (by so many degrees at most), collage (s1) and bands (s3: share of batches for the tower alone), full (nothing
     left out), ink (no patch with anything drawn left out; else only those that letters touch are sure to stay), clean
     (symbols without faults), alone, forget, mistake (neighbours not known, or wrong)"""
@@ -413,6 +413,9 @@ def batch(gen, shape, seed, stage, size, settings):
             tile = np.asarray(docgen.to_tile(doc["image"], c["tile"]))
             d["tile"], d["ink"] = tile, (inked(tile, c["patch"]) if s.get("ink") else covered(doc, grid)) | holds(cells, move)
         else:
+            if not text_pages and rng.random() < s.get("rearrange", 0.3):
+                cells, around, place = rearranged(doc, cells, around, place, grid, rng)
+                doc["questions"] = [q for q in doc["questions"] if q[0] not in ("below", "cell")]
             faults(cells, around, nrng, s)
         d["cells"], d["around"], d["move"] = cells, around, move
         if stage != "s1":
@@ -434,6 +437,36 @@ def faults(cells, around, nrng, s):
     around[nrng.random(around.shape) < (1.0 if nrng.random() < s.get("alone", 0.25) else s.get("forget", 0.05))] = 0
     hit = (nrng.random(around.shape) < s.get("mistake", 0.0)) & (around > 0)
     around[hit] = nrng.integers(1, 99, around.shape)[hit]
+
+
+def rearranged(doc, cells, around, place, grid, rng):
+    """the page's symbols as another layout might set them: lines further apart or closer, further left or right, values nearer to
+    their keys or further from them (where values stand below keys, all lines move alike); what stands before what stays
+    -> cells, around, place"""
+    used = np.nonzero((cells != 0).any(1))[0]
+    if not len(used):
+        return cells, around, place
+    lines = doc["text"].split("\n")
+    free = all(any(k in l and v in l for l in lines) for k, v in doc["fields"] if k)
+    rows, go = np.unique(used // grid), np.arange(grid * grid)
+    room = grid - len(rows)
+    extra = sorted(rng.randrange(room + 1) for _ in rows) if rng.random() < 0.7 else rows - np.arange(len(rows))
+    whole = rng.randint(-(used % grid).min(), grid - 1 - (used % grid).max())
+    for i, r in enumerate(rows):
+        columns = np.sort(used[used // grid == r] % grid)
+        new = columns + whole
+        if free:
+            wide = np.diff(columns)
+            cut = int(np.argmax(wide)) + 1 if len(wide) and wide.max() >= 2 else len(columns)
+            left, right = columns[:cut], columns[cut:]
+            left = left + rng.randint(-left[0], (right[0] if len(right) else grid) - 1 - left[-1])
+            if len(right):  # a blank stays between
+                right = right + rng.randint(min(left[-1] + 2, right[0]) - right[0], grid - 1 - right[-1])
+            new = np.concatenate([left, right])
+        go[r * grid + columns] = (i + int(extra[i])) * grid + new
+    out, beside = np.zeros_like(cells), np.zeros_like(around)
+    out[go[used]], beside[go[used]] = cells[used], around[used]
+    return out, beside, np.where(place >= 0, go[place], -1)
 
 
 def holds(cells, move):
