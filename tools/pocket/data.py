@@ -280,7 +280,7 @@ def strange_question(doc, other, rng):
             continue
         asked = [q[2] for q in other["questions"] if q[0] == "value" and q[3] == value and not q[1] and key.lower() in q[2].lower()]
         if asked:
-            return ("absent", False, rng.choice(asked), NOT_THERE)
+            return ("absent", False, rng.choice(asked), NOT_THERE, 0)
     return None
 
 
@@ -306,7 +306,7 @@ def conversations(doc, place, rng, n, length, talk, weights, extra=None, reword=
                 if q[0] == "absent":  # or who asks so would always find something
                     asked = re.match(r".*\b(?:the|for|of|as|to) (.+?)(?: on the page)?[?.]?$", q[2])
                     key = asked and asked.group(1)
-                q = (q[0], q[1], reworded(q[2], q[0], key, q[4] if len(q) > 4 else 0, rng), q[3])
+                q = (q[0], q[1], reworded(q[2], q[0], key, q[4], rng), q[3])
             t, m = turn(q[2], q[3], not ids)
             where = spread(q[3], doc["text"], place) if q[0] not in COUNTED else None
             l = [-1] * (len(t) - sum(m)) + (where if where is not None else [-1] * sum(m))
@@ -360,10 +360,11 @@ def family_id(name):
 
 def batch(gen, shape, seed, stage, size, settings):
     """settings: lines (0: any), text (share of text pages), large (share of batches with large documents), kinds, large_kinds
-    (name to how often), turns (questions a picture), talk (share of conversations), reading (share of batches that read whole pages),
-    reword (how often a question is put in other words), rearrange (s2: share of pages set otherwise), absent (whether what is not there is
-    asked), ragged (as many places as each picture needs), strength (of wear, at most), tilt (share of pages photographed askew), angle (by so many degrees at most), collage (s1) and bands (s3: share of batches for the tower alone), full (nothing
-    left out), ink (no patch with anything drawn left out; else only those that letters touch are sure to stay), clean
+    (name to how often), turns (questions a picture), talk (share of conversations), reading (share of batches that read
+    whole pages), reword (how often a question is put in other words), rearrange (s2: share of pages set otherwise), absent
+    (whether what is not there is asked), ragged (as many places as each picture needs), strength (of wear, at most), tilt
+    (share of pages photographed askew), angle (by so many degrees at most), collage (s1) and bands (s3: share of batches for
+    the tower alone), full (nothing left out), ink (no patch with anything drawn left out; else only those that letters touch are sure to stay), clean
     (symbols without faults), alone, forget, mistake (neighbours not known, or wrong)"""
     s = settings
     c = SHAPES[shape]
@@ -407,21 +408,20 @@ def batch(gen, shape, seed, stage, size, settings):
             d["tile"], cells, around, move, d["ink"] = collage(make, c["tile"], grid, rng, grid // 3)
         else:
             cells, around, place, move = text_cells(doc["text"], rng, grid) if text_pages else cells_of(doc, grid)
-        if bands:
-            pass
-        elif stage != "s2":
-            tile = np.asarray(docgen.to_tile(doc["image"], c["tile"]))
-            d["tile"], d["ink"] = tile, (inked(tile, c["patch"]) if s.get("ink") else covered(doc, grid)) | holds(cells, move)
-        else:
-            if not text_pages and rng.random() < s.get("rearrange", 0.3):
-                cells, around, place = rearranged(doc, cells, around, place, grid, rng)
-                doc["questions"] = [q for q in doc["questions"] if q[0] not in ("below", "cell")]
-            faults(cells, around, nrng, s)
+            if stage != "s2":
+                tile = np.asarray(docgen.to_tile(doc["image"], c["tile"]))
+                d["tile"], d["ink"] = tile, (inked(tile, c["patch"]) if s.get("ink") else covered(doc, grid)) | holds(cells, move)
+            else:
+                if not text_pages and rng.random() < s.get("rearrange", 0.3):
+                    cells, around, place = rearranged(doc, cells, around, place, grid, rng)
+                    doc["questions"] = [q for q in doc["questions"] if q[0] not in ("below", "cell")]
+                faults(cells, around, nrng, s)
         d["cells"], d["around"], d["move"] = cells, around, move
         if stage != "s1":
             extra = strange_question(doc, docs[i - 1], rng) if s.get("absent", True) and rng.random() < 0.3 else None
             if reading:
-                doc["questions"] = [q for q in doc["questions"] if q[0] == "read" and not q[1]] or [("read", False, "Read everything.", doc["text"])]
+                seen = [q for q in doc["questions"] if q[0] == "read" and not q[1]]
+                doc["questions"] = seen or [("read", False, "Read everything.", doc["text"], 0)]
             d["rows"] = conversations(doc, place, rng, n_rows, length, talk, weights, None if reading else extra, s.get("reword", 0.4))
         out.append(d)
     return pack(out, grid, n_rows, nrng, s.get("full", False), text_pages, stage, s.get("ragged", False))

@@ -156,13 +156,14 @@ class VisionModel(nn.Module):
         self.post_layernorm = LayerNorm(c["d"], eps=1e-6)
 
     def forward(self, pixels, dtype=torch.float32, keep=None):
-        """uint8 [B, H, W, 3], keep [B, K]: the patches to look at (None: all; -1: none, where ops.c is used) -> [B, K, d], 0 for none"""
+        """uint8 [B, H, W, 3], keep [B, K]: the patches to look at (None: all; -1: none, where ops.c is used) -> [B, K, d], 0
+        for none"""
         B, H, W, _ = pixels.shape
         P = self.patch
         x = pixels.view(B, H // P, P, W // P, P, 3).permute(0, 1, 3, 5, 2, 4).reshape(B, -1, 3 * P * P)
         e = self.embeddings
         place, groups = e.position_embedding.weight, None
-        if ops.LIBRARY is not None and dtype == torch.float32 and not pixels.is_cuda:  # pictures of any number of patches in one run
+        if ops.used(dtype, pixels.device):  # pictures of any number of patches in one run
             keep = torch.arange(len(place)).expand(B, -1) if keep is None else keep
             picture, k = (keep >= 0).nonzero(as_tuple=True)
             groups = ops.plain((keep >= 0).sum(1))
@@ -293,8 +294,8 @@ class TextModel(nn.Module):
 
     def forward(self, visual, ids, where=None, total=None, points=(), real=None, asked=None):
         """visual [B,K,d] in place of <image>, where [B,K]: which of the `total` picture tokens those are (None: all of
-        them; -1: none, at the end of a row and where ops.c is used), ids [B,S,T], points: (layer, head, [B,S,T] indices of picture tokens) ... -> hidden states [B,S,T,d] (final
-        norm applied) and what those heads gave those tokens.  real, asked [B,S,T] bool: nothing is computed for ids that are
+        them; -1: none, at the end of a row and where ops.c is used), ids [B,S,T], points: (layer, head, [B,S,T] indices of
+        picture tokens) ... -> hidden states [B,S,T,d] (final norm applied) and what those heads gave those tokens.  real, asked [B,S,T] bool: nothing is computed for ids that are
         not real, and only the hidden states of the asked come back, [number of them, d]"""
         B, N, d = visual.shape
         S, T = ids.shape[1:]

@@ -24,8 +24,13 @@ class Job(C.Structure):
                                   "dkb", "dvb")] + [("back", C.c_int64)]
 
 
+def used(dtype, device):
+    """whether ops.c does the work"""
+    return LIBRARY is not None and dtype == torch.float32 and torch.device(device).type == "cpu"
+
+
 def usable(x):
-    return LIBRARY is not None and x.dtype == torch.float32 and not x.is_cuda
+    return used(x.dtype, x.device)
 
 
 def pointer(t):
@@ -76,20 +81,20 @@ class Attention(torch.autograd.Function):
         return dq, dka, dva, dkb, dvb, None, None, None, None
 
 
-def groups_of(count):
-    """first rows of runs of `count` rows, and zeros"""
-    return count.cumsum(0) - count, torch.zeros_like(count)
+def first_rows(count):
+    """of runs of `count` rows, one behind the other"""
+    return count.cumsum(0) - count
 
 
 def plain(count):
     """groups of pictures of `count` [B] rows that see all of themselves"""
-    at, none = groups_of(count)
+    at, none = first_rows(count), torch.zeros_like(count)
     return torch.stack([at, count, at, count, at, none], 1).contiguous()
 
 
 def causal(count):
     """groups of runs of `count` [B] rows that see themselves and what is before them, and what each row sees"""
-    at, none = groups_of(count)
+    at, none = first_rows(count), torch.zeros_like(count)
     sees = torch.arange(int(count.sum())) - at.repeat_interleave(count) + 1
     return torch.stack([at, count, at, none, at, count], 1).contiguous(), sees.int()
 
@@ -119,15 +124,15 @@ class Plan:
     def __init__(self, B, S, T, prefix, at, wanted):
         self.shape, self.at, self.wanted = (B, S, T), torch.arange(B * S * T) if at is None else at, wanted
         self.prefix = causal(prefix)
-        first = (prefix.cumsum(0) - prefix).repeat_interleave(S)
+        first = first_rows(prefix).repeat_interleave(S)
         prefix = prefix.repeat_interleave(S)
         row, turn = self.at // T, self.at % T
         count = torch.bincount(row, minlength=B * S)
-        start = count.cumsum(0) - count
+        start = first_rows(count)
         sees = (turn + 1).int()
 
         def groups(count_q):
-            g = torch.stack([count_q.cumsum(0) - count_q, count_q, first, prefix, start, count], 1)
+            g = torch.stack([first_rows(count_q), count_q, first, prefix, start, count], 1)
             return g[count_q > 0].contiguous()
 
         self.all = groups(count), sees

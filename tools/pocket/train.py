@@ -216,7 +216,7 @@ def main():
     muon = Muon(hidden)
     adam = torch.optim.AdamW([p for _, p in mine if id(p) not in ids], lr=a.adam, betas=(0.9, 0.98), weight_decay=0.0)
     average = {n: p.detach().clone() for n, p in mine}
-    settings = json.loads(a.set) | dict(ragged=ops.LIBRARY is not None and dtype == torch.float32 and a.device == "cpu")
+    settings = json.loads(a.set) | dict(ragged=ops.used(dtype, a.device))
     course = dict(lines=settings.pop("lines", 1), text=settings.pop("text", 1.0), absent=False, since=0, start=began)
     course["absent"] = course["lines"] == 0
     if a.stage != "s2":
