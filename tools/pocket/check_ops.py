@@ -77,7 +77,7 @@ def main():
             ops.LIBRARY = use
             model = copy.deepcopy(decoder)
             v = visual.clone().requires_grad_()
-            h, shares = model(v, ids, where, 256, [(1, 2, place), (4, 0, place)], real, asked)
+            h, shares, *_ = model(v, ids, where, 256, [(1, 2, place), (4, 0, place)], real, asked)
             ((h * torch.sin(torch.arange(h.numel()).float()).view_as(h)).sum() + sum((s[place >= 0] * 5).log().sum() for s in shares)).backward()
             out.append([h.detach(), v.grad] + [s.detach()[place >= 0] for s in shares] + [p.grad for p in model.parameters()])
         ops.LIBRARY = library

@@ -7,7 +7,7 @@ import random
 import re
 import numpy as np
 import docgen
-from model import ASSISTANT, BYTE0, EOU, GLYPHS, NEWLINE, SHAPES, SPACE, USER, encode
+from model import ASSISTANT, BYTE0, EOU, GLYPHS, LINES, NEWLINE, SHAPES, SPACE, USER, encode
 
 CLASS = {g: i + 1 for i, g in enumerate(GLYPHS)} | {" ": SPACE, "\n": NEWLINE}
 TRAIN_SEED, HELD_SEED = 1 << 40, 1 << 20  # training seeds begin at the first, held-out documents at the second
@@ -163,6 +163,28 @@ def spread(answer, text, place):
     return [out[0]] + out + [out[-1]]
 
 
+FIRST_FACT = 50  # of the numbers of wordings in hundreds: those of facts
+
+
+def told(doc, place, n_cells):
+    """[N,4] for every cell: the number of the line its letter stands in, from 1, and what kind of fact it belongs to (meanings.c's
+    number, from 1; from the third letter on, or the last: who reads on knows no more at the first), 0: none or not known; the cells
+    where its line and the line before begin (-1: none, or further on)"""
+    out, begin = np.zeros((n_cells, 4), np.int16), [-1, -1]
+    out[:, 2:], line = -1, 0
+    for j, (ch, at) in enumerate(zip(doc["text"], place)):
+        if j == 0 or doc["text"][j - 1] == "\n":
+            line, begin = line + 1, [at, begin[0]]
+        if ch not in " \n" and at >= 0:
+            out[at] = min(line, LINES - 1), 0, *(x if x <= at else -1 for x in begin)
+    for family, _, _, answer, number in doc["questions"]:
+        if family == "meaning" and number // 100 >= FIRST_FACT:
+            where = spread(answer, doc["text"], place)
+            if where:
+                out[where[min(3, len(where) - 1) :], 1] = number // 100 - FIRST_FACT + 1
+    return out
+
+
 def named(question, doc, place):
     """the cell for each byte of the question's longest run of words that stands once on the page (-1 elsewhere; the first
     two letters could yet be another word's)"""
@@ -235,6 +257,28 @@ ALSO = {
     81: ("In which colour is it?", "What is its colour?", "In what color does it come?", "Which color does it have?"),
     82: ("What is sold here?", "What is for sale?", "What does it describe?", "What thing is this?", "What is this label for?", "What can I buy?"),
 }
+# and of the other families: what is asked about, and how else one might ask
+OTHERS = dict(
+    line=((r"\bline (\d+)", ("What text is line %s?", "Line %s says what?", "Show line %s", "Text of line %s?", "What do you read on line %s?",
+                             "Copy line %s", "Line number %s?", "What is there on line %s?", "The words of line %s?", "Line %s please",
+                             "What stands on line %s?", "What is in line %s?")),
+          (r"\bthe (\w+) line", ("Show me the %s line", "Copy the %s line", "The text of the %s line?", "What do you see on the %s line?",
+                                 "The %s line says what?", "What stands on the %s line?", "I want the %s line", "What is to be read on the %s line?"))),
+    below=((r"(?:below|under) (.+?)[?.]?$", ("What is one line below %s?", "Under %s?", "Text below %s?", "What follows under %s?", "What has %s above it?",
+                                            "What can be read below %s?", "What do you find under %s?", "The text under %s",
+                                            "Look below %s: what is there?", "Which line comes after that of %s?", "What is lower down than %s?")),),
+    right=((r"[Rr]ight of (.+?)[?.]?$", ("What is beside %s on the right?", "Text right of %s", "What is there right of %s?", "What has %s on its left?",
+                                        "Which text comes after %s?", "Go right from %s: what is it?", "To the right of %s?", "What stands behind %s?")),),
+    item_price=((r"(?:How much (?:is|was)|(?<!nit )[Pp]rice of|paid for|How expensive is) (.+?)[?.]?$",
+                 ("How much do I pay for %s?", "%s: what price?", "Cost of %s?", "What was %s sold for?", "What is %s sold at?", "The price for %s please",
+                  "How much money is %s?", "What price has %s?", "What did %s cost?")),),
+    which_item=((r"(?:costs|sold for|priced at) (.+?)\?$", ("What is sold at %s?", "Which one costs %s?", "What thing costs %s?", "%s is the price of what?",
+                                                           "What do I get for %s?", "What is it that costs %s?", "Which thing has the price %s?")),),
+    item_count=((r"(?:[Qq]uantity of|How many units of|How many pieces of) (.+?)[?.]?$",
+                 ("Count of %s?", "How many of %s were sold?", "%s: how many?", "How often is %s on it?", "What count has %s?", "How many times %s?")),),
+    read=((r"()", ("Read all.", "Type the whole text.", "What is the whole text?", "Copy the page.", "Give me all the text.", "All text please",
+                   "Transcribe it.", "What text is on this page?", "Say all that is printed.", "Everything, please")),),
+)
 KEPT = re.compile("(Can you tell me|Tell me) the|Look for|Give me the .* line|Please give me line|Can you find", re.I)  # only for tests
 
 
@@ -248,6 +292,13 @@ def reworded(question, family, key, number, rng):
         q = rng.choice(FOR_WORD) % word.group(1) if word else q
     elif number // 100 in ALSO and rng.random() < 0.6:
         q = rng.choice(ALSO[number // 100])
+    elif family in OTHERS and rng.random() < 0.6:
+        for pattern, ways in OTHERS[family]:
+            m = re.search(pattern, q)
+            if m:
+                q = rng.choice(ways)
+                q = q % m.group(1) if "%s" in q else q
+                break
     elif family == "absent" and key and rng.random() < 0.5:
         q = rng.choice(FOR_KEY) % key
     m = re.match(r"(What is|What's|Give|Read|Name|Find|Show) the ([^?.]+)[?.]?$", q)
@@ -286,13 +337,13 @@ def strange_question(doc, other, rng):
 
 def conversations(doc, place, rng, n, length, talk, weights, extra=None, reword=0.0):
     """n packed rows of at most `length` ids in next-token layout: (ids, targets with -1 where no loss, cells to look at
-    with -1 where none, the same for the letters of keys in questions, family)"""
+    with -1 where none, the same for the letters of keys in questions, before an answer begins the cell in which it ends, family)"""
     rows = []  # of one question each, or of one conversation
     pool = [q for q in doc["questions"] if not q[1] and weights.get(q[0], 0) > 0]
     if extra is not None:
         pool.append(extra)
     while pool and len(rows) < n:
-        ids, mask, look, keys, family = [], [], [], [], "talk"
+        ids, mask, look, keys, ends, family = [], [], [], [], [], "talk"
         if talk:  # one conversation of several turns, reading everything among them
             rng.shuffle(pool)
             chosen, pool = pool, []
@@ -317,12 +368,15 @@ def conversations(doc, place, rng, n, length, talk, weights, extra=None, reword=
                 n_key[skip : skip + len(spelled)] = spelled
             if where is not None:  # the answer's letters too: who knows where he stands finds what is next
                 n_key[len(t) - sum(m) + 1 : -1] = where[1:-1]
+            end = [-1] * len(t)
+            if where is not None and q[0] != "read":
+                end[len(t) - sum(m) : len(t) - sum(m) + 2] = [where[-1]] * 2
             if len(ids) + len(t) > length + 1 and (family != "talk" or len(ids) + len(t) - sum(m) > length - 8):
                 continue
-            ids, mask, look, keys = ids + t, mask + m, look + l, keys + n_key
+            ids, mask, look, keys, ends = ids + t, mask + m, look + l, keys + n_key, ends + end
         if ids:
-            ids, mask, look, keys = (x[: length + 1] for x in (ids, mask, look, keys))
-            rows.append((ids[:-1], [i if m else -1 for i, m in zip(ids[1:], mask[1:])], look[1:], keys[:-1], family))
+            ids, mask, look, keys, ends = (x[: length + 1] for x in (ids, mask, look, keys, ends))
+            rows.append((ids[:-1], [i if m else -1 for i, m in zip(ids[1:], mask[1:])], look[1:], keys[:-1], ends[1:], family))
     return rows
 
 
@@ -418,6 +472,7 @@ def batch(gen, shape, seed, stage, size, settings):
                 faults(cells, around, nrng, s)
         d["cells"], d["around"], d["move"] = cells, around, move
         if stage != "s1":
+            d["around"] = np.concatenate([around, told(doc, place, len(cells))], 1)
             extra = strange_question(doc, docs[i - 1], rng) if s.get("absent", True) and rng.random() < 0.3 else None
             if reading:
                 seen = [q for q in doc["questions"] if q[0] == "read" and not q[1]]
@@ -527,16 +582,18 @@ def pack(docs, grid, n_rows, nrng, full, text_pages, stage, ragged):
         T = max([len(r[0]) for d in docs for r in d["rows"]] + [8])
         T = -(-T // 4) * 4
         b["ids"] = np.zeros((B, n_rows, T), np.int64)
-        b["want"], b["point"] = np.full((B, n_rows, T), -1, np.int64), np.full((B, n_rows, T), -1, np.int64)
-        b["key"] = np.full((B, n_rows, T), -1, np.int64)
+        for name in ("want", "point", "key", "end"):
+            b[name] = np.full((B, n_rows, T), -1, np.int64)
         b["family"] = np.full((B, n_rows), -1, np.int64)
         for i, d in enumerate(docs):
             rank = np.full(n, -1, np.int64)
             mine = b["where"][i][b["where"][i] >= 0]
             rank[mine] = np.arange(len(mine))
-            for j, (ids, want, look, keys, family) in enumerate(d["rows"]):
+            begin = b["around"][i, :, 4:]
+            b["around"][i, :, 4:] = np.where(begin >= 0, rank[begin], -1)
+            for j, (ids, want, *cells, family) in enumerate(d["rows"]):
                 b["ids"][i, j, : len(ids)], b["want"][i, j, : len(want)] = ids, want
-                b["point"][i, j, : len(look)] = [rank[p] if p >= 0 else -1 for p in look]
-                b["key"][i, j, : len(keys)] = [rank[p] if p >= 0 else -1 for p in keys]
+                for name, at in zip(("point", "key", "end"), cells):
+                    b[name][i, j, : len(at)] = [rank[p] if p >= 0 else -1 for p in at]
                 b["family"][i, j] = family_id(family)
     return {k: np.ascontiguousarray(v) for k, v in b.items()}

@@ -76,7 +76,7 @@ class Own:
                 ids[0, row, : len(t)] = t
                 want[0, row, : len(t) - 1] = torch.where(m[1:] > 0, t[1:], -1)
             asked = want >= 0
-            h, _ = self.model.text_model(visual, ids, real=ids != 0, asked=asked)
+            h, *_ = self.model.text_model(visual, ids, real=ids != 0, asked=asked)
             wrong = torch.zeros_like(asked)
             wrong[asked] = self.model.text_model.logits(h).argmax(-1) != want[asked]
             for row, i in enumerate(mine):

@@ -57,6 +57,11 @@ def encode(text):
 PREFIX_HEAD = [1, USER, FAKE, GLOBAL]
 PREFIX_TAIL = [FAKE]
 
+# ---- what the decoder is told of a cell while it learns: the number of its line, and the kind of fact it belongs to
+LINES, FACTS = 24, 40
+TELL = (1, 2)  # after these layers
+WITHIN = ((0, 0), (1, 0))  # layer and head: where a cell looks for the beginning of its line, and for that of the line before
+
 # ---- glyph classes: 94 ASCII + euro + pound; 0 is "nothing"; the last two stand in text pages only
 GLYPHS = [chr(c) for c in range(33, 127)] + ["€", "£"]
 N_CLASSES = 1 + len(GLYPHS)
@@ -234,15 +239,19 @@ class TextLayer(nn.Module):
         g, u = lin(h, self.mlp.gate_proj), lin(h, self.mlp.up_proj)
         return x + lin(ops.SwiGlu.apply(g, u) if ops.usable(g) else F.silu(g) * u, self.mlp.down_proj)
 
-    def forward(self, p, s, cs_p, cs_s, mask_s, shape, at, asked, last, points):
+    def forward(self, p, s, cs_p, cs_s, mask_s, shape, at, asked, last, points, within):
         """p [B,P,d] the prefix, s [M,d] the tokens of conversations that see the prefix and themselves; shape (B,S,T), at [M]:
         where of B*S*T they stand (None: everywhere); asked [M']: the only ones of s that are wanted after the last layer
         (None: all); points, a list of (head, [B,S,T] indices into the prefix): also what each of those heads gives those
-        places, [B,S,T]"""
+        places, [B,S,T], and within, a list of (head, [B,P] the same for the prefix): [B,P]"""
         if ops.usable(p):
-            return self.packed(p, s, cs_p, cs_s, at, asked, last, points)
-        me = self.self_attn
+            return self.packed(p, s, cs_p, cs_s, at, asked, last, points, within)
+        me, inner = self.self_attn, []
         q, kp, vp = me.qkv(self.input_layernorm(p), cs_p, want_q=not last)
+        for head, point in within:
+            a = q[:, head] @ kp[:, head].transpose(-1, -2) * q.shape[-1] ** -0.5
+            a = torch.softmax(a + torch.full_like(a[0], float("-inf")).triu_(1), -1)
+            inner.append(a.gather(-1, point[..., None].clamp(min=0))[..., 0])
         if not last:
             p = self.feed(p + me.out(F.scaled_dot_product_attention(q, kp, vp, is_causal=True)))
         x = self.input_layernorm(s)
@@ -260,18 +269,18 @@ class TextLayer(nn.Module):
         o = (o + a[..., P:] @ vs.transpose(1, 2)).permute(0, 2, 3, 1, 4).reshape(B * S * T, h * hd)
         shares = [a[:, head].gather(-1, point[..., None].clamp(min=0))[..., 0] for head, point in points]
         o = lin(o if at is None else o[at], me.o_proj)
-        return p, self.feed(s + o), shares
+        return p, self.feed(s + o), shares, inner
 
-    def packed(self, p, s, cs_p, cs_s, plan, asked, last, points):
-        """the same by ops.c, which computes nothing for padding: p [A,d] the rows of all prefixes, plan: ops.Plan"""
-        me, x = self.self_attn, self.input_layernorm(p)
+    def packed(self, p, s, cs_p, cs_s, plan, asked, last, points, within):
+        """the same by ops.c, which computes nothing for padding: p [A,d] the rows of all prefixes, plan: ops.Plan, within: (head, [A])"""
+        me, x, inner = self.self_attn, self.input_layernorm(p), []
 
         def turned(x, layer, at):
             return ops.Turn.apply(lin(x, layer), at, *plan.angles, me.heads)
 
         kp, vp = turned(x, me.k_proj, cs_p), lin(x, me.v_proj)
         if not last:
-            o = ops.Attention.apply(turned(x, me.q_proj, cs_p), None, None, kp, vp, *plan.prefix, me.heads, ())[0]
+            o, *inner = ops.Attention.apply(turned(x, me.q_proj, cs_p), None, None, kp, vp, *plan.prefix, me.heads, within)
             p = self.feed(p + lin(o, me.o_proj))
         x = self.input_layernorm(s)
         ks, vs = turned(x, me.k_proj, cs_s), lin(x, me.v_proj)
@@ -281,7 +290,7 @@ class TextLayer(nn.Module):
         q = turned(x, me.q_proj, cs_s)
         o, *shares = ops.Attention.apply(q, kp, vp, ks, vs, *(plan.asked if end else plan.all), me.heads,
                                          [(head, plan.pick(point, end)) for head, point in points])
-        return p, self.feed(s + lin(o, me.o_proj)), [plan.spread(share, end) for share in shares]
+        return p, self.feed(s + lin(o, me.o_proj)), [plan.spread(share, end) for share in shares], inner
 
 
 class TextModel(nn.Module):
@@ -292,10 +301,12 @@ class TextModel(nn.Module):
         self.layers = nn.ModuleList([TextLayer(c) for _ in range(c["lm_layers"])])
         self.norm = RMSNorm(c["d"])
 
-    def forward(self, visual, ids, where=None, total=None, points=(), real=None, asked=None):
+    def forward(self, visual, ids, where=None, total=None, points=(), real=None, asked=None, tell=(), within=()):
         """visual [B,K,d] in place of <image>, where [B,K]: which of the `total` picture tokens those are (None: all of
         them; -1: none, at the end of a row and where ops.c is used), ids [B,S,T], points: (layer, head, [B,S,T] indices of
-        picture tokens) ... -> hidden states [B,S,T,d] (final norm applied) and what those heads gave those tokens.  real, asked [B,S,T] bool: nothing is computed for ids that are
+        picture tokens) ... -> hidden states [B,S,T,d] (final norm applied), what those heads gave those tokens, and the
+        states of the picture tokens [A,d] after each layer of `tell`; within, (layer, head, [B,K] indices of picture tokens that are not
+        behind): what the picture tokens [A] give those.  real, asked [B,S,T] bool: nothing is computed for ids that are
         not real, and only the hidden states of the asked come back, [number of them, d]"""
         B, N, d = visual.shape
         S, T = ids.shape[1:]
@@ -316,10 +327,20 @@ class TextModel(nn.Module):
             place = torch.cat([torch.arange(H, device=dev).expand(B, -1), where + H, torch.full_like(one, H + total)], 1)[:, None]
         turn = torch.arange(B * S * T, device=dev) % T if at is None else at % T
         after = H + total + 1
+        there = torch.ones(B, p.shape[1], dtype=torch.bool, device=dev)
+        if where is not None:
+            there[:, H:-1] = where >= 0
+        picture = there.clone()
+        picture[:, :H] = picture[:, -1:] = False
+        states, inner = [], [None] * len(within)
+        inside = []  # of the prefix, for picture tokens
+        for _, _, x in within:
+            at_p = torch.full_like(there, -1, dtype=torch.long)
+            at_p[:, H:-1] = torch.where(x >= 0, x + H, -1)
+            inside.append(at_p)
         if ops.usable(p):
-            there = torch.ones(B, p.shape[1], dtype=torch.bool)
-            if where is not None:
-                there[:, H:-1] = where >= 0
+            inside = [x[there].int() for x in inside]
+            picture = picture[there]
             place, p = place.view(-1, p.shape[1]).expand(B, -1)[there], p[there]
             plan = ops.Plan(B, S, T, there.sum(1), at, wanted)
             plan.angles = tuple(x[:, : hd // 2].contiguous() for x in rope(torch.arange(after + T), hd, self.c["theta"], dtype))
@@ -331,12 +352,18 @@ class TextModel(nn.Module):
         shares = [None] * len(points)
         for i, layer in enumerate(self.layers):
             mine = [k for k, x in enumerate(points) if x[0] == i]
-            p, s, got = layer(p, s, cs_p, cs_s, mask, (B, S, T), plan, wanted, i == len(self.layers) - 1,
-                              [(points[k][1], points[k][2] + H * (points[k][2] >= 0)) for k in mine])
+            own = [k for k, x in enumerate(within) if x[0] == i]
+            p, s, got, given = layer(p, s, cs_p, cs_s, mask, (B, S, T), plan, wanted, i == len(self.layers) - 1,
+                                     [(points[k][1], points[k][2] + H * (points[k][2] >= 0)) for k in mine],
+                                     [(within[k][1], inside[k]) for k in own])
             for k, share in zip(mine, got):
                 shares[k] = share
+            for k, share in zip(own, given):
+                inner[k] = share[picture]
+            if i in tell:
+                states.append(p[picture])
         s = self.norm(s)
-        return s if at is not None else s.view(B, S, T, d), shares
+        return s if at is not None else s.view(B, S, T, d), shares, states, inner
 
     def logits(self, h):
         w = self.embed_tokens.weight
@@ -390,6 +417,7 @@ class Pocket(nn.Module):
         self.text_model = TextModel(c)
         # only for training
         self.symbols = Symbols(c)
+        self.told = nn.ModuleList([nn.Linear(d, LINES + FACTS) for _ in TELL])  # what the decoder's early layers know of a cell
         self.floor = nn.Parameter(torch.full((4,), 2.8))  # the logit of "nothing" for letter, second, before, behind
         self.start()
 
@@ -426,6 +454,17 @@ class Pocket(nn.Module):
 
     def see(self, pixels, dtype=torch.float32, keep=None):
         return lin(self.vision_model(pixels, dtype, keep), self.connector.proj)
+
+    def told_loss(self, states, around):
+        """states: for each of TELL [A,d], of the cells whose around[..., 2:] [A,2] is data.told's -> cross-entropy of what can be
+        said of them, shares right (line, fact) after the last"""
+        loss = 0
+        for head, x in zip(self.told, states):
+            said = head(x.float() * x.float().pow(2).mean(-1, keepdim=True).add(1e-5).rsqrt()).split((LINES, FACTS), -1)
+            for logits, want in zip(said, around.unbind(-1)):
+                loss = loss + F.cross_entropy(logits, want.masked_fill(want == 0, -1), ignore_index=-1, reduction="sum") / ((want > 0).sum() + 1)
+        right = [(logits.argmax(-1) == want)[want > 0].float().mean().item() for logits, want in zip(said, around.unbind(-1))]
+        return loss / len(states), right
 
     @torch.no_grad()
     def settle(self, visual, cells, around, move):

@@ -18,7 +18,7 @@ import model as M
 from model import Muon, Pocket, SHAPES
 
 AHEAD = 6  # batches under way: the settings of a batch are those of this many steps before
-COLUMNS = ("stage step seconds rate lines text loss_answer token exact look key value meaning line absent read talk loss_seen "
+COLUMNS = ("stage step seconds rate lines text loss_answer token exact look key end line_no fact begin value meaning line absent read talk loss_seen "
            "letter second neighbours false").split()
 
 
@@ -63,20 +63,30 @@ def moved(point, stands, sub):
 
 def answer_loss(model, visual, b, a):
     """-> loss, and what is to be logged"""
-    point, key = b["point"], b["key"]
+    point, key, end = b["point"], b["key"], b["end"]
     points = []
     if a.look > 0:
-        points = [(i, 0, point) for i in a.look_layers] + [(i, 2, key) for i in a.key_layers]
+        points = [(i, 0, point) for i in a.look_layers] + [(i, 2, key) for i in a.key_layers] + [(i, 1, end) for i in a.end_layers]
     want = b["want"]
     asked, real = want >= 0, b["ids"] != 0
     total = model.vision_model.embeddings.position_embedding.num_embeddings
-    h, shares = model.text_model(visual, b["ids"], b["where"], total, points, real, asked)
+    tell, within = (M.TELL, [(*at, x) for at, x in zip(M.WITHIN, b["begin"].unbind(-1))]) if a.tell > 0 else ((), ())
+    h, shares, states, inner = model.text_model(visual, b["ids"], b["where"], total, points, real, asked, tell, within)
     logits, t = model.text_model.logits(h), want[asked]
     right = logits.argmax(-1) == t
     loss = F.cross_entropy(logits, t)
     note = dict(loss_answer=loss.item(), token=right.float().mean().item())
+    if a.tell > 0:
+        l, (note["line_no"], note["fact"]) = model.told_loss(states, b["told"][b["where"] >= 0])
+        loss = loss + a.tell * l
+        note["begin"] = 0
+        for share, at in zip(inner, b["begin"][b["where"] >= 0].unbind(-1)):
+            share = share[at >= 0].float()
+            loss = loss - a.tell / len(inner) * share.clamp(min=1e-6).log().mean()
+            note["begin"] += share.mean().item() / len(inner)
     n = len(a.look_layers)
-    for name, shares, there in (("look", shares[:n], point >= 0), ("key", shares[n:], key >= 0)):
+    m = n + len(a.key_layers)
+    for name, shares, there in (("look", shares[:n], point >= 0), ("key", shares[n:m], key >= 0), ("end", shares[m:], end >= 0)):
         if shares and there.any():
             for s in shares:
                 loss = loss - a.look / len(shares) * s[there].float().clamp(min=1e-6).log().mean()
@@ -114,6 +124,8 @@ def arguments():
     ap.add_argument("--look", type=float, default=0.5, help="weight of telling the first head of a layer where to look")
     ap.add_argument("--look-layers", type=lambda s: [int(x) for x in s.split(",")], default=[2, 3, 4])
     ap.add_argument("--key-layers", type=lambda s: [int(x) for x in s.split(",")], default=[1, 2])
+    ap.add_argument("--end-layers", type=lambda s: [int(x) for x in s.split(",")], default=[2, 3])
+    ap.add_argument("--tell", type=float, default=0.3, help="weight of what the decoder's early layers say of a cell: line, kind of fact")
     ap.add_argument("--noise", type=float, default=0.0, help="s2: the most noise on symbols, whose entries are about 0.3 a part")
     ap.add_argument("--seen", type=float, default=0.3, help="s3: weight of what is seen against the symbols")
     ap.add_argument("--empty", type=float, default=0.2, help="weight of empty cells against letters in what is seen")
@@ -199,7 +211,7 @@ def main():
         end = datetime.datetime.now(datetime.timezone.utc).replace(hour=hour, minute=minute, second=0).timestamp()
 
     model = Pocket(SHAPES[a.shape])
-    parts = dict(s1=("vision_model", "connector", "floor"), s2=("text_model",))
+    parts = dict(s1=("vision_model", "connector", "floor"), s2=("text_model", "told"))
     parts["s3"] = parts["s1"] + parts["s2"]
     resumed = os.path.exists(a.state)
     if not resumed:
@@ -281,6 +293,8 @@ def main():
                 level = a.noise * torch.rand(len(visual), 1, 1, generator=some)
                 visual = visual + (level * torch.randn(visual.shape, generator=some)).to(visual.device)
             visual = visual.to(dtype)
+            b["told"], b["begin"] = b["around"][..., 2:].long().split(2, -1)
+            b["begin"] = b["begin"].masked_fill(b["told"][..., :1] == 0, -1)
         else:
             visual = model.see(b["pixels"], dtype, b["keep"])
             cells, around, stands = model.settle(visual, b["cells"].long(), b["around"].long(), b["move"])
@@ -294,13 +308,17 @@ def main():
             l = l + a.like * ((visual.float() - target).pow(2) * w).sum() / power
             loss = l if "ids" not in b else a.seen * l
             if "ids" in b:
-                for name in ("point", "key"):
+                for name in ("point", "key", "end"):
                     b[name] = moved(b[name], stands, b["sub"])
-                b["sub"].clamp_(max=visual.shape[1] - 1)
-                visual = visual.gather(1, b["sub"][..., None].expand(-1, -1, visual.shape[2]))
+                sub = b["sub"].clamp(max=visual.shape[1] - 1)[..., None]
+                b["told"], begin = around[..., 2:].gather(1, sub.expand(-1, -1, 4)).split(2, -1)
+                begin = moved(begin, stands, b["sub"])
+                here = torch.arange(begin.shape[1], device=begin.device)[:, None]
+                b["begin"] = torch.where((begin <= here) & (b["told"][..., :1] > 0), begin, -1)  # a moved letter may stand before it
+                visual = visual.gather(1, sub.expand(-1, -1, visual.shape[2]))
                 if progress < a.mixed:  # every second page as symbols, so that look-up goes on forming
-                    sub = b["sub"][::2, :, None].expand(-1, -1, 2)
-                    clean = model.symbols(cells[::2].gather(1, sub), around[::2].gather(1, sub), b["where"][::2])
+                    half = sub[::2].expand(-1, -1, 2)
+                    clean = model.symbols(cells[::2].gather(1, half), around[::2].gather(1, half), b["where"][::2])
                     visual = torch.stack([clean.to(dtype), visual[1::2]], 1).flatten(0, 1)
         if "ids" in b:
             l, more = answer_loss(model, visual, b, a)

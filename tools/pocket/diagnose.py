@@ -1,0 +1,130 @@
+"""Where a training state goes wrong, on held-out documents.
+
+  diagnose.py STATE letters --library libdocgen.so [--fonts held-out] [--n 60]
+      what the tower says: letters right and not said at all, by the height of their lines in pixels of the tile
+  diagnose.py STATE answers [--see] [--layouts held] [--n 80] [--kinds receipt,invoice] [--show 20]
+      what the decoder says to symbols without faults (--see: to what the tower says of worn pages), by family of questions: exact
+      answers, and of those wrong how many are so from the first letter; the shares of attention where it is told to look
+
+Answers as in evaluate.py: exact when each token is the likeliest after the right ones before it."""
+import argparse, collections
+import ops  # before torch, see there
+import numpy as np
+import torch
+import data, docgen
+import model as M
+
+GROUPS = ("label,tag,form,card", "receipt,invoice")
+
+
+def load(path):
+    state = torch.load(path, weights_only=False, map_location="cpu")
+    model = M.Pocket(M.SHAPES[state.get("shape", M.SHAPE)]).eval()
+    model.load_state_dict(state["model"] | state["average"], strict=False)
+    return model
+
+
+def worn(gen, kind, i, a):
+    """as evaluate.py has it"""
+    doc = gen.make(kind, data.HELD_SEED + i, layouts=a.layouts, strength=a.strength)
+    doc["image"] = docgen.jpeg(doc["image"], i, a.strength)
+    return doc, torch.from_numpy(np.array(docgen.to_tile(doc["image"], a.tile)))[None]
+
+
+def letters(model, gen, a):
+    grid, s = a.tile // model.c["patch"], model.symbols
+    for group in [a.kinds] if a.kinds else GROUPS:
+        kinds = group.split(",")
+        heights = collections.defaultdict(lambda: np.zeros(3, int))  # all, right, nothing said
+        for i in range(a.n):
+            doc, tile = worn(gen, kinds[i % len(kinds)], i, a)
+            cells, around, place, move = (torch.from_numpy(x)[None] for x in data.cells_of(doc, grid))
+            visual = model.see(tile)
+            stands = model.settle(visual, cells.long(), around.long(), move)[2][0].numpy()
+            said = []
+            for k, table in enumerate((s.letters[: M.N_CLASSES], s.second[: M.N_CLASSES])):
+                logits = visual[0] @ table.T
+                logits[:, 0] = model.floor[k] * 3
+                said.append(logits.argmax(-1).numpy())
+            g, high = doc["glyphs"], a.tile / doc["image"].size[1]
+            g = g[g["code"] != 0]
+            tall = {n: ((g["y1"] - g["y0"])[g["line"] == n] * high).max() for n in set(g["line"])}
+            in_cell = collections.Counter()
+            for at, ch, line in zip(place[0][[ch not in " \n" for ch in doc["text"]]].tolist(), doc["text"].replace(" ", "").replace("\n", ""), g["line"]):
+                slot = in_cell[at]
+                in_cell[at] += 1
+                if slot < 2 and data.CLASS.get(ch, 0):
+                    top = said[slot][stands[at]]
+                    heights[min(int(tall[line] // 10) * 10, 100)] += 1, top == data.CLASS[ch], top == 0
+        n, right, _ = sum(heights.values())
+        print(f"{group}: {100 * right / n:.1f} % of {n} letters right")
+        for h, (m, right, none) in sorted(heights.items()):
+            print(f"  lines from {h:3d} px: {100 * m / n:4.1f} % of the letters, right {100 * right / m:.0f} %, not said {100 * none / m:.0f} %")
+
+
+def answers(model, gen, a):
+    grid = a.tile // model.c["patch"]
+    kinds = (a.kinds or GROUPS[0]).split(",")
+    seen = collections.defaultdict(list)  # by family: exact, wrong from the first letter, attention
+    for i in range(a.n):
+        doc, tile = worn(gen, kinds[i % len(kinds)], i, a)
+        cells, around, place, move = data.cells_of(doc, grid)
+        around = np.concatenate([around, data.told(doc, place, len(cells))], 1)
+        keep = np.arange(len(cells)) if a.see else np.nonzero(data.holds(cells, move))[0]
+        cells, around, where = (torch.from_numpy(x[keep].astype(np.int64))[None] for x in (cells, around, np.arange(len(cells))))
+        visual = model.see(tile) if a.see else model.symbols(cells, around, where)
+        rank = np.full(grid * grid + 1, -1)
+        rank[keep] = np.arange(len(keep))
+        for family, unseen, question, answer, _ in doc["questions"]:
+            t, mask = (torch.tensor(x) for x in data.turn(question, answer))
+            want = torch.full_like(t, -1)
+            want[:-1] = torch.where(mask[1:] > 0, t[1:], -1)
+            where_ = data.spread(answer, doc["text"], place) if family not in data.COUNTED + ("read",) else None
+            look, end, first = torch.full_like(t, -1), torch.full_like(t, -1), int(mask.argmax())
+            if where_:  # when the first letter is to be said
+                look[first], end[first] = int(rank[where_[0]]), int(rank[where_[-1]])
+            points = [(2, 1, end), (3, 1, end), (2, 0, look), (3, 0, look), (4, 0, look)]
+            h, shares, states, _ = model.text_model(visual, t[None, None], where, grid * grid, [(x, y, p[None, None]) for x, y, p in points],
+                                                 (t != 0)[None, None], (want >= 0)[None, None], M.TELL)
+            right = model.text_model.logits(h).argmax(-1) == want[want >= 0]
+            exact = bool(right.all())
+            looks = [float(s[0, 0, first]) for s in shares] if where_ else [np.nan] * 5
+            for key in (family, "unseen wordings" if unseen else "seen wordings", "ALL") + (("ALL that is there",) if family != "absent" else ()):
+                seen[key].append([exact, not exact and not right[1], *looks])
+            if not exact and a.show > 0 and family != "read":
+                a.show -= 1
+                said = bytes(max(x - 3, 0) if x < 259 else 35 for x in model.text_model.logits(h).argmax(-1).tolist())
+                print(f"{doc['kind']} {i} {family}: {question!r} is {answer!r}, said {said.decode(errors='replace')!r}")
+        line, fact = model.told_loss(states, around[0, :, 2:4])[1]
+        seen["what is told"].append([line, fact] + [np.nan] * 5)
+    told = np.nanmean(seen.pop("what is told"), 0)
+    print(f"of cells known: their line's number {100 * told[0]:.0f} %, kind of fact {100 * told[1]:.0f} %")
+    print("exact, wrong from the first letter; before the first letter: attention to the answer's end (layers 3, 4), to its beginning (3, 4, 5)")
+    for key in sorted(seen):
+        x = np.array(seen[key], float)
+        looks = " ".join(f"{v:.2f}" for v in np.nanmean(x[:, 2:], 0)) if not np.isnan(x[:, 2:]).all() else ""
+        print(f"{key:18s} {x[:, 0].sum():4.0f} of {len(x):4d} {100 * x[:, 0].mean():5.1f} % {100 * x[:, 1].mean():5.1f} %  {looks}")
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("state")
+    ap.add_argument("what", choices=("letters", "answers"))
+    ap.add_argument("--library", default="build/libdocgen.so")
+    ap.add_argument("--fonts", default="train", choices=("train", "held-out"))
+    ap.add_argument("--layouts", default="seen", choices=docgen.LAYOUTS)
+    ap.add_argument("--kinds", help="names, with commas between")
+    ap.add_argument("--strength", type=float, default=0.5)
+    ap.add_argument("--see", action="store_true")
+    ap.add_argument("--n", type=int, default=60)
+    ap.add_argument("--show", type=int, default=0)
+    a = ap.parse_args()
+    torch.set_num_threads(1)
+    model = load(a.state)
+    a.tile = model.c["tile"]
+    with torch.no_grad():
+        (letters if a.what == "letters" else answers)(model, docgen.Generator(a.library, docgen.fonts(a.fonts)), a)
+
+
+if __name__ == "__main__":
+    main()
