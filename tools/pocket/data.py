@@ -88,7 +88,7 @@ def movable(cells, move):
 def collage(make, tile, grid, rng, rows):
     """lines cut out of many documents, side by side on a band of `rows` rows of cells, for the tower: many letters for the price
     of one picture -> pixels, cells, around, move (cells_of), patches that letters touch.  make() -> a document; a letter's
-    advance is 6 to 22 pixels, so that there is about one in a cell, on a third of the lines 20 to 60"""
+    advance is 6 to 22 pixels, so that there is about one in a cell, on a third of the lines 20 to 80"""
     pixels = np.full((tile, tile, 3), rng.randrange(150, 256), np.uint8)
     cells, around = np.zeros((grid * grid, 2), np.int16), np.zeros((grid * grid, 2), np.int16)
     first = rng.randrange(0, grid - rows + 1)
@@ -96,7 +96,7 @@ def collage(make, tile, grid, rng, rows):
     blank, pool, y, bottom = docgen.Image.new("L", (tile, tile)), [], first * patch, (first + rows) * patch
     band = np.zeros(grid * grid, bool)  # patches that letters touch
     while y < bottom - 16:
-        narrow, widest = (6.5, 22) if rng.random() < 0.68 else (20, 60)  # letters of several cells are rare on pages and slow to learn
+        narrow, widest = rng.choices(((6.5, 22), (20, 60), (40, 80)), (64, 26, 10))[0]  # letters of several cells are rare on pages and slow to learn
         advance, x, tall = math.exp(rng.uniform(math.log(narrow), math.log(widest))), 0, 0
         stretch = math.exp(rng.uniform(math.log(0.6), math.log(1.7)))
         while x < tile - 2 * advance:
