@@ -69,6 +69,7 @@ def main():
     asked[0, 0, 0] = True
     where = torch.stack([torch.randperm(256, generator=g)[:K].sort().values for _ in range(B)])
     place = torch.where(asked, torch.randint(-1, K, ids.shape, generator=g), -1)
+    begin = torch.minimum(torch.randint(-1, K, (B, K), generator=g), torch.arange(K))  # not behind
     visual, library = torch.randn(B, K, c["d"], generator=g), ops.LIBRARY
     for threads in (1, 2):
         torch.set_num_threads(threads)
@@ -77,9 +78,11 @@ def main():
             ops.LIBRARY = use
             model = copy.deepcopy(decoder)
             v = visual.clone().requires_grad_()
-            h, shares, *_ = model(v, ids, where, 256, [(1, 2, place), (4, 0, place)], real, asked)
-            ((h * torch.sin(torch.arange(h.numel()).float()).view_as(h)).sum() + sum((s[place >= 0] * 5).log().sum() for s in shares)).backward()
-            out.append([h.detach(), v.grad] + [s.detach()[place >= 0] for s in shares] + [p.grad for p in model.parameters()])
+            h, shares, states, inner = model(v, ids, where, 256, [(1, 2, place), (4, 0, place)], real, asked, (1, 2), [(0, 0, begin), (3, 1, begin)])
+            seen = [s[place >= 0] for s in shares] + [s[(begin >= 0).flatten()] for s in inner]
+            wave = lambda x: (x * torch.sin(torch.arange(x.numel()).float()).view_as(x)).sum()
+            (wave(h) + sum(map(wave, states)) + sum((s * 5).log().sum() for s in seen)).backward()
+            out.append([x.detach() for x in (h, v.grad, *states, *seen)] + [p.grad for p in model.parameters()])
         ops.LIBRARY = library
         compare(f"decoder, {threads} thread{'s' if threads > 1 else ''}", *out)
     # pictures of different numbers of patches and cells in one run, against each by itself

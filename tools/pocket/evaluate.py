@@ -50,9 +50,10 @@ class Reference:
 class Own:
     def __init__(self, path):
         with open(os.path.join(path, "config.json")) as f:
-            side = json.load(f)["vision_config"]
+            config = json.load(f)
+        side = config["vision_config"]
         c = next(c for c in SHAPES.values() if (c["tile"], c["d"]) == (side["image_size"], side["hidden_size"]))
-        self.model = Pocket(c).eval()
+        self.model = Pocket(dict(c, lm_layers=config["text_config"]["num_hidden_layers"])).eval()
         tensors = load_file(os.path.join(path, "model.safetensors"))
         names = {n[6:].replace("connector.modality_projection", "connector"): t.float() for n, t in tensors.items()}
         self.model.load_state_dict(names, strict=False)

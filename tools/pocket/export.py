@@ -7,10 +7,12 @@ from safetensors.torch import save_file
 from model import ASSISTANT, BYTE0, EOU, FAKE, GLOBAL, IMAGE, ROW0, ROWS, SHAPES, SPECIALS_FIRST, USER, VOCAB, Pocket
 
 CONTEXT = 2048
-TEMPLATE = ("<|im_start|>{% for message in messages %}{{message['role'] | capitalize}}{% if message['content'][0]['type'] == 'image' %}"
-            "{{':'}}{% else %}{{': '}}{% endif %}{% for line in message['content'] %}{% if line['type'] == 'text' %}{{line['text']}}"
-            "{% elif line['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %}<end_of_utterance>\n{% endfor %}"
-            "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}")
+# SmolVLM2's, with the names of the roles in it: they are tokens here, and what a message brings is never taken for one by vlm
+TEMPLATE = ("<|im_start|>{% for message in messages %}{% if message['role'] == 'user' %}{{'User:'}}{% elif message['role'] == 'assistant' %}"
+            "{{'Assistant:'}}{% else %}{{message['role'] | capitalize}}{{':'}}{% endif %}"
+            "{% if message['content'][0]['type'] != 'image' %}{{' '}}{% endif %}"
+            "{% for line in message['content'] %}{% if line['type'] == 'text' %}{{line['text']}}{% elif line['type'] == 'image' %}"
+            "{{ '<image>' }}{% endif %}{% endfor %}<end_of_utterance>\n{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}")
 
 
 def byte_names():

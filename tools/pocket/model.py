@@ -12,11 +12,11 @@ import torch.nn.functional as F
 import ops
 
 SHAPES = {
-    "p4m-256": dict(tile=256, patch=16, d=192, heads=6, lm_heads=3, vit_layers=4, vit_ff=768, lm_layers=5, lm_ff=384,
+    "p4m-256": dict(tile=256, patch=16, d=192, heads=6, lm_heads=3, vit_layers=4, vit_ff=768, lm_layers=6, lm_ff=384,
                     theta=100000.0),
-    "p4m-384": dict(tile=384, patch=16, d=192, heads=6, lm_heads=3, vit_layers=4, vit_ff=768, lm_layers=5, lm_ff=384,
+    "p4m-384": dict(tile=384, patch=16, d=192, heads=6, lm_heads=3, vit_layers=4, vit_ff=768, lm_layers=6, lm_ff=384,
                     theta=100000.0),
-    "p7m-512": dict(tile=512, patch=16, d=256, heads=8, lm_heads=4, vit_layers=6, vit_ff=1024, lm_layers=5, lm_ff=640,
+    "p7m-512": dict(tile=512, patch=16, d=256, heads=8, lm_heads=4, vit_layers=6, vit_ff=1024, lm_layers=6, lm_ff=640,
                     theta=100000.0),
 }
 SHAPE = "p4m-384"
@@ -399,7 +399,7 @@ class Symbols(nn.Module):
         self.register_buffer("places", (rows[:, None] + columns[None]).reshape(grid * grid, d))
 
     def forward(self, cells, around, where):
-        """cells, around [B,K,2] classes (<= 0: none), where [B,K] (-1: text, no place) -> [B,K,d]"""
+        """cells [B,K,2], around [B,K,2 or more] classes (<= 0: none), where [B,K] (-1: text, no place) -> [B,K,d]"""
         k, n = cells.clamp(min=0), around.clamp(min=0)
         x = self.letters[k[..., 0]] + self.second[k[..., 1]] + self.before[n[..., 0]] + self.behind[n[..., 1]]
         return x + self.places[where.clamp(min=0)] * (where >= 0)[..., None]
@@ -455,15 +455,15 @@ class Pocket(nn.Module):
     def see(self, pixels, dtype=torch.float32, keep=None):
         return lin(self.vision_model(pixels, dtype, keep), self.connector.proj)
 
-    def told_loss(self, states, around):
-        """states: for each of TELL [A,d], of the cells whose around[..., 2:] [A,2] is data.told's -> cross-entropy of what can be
-        said of them, shares right (line, fact) after the last"""
+    def told_loss(self, states, told):
+        """states: for each of TELL [A,d] of cells, told [A,2] their line's number and kind of fact (data.told, 0: not asked) ->
+        cross-entropy of what can be said of them, shares right (line, fact) after the last"""
         loss = 0
         for head, x in zip(self.told, states):
             said = head(x.float() * x.float().pow(2).mean(-1, keepdim=True).add(1e-5).rsqrt()).split((LINES, FACTS), -1)
-            for logits, want in zip(said, around.unbind(-1)):
+            for logits, want in zip(said, told.unbind(-1)):
                 loss = loss + F.cross_entropy(logits, want.masked_fill(want == 0, -1), ignore_index=-1, reduction="sum") / ((want > 0).sum() + 1)
-        right = [(logits.argmax(-1) == want)[want > 0].float().mean().item() for logits, want in zip(said, around.unbind(-1))]
+        right = [(logits.argmax(-1) == want)[want > 0].float().mean().item() for logits, want in zip(said, told.unbind(-1))]
         return loss / len(states), right
 
     @torch.no_grad()

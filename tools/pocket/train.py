@@ -18,8 +18,8 @@ import model as M
 from model import Muon, Pocket, SHAPES
 
 AHEAD = 6  # batches under way: the settings of a batch are those of this many steps before
-COLUMNS = ("stage step seconds rate lines text loss_answer token exact look key end line_no fact begin value meaning line absent read talk loss_seen "
-           "letter second neighbours false").split()
+COLUMNS = ("stage step seconds rate lines text loss_answer token exact look key end line_no fact begin value meaning line absent read talk "
+           "loss_seen letter second neighbours false").split()
 
 
 def producer(library, shape, stage, size, split, orders, out):
@@ -82,7 +82,7 @@ def answer_loss(model, visual, b, a):
         note["begin"] = 0
         for share, at in zip(inner, b["begin"][b["where"] >= 0].unbind(-1)):
             share = share[at >= 0].float()
-            loss = loss - a.tell / len(inner) * share.clamp(min=1e-6).log().mean()
+            loss = loss - a.tell / len(inner) * share.clamp(min=1e-6).log().sum() / max(1, len(share))
             note["begin"] += share.mean().item() / len(inner)
     n = len(a.look_layers)
     m = n + len(a.key_layers)
@@ -122,9 +122,9 @@ def arguments():
     ap.add_argument("--tower-rate", type=float, default=1.0, help="of the Muon rate, for the tower")
     ap.add_argument("--batch", type=int, default=16)
     ap.add_argument("--look", type=float, default=0.5, help="weight of telling the first head of a layer where to look")
-    ap.add_argument("--look-layers", type=lambda s: [int(x) for x in s.split(",")], default=[2, 3, 4])
+    ap.add_argument("--look-layers", type=lambda s: [int(x) for x in s.split(",")], default=[2, 3, 4, 5])
     ap.add_argument("--key-layers", type=lambda s: [int(x) for x in s.split(",")], default=[1, 2])
-    ap.add_argument("--end-layers", type=lambda s: [int(x) for x in s.split(",")], default=[2, 3])
+    ap.add_argument("--end-layers", type=lambda s: [int(x) for x in s.split(",")], default=[2, 3, 4])
     ap.add_argument("--tell", type=float, default=0.3, help="weight of what the decoder's early layers say of a cell: line, kind of fact")
     ap.add_argument("--noise", type=float, default=0.0, help="s2: the most noise on symbols, whose entries are about 0.3 a part")
     ap.add_argument("--seen", type=float, default=0.3, help="s3: weight of what is seen against the symbols")
