@@ -24,6 +24,14 @@ for f in "$tmp/a"/*.npy; do
   cmp -s "$f" "$tmp/b/${f##*/}" || fail "${f##*/} depends on chunk or threads"
 done
 
+# the roles' names are tokens of the pocket model, in every turn (as transformers has them; its own template says them)
+cat >"$tmp/turns.json" <<'END'
+[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]
+END
+expect 0 trace "$root/models/pocket" --messages "$tmp/turns.json" --only prompt_ids --out "$tmp/p"
+ids=$(od -An -td4 -v -j128 "$tmp/p/prompt_ids.npy" | tr -s ' \n' ' ')
+[ "$ids" = " 1 279 35 100 278 13 280 35 101 278 13 279 35 102 278 13 280 " ] || fail "ids of turns:$ids"
+
 # by ids, --only, and a real difference
 expect 0 trace "$model" --ids 1,2,3,4 --out "$tmp/c" --only logits --only text.00.npy
 [ "$(ls "$tmp/c" | wc -l)" = 2 ] || fail "--only wrote: $(ls "$tmp/c")"
