@@ -79,16 +79,16 @@ def answers(model, gen, a):
             t, mask = (torch.tensor(x) for x in data.turn(question, answer))
             want = torch.full_like(t, -1)
             want[:-1] = torch.where(mask[1:] > 0, t[1:], -1)
-            where_ = data.spread(answer, doc["text"], place) if family not in data.COUNTED + ("read",) else None
+            on_page = data.spread(answer, doc["text"], place) if family not in data.COUNTED + ("read",) else None
             look, end, first = torch.full_like(t, -1), torch.full_like(t, -1), int(mask.argmax())
-            if where_:  # when the first letter is to be said
-                look[first], end[first] = int(rank[where_[0]]), int(rank[where_[-1]])
+            if on_page:  # when the first letter is to be said
+                look[first], end[first] = int(rank[on_page[0]]), int(rank[on_page[-1]])
             points = [(i, 1, end) for i in (2, 3, 4)] + [(i, 0, look) for i in (2, 3, 4, 5)]
             h, shares, states, _ = model.text_model(visual, t[None, None], where, grid * grid, [(x, y, p[None, None]) for x, y, p in points],
                                                  (t != 0)[None, None], (want >= 0)[None, None], M.TELL)
             right = model.text_model.logits(h).argmax(-1) == want[want >= 0]
             exact = bool(right.all())
-            looks = [float(s[0, 0, first]) for s in shares] if where_ else [np.nan] * 7
+            looks = [float(s[0, 0, first]) for s in shares] if on_page else [np.nan] * 7
             for key in (family, "unseen wordings" if unseen else "seen wordings", "ALL") + (("ALL that is there",) if family != "absent" else ()):
                 seen[key].append([exact, not exact and not right[1], *looks])
             if not exact and a.show > 0 and family != "read":
@@ -96,7 +96,7 @@ def answers(model, gen, a):
                 said = bytes(max(x - 3, 0) if x < 259 else 35 for x in model.text_model.logits(h).argmax(-1).tolist())
                 print(f"{doc['kind']} {i} {family}: {question!r} is {answer!r}, said {said.decode(errors='replace')!r}")
         line, fact = model.told_loss(states, around[0, :, 2:4])[1]
-        seen["what is told"].append([line, fact] + [np.nan] * 7)
+        seen["what is told"].append([line, fact])
     told = np.nanmean(seen.pop("what is told"), 0)
     print(f"of cells known: their line's number {100 * told[0]:.0f} %, kind of fact {100 * told[1]:.0f} %")
     print("exact, wrong from the first letter; before the first letter: attention to the answer's end (layers 3 to 5), to its beginning (3 to 6)")
