@@ -407,5 +407,7 @@ void vlm_docgen_write(struct vlm_docgen_content *c, struct vlm_docgen_doc *doc, 
         memcpy(f->key, c->facts[i].key, sizeof f->key);
         memcpy(f->value, c->facts[i].value, sizeof f->value);
     }
+    doc->n_items = (uint32_t)c->n_items;
+    memcpy(doc->items, c->items, (size_t)c->n_items * sizeof *doc->items);
     vlm_docgen_ask(&w);
 }

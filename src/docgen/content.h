@@ -72,11 +72,6 @@ struct vlm_docgen_fact {
     bool beside;    /* key and value are parts of one line */
 };
 
-struct vlm_docgen_item {
-    char name[40], quantity[12], unit[24], amount[24]; /* as printed; "" where not */
-    long cents;                                        /* of amount */
-};
-
 struct vlm_docgen_content {
     struct vlm_docgen_row rows[VLM_DOCGEN_ROWS], spare; /* spare: written when the page is full */
     int n_rows;

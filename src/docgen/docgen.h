@@ -89,6 +89,12 @@ struct vlm_docgen_field {
     char key[32], value[40];
 };
 
+/* A line of a receipt or an invoice, a row of a table. */
+struct vlm_docgen_item {
+    char name[40], quantity[12], unit[24], amount[24]; /* as printed; "" where not */
+    long cents;                                        /* of amount */
+};
+
 struct vlm_docgen_question {
     enum vlm_docgen_family family;
     bool unseen; /* a paraphrase kept out of training */
@@ -120,6 +126,8 @@ struct vlm_docgen_doc {
     bool inconsistent;              /* its sums are wrong on purpose */
     bool random_strings;            /* nothing but invented strings where words would stand */
     struct vlm_docgen_sums sums;    /* of receipts and invoices, as printed */
+    struct vlm_docgen_item items[VLM_DOCGEN_MAX_LINES]; /* reading order */
+    uint32_t n_items;
 };
 
 enum vlm_docgen_layouts { VLM_DOCGEN_SEEN, VLM_DOCGEN_HELD, VLM_DOCGEN_ANY };
@@ -161,7 +169,8 @@ void vlm_docgen_doc_free(struct vlm_docgen *gen, struct vlm_docgen_doc *doc); /*
  *  "paraphrase":3} and "unseen":true for a held-out paraphrase */
 bool vlm_docgen_truth(struct vlm_buf *out, const struct vlm_docgen_doc *doc, const char *image);
 /* Appends the whole truth as one JSON object on one line: kind, layout, text, lines with boxes,
- * fields [name, value], sums in hundredths, questions. */
+ * fields [name, value], items [name, quantity, unit price, amount], sums in hundredths, questions.
+ */
 bool vlm_docgen_json(struct vlm_buf *out, const struct vlm_docgen_doc *doc, const char *image);
 
 #endif

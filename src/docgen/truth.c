@@ -122,6 +122,16 @@ bool vlm_docgen_json(struct vlm_buf *out, const struct vlm_docgen_doc *doc, cons
         put_string(out, doc->fields[i].value);
         vlm_buf_putc(out, ']');
     }
+    vlm_buf_puts(out, "],\"items\":[");
+    for (uint32_t i = 0; i < doc->n_items; i++) {
+        const struct vlm_docgen_item *it = &doc->items[i];
+        const char *const parts[] = {it->name, it->quantity, it->unit, it->amount};
+        for (int k = 0; k < 4; k++) {
+            vlm_buf_puts(out, k ? "," : i ? ",[" : "[");
+            put_string(out, parts[k]);
+        }
+        vlm_buf_putc(out, ']');
+    }
     vlm_buf_puts(out, "],\"questions\":[");
     for (uint32_t i = 0; i < doc->n_questions; i++) {
         const struct vlm_docgen_question *q = &doc->questions[i];

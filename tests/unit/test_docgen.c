@@ -105,6 +105,12 @@ static void check_questions(const struct vlm_docgen_doc *doc)
 {
     for (uint32_t i = 0; i < doc->n_fields; i++)
         assert_non_null(strstr(doc->text, doc->fields[i].value));
+    for (uint32_t i = 0; i < doc->n_items; i++) {
+        const struct vlm_docgen_item *it = &doc->items[i];
+        const char *const parts[] = {it->name, it->quantity, it->unit, it->amount};
+        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+            assert_non_null(strstr(doc->text, parts[k]));
+    }
     assert_true(doc->n_questions > 0);
     for (uint32_t i = 0; i < doc->n_questions; i++) {
         const struct vlm_docgen_question *q = &doc->questions[i];

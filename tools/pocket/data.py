@@ -165,24 +165,86 @@ def spread(answer, text, place):
 
 
 FIRST_FACT = 50  # of the numbers of wordings in hundreds: those of facts
+KEY, VALUE, NAME, COUNT, UNIT, AMOUNT = range(34, 40)  # kinds of fact beside those of meanings.c (1 to 33)
+
+
+def item_parts(items, text):
+    """where the parts of each item stand in the text: a list of (kind of fact, begin, end), its name first; items whose name stands
+    there twice or not at all are left out.  Values are looked for in the line of the name, the one behind and the one before"""
+    names = [m[0] for m in (list(re.finditer(rf"(?<!\S){re.escape(i[0])}(?!\S)", text)) for i in items) if len(m) == 1]
+    found, starts = {m.group(): m for m in names}, sorted(m.start() for m in names)
+    lines, at = [], 0
+    for line in text.split("\n"):
+        lines.append((at, at + len(line)))
+        at += len(line) + 1
+    out = []
+    for name, count, unit, amount in items:
+        if name not in found:
+            continue
+        begin, end = found[name].span()
+        k = next(i for i, l in enumerate(lines) if begin <= l[1])
+        parts, taken = [(NAME, begin, end)], [(begin, end)]
+        near = [lines[k]] + [lines[i] for i in (k + 1, k - 1) if 0 <= i < len(lines) and not any(lines[i][0] <= s < lines[i][1] for s in starts)]
+        for kind, value in ((AMOUNT, amount), (UNIT, unit if unit != amount else ""), (COUNT, count)):
+            for low, high in near if value else ():
+                places = [(m.start() + low, m.end() + low) for m in re.finditer(rf"(?<![\w.,]){re.escape(value)}(?![\w.,]*\d)", text[low:high])]
+                places = [p for p in places if all(p[1] <= t[0] or p[0] >= t[1] for t in taken)]
+                if places:
+                    place = places[-1 if kind == AMOUNT else 0]
+                    parts.append((kind, *place))
+                    taken.append(place)
+                    break
+        out.append(parts)
+    return out
 
 
 def told(doc, place, n_cells):
-    """[N,4] for every cell: the number of the line its letter stands in, from 1, and what kind of fact it belongs to (meanings.c's
-    number, from 1; from the third letter on, or the last: who reads on knows no more at the first), 0: none or not known; the cells
-    where its line and the line before begin (-1: none, or further on)"""
-    out, begin = np.zeros((n_cells, 4), np.int16), [-1, -1]
-    out[:, 2:], line = -1, 0
-    for j, (ch, at) in enumerate(zip(doc["text"], place)):
-        if j == 0 or doc["text"][j - 1] == "\n":
+    """[N,6] for every cell: the number of the line its letter stands in, from 1; what kind of fact it belongs to (meanings.c's
+    number, from 1, or one of those above; from the third letter on, or the last: who reads on knows no more at the first); the number of
+    its item; 0: none or not known; the cells where its line, the line before and its item (a value's key) begin (-1: none, or further on)"""
+    out, begin = np.zeros((n_cells, 6), np.int16), [-1, -1]
+    out[:, 3:], line, text = -1, 0, doc["text"]
+    for j, (ch, at) in enumerate(zip(text, place)):
+        if j == 0 or text[j - 1] == "\n":
             line, begin = line + 1, [at, begin[0]]
         if ch not in " \n" and at >= 0:
-            out[at] = min(line, LINES - 1), 0, *(x if x <= at else -1 for x in begin)
+            out[at] = min(line, LINES - 1), 0, 0, *(x if x <= at else -1 for x in begin), -1
+
+    def kind(cells, number):
+        if not len(cells):
+            return
+        some = cells[min(3, len(cells) - 1) :]
+        out[some, 1] = np.where(out[some, 1] > 0, out[some, 1], number)
+
+    def belong(*parts):
+        """cells that belong together look for the first of them"""
+        cells = np.array([c for p in parts for c in p], int)
+        if not len(cells):
+            return
+        first = cells.min()
+        out[cells, 5] = np.where(out[cells, 5] >= 0, out[cells, 5], first)
+
     for family, _, _, answer, number in doc["questions"]:
-        if family == "meaning" and number // 100 >= FIRST_FACT:
-            where = spread(answer, doc["text"], place)
-            if where:
-                out[where[min(3, len(where) - 1) :], 1] = number // 100 - FIRST_FACT + 1
+        where = spread(answer, text, place) if family == "meaning" and number // 100 >= FIRST_FACT else None
+        if where:
+            kind(where, number // 100 - FIRST_FACT + 1)
+    items = item_parts(doc["items"], text)
+    for i, parts in enumerate(items):
+        cells = [[p for p in place[begin:end] if p >= 0] for _, begin, end in parts]
+        for (number, *_), mine in zip(parts, cells):
+            kind(mine, number)
+        belong(*cells)
+        if len(items) == len(doc["items"]):
+            out[[c for mine in cells for c in mine], 2] = min(i + 1, LINES - 1)
+    for key, value in doc["fields"]:
+        where = spread(value, text, place)
+        at = text.find(key) if key and text.count(key) == 1 else -1
+        if at >= 0:
+            cells = [p for p in place[at : at + len(key)] if p >= 0]
+            kind(cells, KEY)
+            if where and cells:
+                kind(where, VALUE)
+                belong(cells, where)
     return out
 
 
@@ -517,8 +579,8 @@ def pack(docs, grid, n_rows, nrng, full, text_pages, stage, ragged):
             rank = np.full(n, -1, np.int64)
             mine = b["where"][i][b["where"][i] >= 0]
             rank[mine] = np.arange(len(mine))
-            begin = b["around"][i, :, 4:]
-            b["around"][i, :, 4:] = np.where(begin >= 0, rank[begin], -1)
+            begin = b["around"][i, :, 5:]
+            b["around"][i, :, 5:] = np.where(begin >= 0, rank[begin], -1)
             for j, (ids, want, *cells, family) in enumerate(d["rows"]):
                 b["ids"][i, j, : len(ids)], b["want"][i, j, : len(want)] = ids, want
                 for name, at in zip(("point", "key", "end"), cells):

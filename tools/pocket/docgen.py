@@ -26,6 +26,10 @@ class Field(C.Structure):
     _fields_ = [("key", C.c_char * 32), ("value", C.c_char * 40)]
 
 
+class Item(C.Structure):
+    _fields_ = [("name", C.c_char * 40), ("quantity", C.c_char * 12), ("unit", C.c_char * 24), ("amount", C.c_char * 24), ("cents", C.c_long)]
+
+
 class Question(C.Structure):
     _fields_ = [("family", C.c_int), ("unseen", C.c_bool), ("text", C.c_char * 96), ("answer", C.c_char * 1200),
                 ("paraphrase", C.c_uint32)]
@@ -41,7 +45,8 @@ class Doc(C.Structure):
                 ("rgb", C.POINTER(C.c_uint8)), ("font", C.c_uint32), ("n_lines", C.c_uint32), ("n_glyphs", C.c_uint32),
                 ("n_fields", C.c_uint32), ("n_questions", C.c_uint32), ("lines", Line * 24), ("glyphs", Glyph * 1600),
                 ("fields", Field * 32), ("questions", Question * 48), ("text", C.c_char * 1200), ("layout", C.c_uint32),
-                ("layout_held", C.c_bool), ("inconsistent", C.c_bool), ("random_strings", C.c_bool), ("sums", Sums)]
+                ("layout_held", C.c_bool), ("inconsistent", C.c_bool), ("random_strings", C.c_bool), ("sums", Sums),
+                ("items", Item * 24), ("n_items", C.c_uint32)]
 
 
 class Options(C.Structure):
@@ -92,7 +97,8 @@ class Generator:
              for x in d.questions[: d.n_questions]]
         out = dict(image=image, glyphs=glyphs, text=d.text.decode(), questions=q, font=d.font, n_lines=d.n_lines, kind=KINDS[kind],
                    fields=[(x.key.decode(), x.value.decode()) for x in d.fields[: d.n_fields]], layout=d.layout,
-                   layout_held=bool(d.layout_held), inconsistent=bool(d.inconsistent), random_strings=bool(d.random_strings))
+                   layout_held=bool(d.layout_held), inconsistent=bool(d.inconsistent), random_strings=bool(d.random_strings),
+                   items=[tuple(x.decode() for x in (i.name, i.quantity, i.unit, i.amount)) for i in d.items[: d.n_items]])
         self.lib.vlm_docgen_doc_free(self.gen, p)
         return out
 

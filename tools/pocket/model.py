@@ -14,7 +14,7 @@ import ops
 SHAPES = {
     "p4m-256": dict(tile=256, patch=16, d=192, heads=6, lm_heads=3, vit_layers=4, vit_ff=768, lm_layers=6, lm_ff=384,
                     theta=100000.0),
-    "p4m-384": dict(tile=384, patch=16, d=192, heads=6, lm_heads=3, vit_layers=4, vit_ff=768, lm_layers=6, lm_ff=384,
+    "p4m-384": dict(tile=384, patch=16, d=192, heads=6, lm_heads=3, vit_layers=6, vit_ff=768, lm_layers=6, lm_ff=384,
                     theta=100000.0),
     "p7m-512": dict(tile=512, patch=16, d=256, heads=8, lm_heads=4, vit_layers=6, vit_ff=1024, lm_layers=6, lm_ff=640,
                     theta=100000.0),
@@ -57,10 +57,11 @@ def encode(text):
 PREFIX_HEAD = [1, USER, FAKE, GLOBAL]
 PREFIX_TAIL = [FAKE]
 
-# ---- what the decoder is told of a cell while it learns: the number of its line, and the kind of fact it belongs to
+# ---- what the decoder is told of a cell while it learns (data.told): the number of its line, the kind of fact it belongs to, the number of its item
 LINES, FACTS = 24, 40
+TOLD = (LINES, FACTS, LINES)
 TELL = (1, 2)  # after these layers
-WITHIN = ((0, 0), (1, 0))  # layer and head: where a cell looks for the beginning of its line, and for that of the line before
+WITHIN = ((0, 0, 0), (1, 0, 1), (1, 1, 2), (2, 1, 2))  # layer, head, and which beginning a cell looks for there: of its line, of the line before, of its item
 
 # ---- glyph classes: 94 ASCII + euro + pound; 0 is "nothing"; the last two stand in text pages only
 GLYPHS = [chr(c) for c in range(33, 127)] + ["€", "£"]
@@ -417,7 +418,7 @@ class Pocket(nn.Module):
         self.text_model = TextModel(c)
         # only for training
         self.symbols = Symbols(c)
-        self.told = nn.ModuleList([nn.Linear(d, LINES + FACTS) for _ in TELL])  # what the decoder's early layers know of a cell
+        self.told = nn.ModuleList([nn.Linear(d, sum(TOLD)) for _ in TELL])  # what the decoder's early layers know of a cell
         self.floor = nn.Parameter(torch.full((4,), 2.8))  # the logit of "nothing" for letter, second, before, behind
         self.start()
 
@@ -456,11 +457,11 @@ class Pocket(nn.Module):
         return lin(self.vision_model(pixels, dtype, keep), self.connector.proj)
 
     def told_loss(self, states, told):
-        """states: for each of TELL [A,d] of cells, told [A,2] their line's number and kind of fact (data.told, 0: not asked) ->
-        cross-entropy of what can be said of them, shares right (line, fact) after the last"""
+        """states: for each of TELL [A,d] of cells, told [A,3] their line's number, kind of fact and item's number (data.told, 0: not
+        asked) -> cross-entropy of what can be said of them, shares right of the three after the last"""
         loss = 0
         for head, x in zip(self.told, states):
-            said = head(x.float() * x.float().pow(2).mean(-1, keepdim=True).add(1e-5).rsqrt()).split((LINES, FACTS), -1)
+            said = head(x.float() * x.float().pow(2).mean(-1, keepdim=True).add(1e-5).rsqrt()).split(TOLD, -1)
             for logits, want in zip(said, told.unbind(-1)):
                 loss = loss + F.cross_entropy(logits, want.masked_fill(want == 0, -1), ignore_index=-1, reduction="sum") / ((want > 0).sum() + 1)
         right = [(logits.argmax(-1) == want)[want > 0].float().mean().item() for logits, want in zip(said, told.unbind(-1))]

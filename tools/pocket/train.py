@@ -18,7 +18,7 @@ import model as M
 from model import Muon, Pocket, SHAPES
 
 AHEAD = 6  # batches under way: the settings of a batch are those of this many steps before
-COLUMNS = ("stage step seconds rate lines text loss_answer token exact look key end line_no fact begin value meaning line absent read talk "
+COLUMNS = ("stage step seconds rate lines text loss_answer token exact look key end line_no fact item begin owner value meaning line item_price which_item absent read talk "
            "loss_seen letter second neighbours false").split()
 
 
@@ -70,20 +70,21 @@ def answer_loss(model, visual, b, a):
     want = b["want"]
     asked, real = want >= 0, b["ids"] != 0
     total = model.vision_model.embeddings.position_embedding.num_embeddings
-    tell, within = (M.TELL, [(*at, x) for at, x in zip(M.WITHIN, b["begin"].unbind(-1))]) if a.tell > 0 else ((), ())
+    tell, within = (M.TELL, [(i, head, b["begin"][..., k]) for i, head, k in M.WITHIN]) if a.tell > 0 else ((), ())
     h, shares, states, inner = model.text_model(visual, b["ids"], b["where"], total, points, real, asked, tell, within)
     logits, t = model.text_model.logits(h), want[asked]
     right = logits.argmax(-1) == t
     loss = F.cross_entropy(logits, t)
     note = dict(loss_answer=loss.item(), token=right.float().mean().item())
     if a.tell > 0:
-        l, (note["line_no"], note["fact"]) = model.told_loss(states, b["told"][b["where"] >= 0])
+        l, (note["line_no"], note["fact"], note["item"]) = model.told_loss(states, b["told"][b["where"] >= 0])
         loss = loss + a.tell * l
-        note["begin"] = 0
-        for share, at in zip(inner, b["begin"][b["where"] >= 0].unbind(-1)):
-            share = share[at >= 0].float()
-            loss = loss - a.tell / len(inner) * share.clamp(min=1e-6).log().sum() / max(1, len(share))
-            note["begin"] += share.mean().item() / len(inner)
+        begin = b["begin"][b["where"] >= 0]
+        for share, (_, _, k) in zip(inner, M.WITHIN):
+            share = share[begin[:, k] >= 0].float()
+            if len(share):
+                loss = loss - a.tell / len(inner) * share.clamp(min=1e-6).log().mean()
+                note[("begin", "begin", "owner")[k]] = share.mean().item()
     n = len(a.look_layers)
     m = n + len(a.key_layers)
     for name, shares, there in (("look", shares[:n], point >= 0), ("key", shares[n:m], key >= 0), ("end", shares[m:], end >= 0)):
@@ -293,7 +294,7 @@ def main():
                 level = a.noise * torch.rand(len(visual), 1, 1, generator=some)
                 visual = visual + (level * torch.randn(visual.shape, generator=some)).to(visual.device)
             visual = visual.to(dtype)
-            b["told"], b["begin"] = b["around"][..., 2:].long().split(2, -1)
+            b["told"], b["begin"] = b["around"][..., 2:].long().split(3, -1)
             b["begin"] = b["begin"].masked_fill(b["told"][..., :1] == 0, -1)
         else:
             visual = model.see(b["pixels"], dtype, b["keep"])
@@ -311,7 +312,7 @@ def main():
                 for name in ("point", "key", "end"):
                     b[name] = moved(b[name], stands, b["sub"])
                 sub = b["sub"].clamp(max=visual.shape[1] - 1)[..., None]
-                b["told"], begin = around[..., 2:].gather(1, sub.expand(-1, -1, 4)).split(2, -1)
+                b["told"], begin = around[..., 2:].gather(1, sub.expand(-1, -1, 6)).split(3, -1)
                 begin = moved(begin, stands, b["sub"])
                 here = torch.arange(begin.shape[1], device=begin.device)[:, None]
                 b["begin"] = torch.where((begin <= here) & (b["told"][..., :1] > 0), begin, -1)  # a moved letter may stand before it
