@@ -199,16 +199,19 @@ def item_parts(items, text):
 
 
 def told(doc, place, n_cells):
-    """[N,6] for every cell: the number of the line its letter stands in, from 1; what kind of fact it belongs to (meanings.c's
+    """[N,7] for every cell: the number of the line its letter stands in, from 1; what kind of fact it belongs to (meanings.c's
     number, from 1, or one of those above; from the third letter on, or the last: who reads on knows no more at the first); the number of
-    its item; 0: none or not known; the cells where its line, the line before and its item (a value's key) begin (-1: none, or further on)"""
-    out, begin = np.zeros((n_cells, 6), np.int16), [-1, -1]
-    out[:, 3:], line, text = -1, 0, doc["text"]
+    its item; 0: none or not known; the cells where its line, the line before and its item (a value's key) begin, and that of the letter before
+    (-1: none, or further on)"""
+    out, begin = np.zeros((n_cells, 7), np.int16), [-1, -1]
+    out[:, 3:], line, last, text = -1, 0, -1, doc["text"]
     for j, (ch, at) in enumerate(zip(text, place)):
         if j == 0 or text[j - 1] == "\n":
             line, begin = line + 1, [at, begin[0]]
         if ch not in " \n" and at >= 0:
-            out[at] = min(line, LINES - 1), 0, 0, *(x if x <= at else -1 for x in begin), -1
+            before = out[at, 6] if at == last else last  # two in one cell: that before the first
+            out[at] = min(line, LINES - 1), 0, 0, *(x if x <= at else -1 for x in begin), -1, before if before <= at else -1
+            last = at
 
     def kind(cells, number):
         if not len(cells):

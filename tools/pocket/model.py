@@ -61,7 +61,8 @@ PREFIX_TAIL = [FAKE]
 LINES, FACTS = 24, 40
 TOLD = (LINES, FACTS, LINES)
 TELL = (1, 2)  # after these layers
-WITHIN = ((0, 0, 0), (1, 0, 1), (1, 1, 2), (2, 1, 2))  # layer, head, and which beginning a cell looks for there: of its line, of the line before, of its item
+WITHIN = ((0, 0, 0), (1, 0, 1), (1, 1, 2), (2, 1, 2), (0, 1, 3))  # layer, head, and what a cell looks for there: where its line begins, where the
+# line before does, where its item does, the letter before it
 
 # ---- glyph classes: 94 ASCII + euro + pound; 0 is "nothing"; the last two stand in text pages only
 GLYPHS = [chr(c) for c in range(33, 127)] + ["€", "£"]
@@ -70,14 +71,14 @@ SPACE, NEWLINE = N_CLASSES, N_CLASSES + 1
 N_SYMBOLS = N_CLASSES + 2
 GLYPH_TOKEN = [0] + [BYTE0 + g.encode()[0] for g in GLYPHS] + [BYTE0 + 32, BYTE0 + 10]  # class -> token it resembles
 
-QUANT = [0]  # 8 or 4: linear weights are rounded to blocks of 32 along rows, as Q8_0 and Q4_0 files hold them
+QUANT = [0]  # 8 or 4: linear weights are rounded to blocks of 32 along rows, as Q8_0 and Q4_0 files hold them; the tower's never to 4
 
 
-def rounded(w):
+def rounded(w, least=4):
     """w as the int8 or int4 file would hold it; the gradient passes straight through"""
     with torch.no_grad():
         blocks = w.detach().float().reshape(-1, 32)
-        if QUANT[0] == 8:
+        if max(QUANT[0], least) == 8:
             d = (blocks.abs().amax(1, keepdim=True) / 127).half().float()
             q = (blocks / d.clamp(min=1e-12)).round().clamp(-127, 127)
         else:
@@ -89,7 +90,7 @@ def rounded(w):
 
 def lin(x, layer):
     b = layer.bias
-    w = rounded(layer.weight) if QUANT[0] else layer.weight
+    w = rounded(layer.weight, getattr(layer, "least_bits", 4)) if QUANT[0] else layer.weight
     return F.linear(x, w.to(x.dtype), None if b is None else b.to(x.dtype))
 
 
@@ -179,7 +180,7 @@ class VisionModel(nn.Module):
             place = place[keep]
         x = x.to(torch.float32).mul_(1 / 255).sub_(0.5).mul_(2).to(dtype)
         w = e.patch_embedding.weight.flatten(1)
-        x = F.linear(x, (rounded(w) if QUANT[0] else w).to(dtype), e.patch_embedding.bias.to(dtype))
+        x = F.linear(x, (rounded(w, 8) if QUANT[0] else w).to(dtype), e.patch_embedding.bias.to(dtype))
         x = x + place.to(dtype)
         for layer in self.encoder.layers:
             x = layer(x, groups)
@@ -420,6 +421,8 @@ class Pocket(nn.Module):
         self.symbols = Symbols(c)
         self.told = nn.ModuleList([nn.Linear(d, sum(TOLD)) for _ in TELL])  # what the decoder's early layers know of a cell
         self.floor = nn.Parameter(torch.full((4,), 2.8))  # the logit of "nothing" for letter, second, before, behind
+        for m in [*self.vision_model.modules(), self.connector.proj]:
+            m.least_bits = 8
         self.start()
 
     def start(self):

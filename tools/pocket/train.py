@@ -18,7 +18,7 @@ import model as M
 from model import Muon, Pocket, SHAPES
 
 AHEAD = 6  # batches under way: the settings of a batch are those of this many steps before
-COLUMNS = ("stage step seconds rate lines text loss_answer token exact look key end line_no fact item begin owner value meaning line item_price which_item absent read talk "
+COLUMNS = ("stage step seconds rate lines text loss_answer token exact look key end line_no fact item begin owner previous value meaning line item_price which_item absent read talk "
            "loss_seen letter second neighbours false").split()
 
 
@@ -84,7 +84,7 @@ def answer_loss(model, visual, b, a):
             share = share[begin[:, k] >= 0].float()
             if len(share):
                 loss = loss - a.tell / len(inner) * share.clamp(min=1e-6).log().mean()
-                note[("begin", "begin", "owner")[k]] = share.mean().item()
+                note[("begin", "begin", "owner", "previous")[k]] = share.mean().item()
     n = len(a.look_layers)
     m = n + len(a.key_layers)
     for name, shares, there in (("look", shares[:n], point >= 0), ("key", shares[n:m], key >= 0), ("end", shares[m:], end >= 0)):
@@ -131,6 +131,7 @@ def arguments():
     ap.add_argument("--seen", type=float, default=0.3, help="s3: weight of what is seen against the symbols")
     ap.add_argument("--empty", type=float, default=0.2, help="weight of empty cells against letters in what is seen")
     ap.add_argument("--mixed", type=float, default=0.0, help="s3: the first share of the run, with symbols for half of the pages")
+    ap.add_argument("--still", action="store_true", help="s3: the decoder alone, on what the tower says as it is")
     ap.add_argument("--like", type=float, default=1.0, help="weight of the distance to the symbols, within --seen")
     ap.add_argument("--fit", type=int, default=0, help="begin with a least-squares connector from so many batches")
     ap.add_argument("--average", type=float, default=0.998, help="of the weights: the share of the old in each step")
@@ -213,7 +214,7 @@ def main():
 
     model = Pocket(SHAPES[a.shape])
     parts = dict(s1=("vision_model", "connector", "floor"), s2=("text_model", "told"))
-    parts["s3"] = parts["s1"] + parts["s2"]
+    parts["s3"] = parts["s2"] if a.still else parts["s1"] + parts["s2"]
     resumed = os.path.exists(a.state)
     if not resumed:
         load_parts(model, a, parts)
@@ -222,7 +223,9 @@ def main():
         gen = docgen.Generator(a.library, docgen.fonts("train")[:24])
         settings = dict(json.loads(a.set), collage=0.3)
         fit_connector(model, lambda i: data.batch(gen, a.shape, (1 << 24) + i, "s1", a.batch, settings), a.fit, dtype)
-    mine = [(n, p) for n, p in model.named_parameters() if n.split(".")[0] in parts[a.stage]]
+    for n, p in model.named_parameters():
+        p.requires_grad_(n.split(".")[0] in parts[a.stage])
+    mine = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     hidden = [p for n, p in mine if ".layers." in n and p.ndim == 2]
     in_tower = {id(p) for n, p in mine if n.startswith("vision_model")}
     ids = {id(p) for p in hidden}
@@ -294,7 +297,7 @@ def main():
                 level = a.noise * torch.rand(len(visual), 1, 1, generator=some)
                 visual = visual + (level * torch.randn(visual.shape, generator=some)).to(visual.device)
             visual = visual.to(dtype)
-            b["told"], b["begin"] = b["around"][..., 2:].long().split(3, -1)
+            b["told"], b["begin"] = b["around"][..., 2:].long().split((3, 4), -1)
             b["begin"] = b["begin"].masked_fill(b["told"][..., :1] == 0, -1)
         else:
             visual = model.see(b["pixels"], dtype, b["keep"])
@@ -312,7 +315,7 @@ def main():
                 for name in ("point", "key", "end"):
                     b[name] = moved(b[name], stands, b["sub"])
                 sub = b["sub"].clamp(max=visual.shape[1] - 1)[..., None]
-                b["told"], begin = around[..., 2:].gather(1, sub.expand(-1, -1, 6)).split(3, -1)
+                b["told"], begin = around[..., 2:].gather(1, sub.expand(-1, -1, 7)).split((3, 4), -1)
                 begin = moved(begin, stands, b["sub"])
                 here = torch.arange(begin.shape[1], device=begin.device)[:, None]
                 b["begin"] = torch.where((begin <= here) & (b["told"][..., :1] > 0), begin, -1)  # a moved letter may stand before it
