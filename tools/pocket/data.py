@@ -150,7 +150,7 @@ def text_cells(text, rng, grid):
 
 def spread(answer, text, place):
     """the cell to look at for each byte of ' ' + answer and the end, or None when the answer's place is not certain"""
-    found, at = [], text.find(answer)
+    found, at = [], text.find(answer) if answer else -1
     while at >= 0:
         end = at + len(answer)
         if (at == 0 or text[at - 1] in " \n") and (end == len(text) or text[end] in " \n"):

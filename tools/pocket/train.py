@@ -18,8 +18,8 @@ import model as M
 from model import Muon, Pocket, SHAPES
 
 AHEAD = 6  # batches under way: the settings of a batch are those of this many steps before
-COLUMNS = ("stage step seconds rate lines text loss_answer token exact look key end line_no fact item begin owner previous value meaning line item_price which_item absent read talk "
-           "loss_seen letter second neighbours false").split()
+COLUMNS = ("stage step seconds rate lines text loss_answer token exact look key end line_no fact item begin owner previous value meaning line "
+           "item_price which_item absent read talk loss_seen letter second neighbours false").split()
 
 
 def producer(library, shape, stage, size, split, orders, out):
@@ -155,12 +155,15 @@ def everything(a):
     at = lambda name: os.path.join(a.state, name + ".pt")
     easy = dict(lines=1, text=1.0, kinds=dict(label=4, tag=3, text=1), large=0, turns=6)
     hard = dict(lines=0, text=0.03, large=0.2, turns=6, alone=0.08, forget=0.1, mistake=0.06, talk=0.04, reading=0.2, reword=0.6, tilt=0.08)
+    pages = dict(large=0.27, turns=6, strength=0.5, reword=0.6, tilt=0.12)
     stages = (
-        ("s1", "s1", n, ["--decay", "0", "--adam", "2e-3", "--muon", "0.015", "--empty", "0.35", "--set", json.dumps(dict(large=0.2, strength=0.5, collage=0.75, tilt=0.2))]),
+        ("s1", "s1", n, ["--decay", "0.6", "--adam", "2e-3", "--muon", "0.015", "--empty", "0.35", "--set", json.dumps(dict(large=0.2, strength=0.5, collage=0.75, tilt=0.2))]),
         ("s2", "s2-easy", n // 4, ["--decay", "0", "--noise", "0.12", "--set", json.dumps(easy)]),
         ("s2", "s2", n // 2, ["--decay", "0", "--noise", "0.3", "--decoder", at("s2-easy"), "--set", json.dumps(hard)]),
-        ("s3", "s3", n, ["--mixed", "0.05", "--qat", "0.2", "--empty", "0.35", "--ink", "0.2", "--full", "0.05", "--decay", "0.8", "--muon", "0.004",
-                         "--tower", at("s1"), "--decoder", at("s2"), "--set", json.dumps(dict(large=0.2, turns=6, strength=0.5, bands=0.35, talk=0.02, reading=0.12, reword=0.6, tilt=0.12))]),
+        ("s3", "s3-still", n // 2, ["--still", "--decay", "0.7", "--muon", "0.012", "--tower", at("s1"), "--decoder", at("s2"),
+                                    "--set", json.dumps(dict(pages, talk=0.03, reading=0.17))]),
+        ("s3", "s3", n // 2, ["--qat", "0.2", "--empty", "0.35", "--ink", "0.2", "--full", "0.05", "--decay", "0.9", "--muon", "0.003", "--tower-rate", "0.45",
+                              "--tower", at("s1"), "--decoder", at("s3-still"), "--set", json.dumps(dict(pages, bands=0.35, talk=0.02, reading=0.12))]),
     )
     for stage, name, steps, more in stages:
         done = subprocess.run([sys.executable, os.path.abspath(__file__), stage, "--state", at(name), "--steps", str(steps)] + base + more)
