@@ -124,7 +124,7 @@ def main():
     ap.add_argument("--strength", type=float, default=0.5, help="of wear and photography, as make pocket-report has it")
     ap.add_argument("--agree", type=int, default=0, help="compare transformers' answers with model.py's on so many documents")
     ap.add_argument("--first", type=int, default=0, help="begin with this document")
-    ap.add_argument("--bits", type=int, default=0, choices=(0, 4, 8), help="weights rounded as Q8_0 or Q4_0 would")
+    ap.add_argument("--bits", type=int, default=0, choices=(0, 4, 8), help="weights rounded as Q8_0 or Q4_0 would, the tower's to 8 at least")
     a = ap.parse_args()
     torch.set_num_threads(1)
     gen = docgen.Generator(a.library, docgen.fonts(a.fonts))

@@ -61,8 +61,8 @@ PREFIX_TAIL = [FAKE]
 LINES, FACTS = 24, 40
 TOLD = (LINES, FACTS, LINES)
 TELL = (1, 2)  # after these layers
-WITHIN = ((0, 0, 0), (1, 0, 1), (1, 1, 2), (2, 1, 2), (0, 1, 3))  # layer, head, and what a cell looks for there: where its line begins, where the
-# line before does, where its item does, the letter before it
+# layer, head, and what a cell looks for there: 0 where its line begins, 1 where the line before does, 2 where its item does, 3 the letter before
+WITHIN = ((0, 0, 0), (1, 0, 1), (1, 1, 2), (2, 1, 2), (0, 1, 3))
 
 # ---- glyph classes: 94 ASCII + euro + pound; 0 is "nothing"; the last two stand in text pages only
 GLYPHS = [chr(c) for c in range(33, 127)] + ["€", "£"]
@@ -71,7 +71,7 @@ SPACE, NEWLINE = N_CLASSES, N_CLASSES + 1
 N_SYMBOLS = N_CLASSES + 2
 GLYPH_TOKEN = [0] + [BYTE0 + g.encode()[0] for g in GLYPHS] + [BYTE0 + 32, BYTE0 + 10]  # class -> token it resembles
 
-QUANT = [0]  # 8 or 4: linear weights are rounded to blocks of 32 along rows, as Q8_0 and Q4_0 files hold them; the tower's never to 4
+QUANT = [0]  # 8 or 4: linear weights are rounded to blocks of 32 along rows, as Q8_0 and Q4_0 files hold them; the tower's to 8 at least
 
 
 def rounded(w, least=4):
