@@ -4,4 +4,4 @@ set -e
 cd "$(dirname "$0")/../.."
 out=${1:-build/libpocketops.so}
 mkdir -p "$(dirname "$out")"
-gcc -std=gnu11 -O3 -march=native -shared -fPIC -pthread -Wall -Wextra tools/pocket/ops.c -lm -o "$out"
+gcc -std=gnu11 -O3 -march=native -shared -fPIC -pthread -Wall -Wextra tools/pocket/ops.c tools/pocket/ops_amx.c -lm -o "$out"

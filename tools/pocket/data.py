@@ -25,75 +25,81 @@ def neighbours(text):
 
 
 def cells_of(doc, grid):
-    """-> cells [N,2] (0 nothing, -1 do not ask) by the glyph's middle, around [N,2]: what stands before and behind, for
-    every character of the text the cell it stands in (a space: that of the character before it), and move [N,2]: the cell
-    that might as well have the letter, as its middle is near the border (-1: none), and with whom it moves"""
+    """-> cells [N,2] (0 nothing, -1 do not ask): the one or two letters of each cell by their middles; around [N,2,2]: what stands before
+    and behind each; for every character of the text its letter as 2 cell + slot (a space: that of the character before it); and the
+    options of `options_of`"""
     w, h = doc["image"].size
-    cells, around = np.zeros((grid * grid, 2), np.int16), np.zeros((grid * grid, 2), np.int16)
-    move = np.full((grid * grid, 2), -1, np.int64)
+    cells, around = [[0, 0] for _ in range(grid * grid)], np.zeros((grid * grid, 2, 2), np.int16)
     g, text = doc["glyphs"], doc["text"]
     x = (g["x0"] + g["x1"]) * (0.5 * grid / w)
     y = g["middle"] * (grid / h)
     col, row = np.clip(x.astype(int), 0, grid - 1), np.clip(y.astype(int), 0, grid - 1)
+    home = (row * grid + col).tolist()
     for i in np.nonzero(g["code"] == 0)[0]:
-        at = cells[row[i] * grid + col[i]]
-        at[at == 0] = -1
-    letters = iter(np.nonzero(g["code"])[0])
-    place, last = np.full(len(text), -1, np.int64), -1
+        cells[home[i]] = [-1, -1]
+    letters = iter(np.nonzero(g["code"])[0].tolist())
+    place, last, found = np.full(len(text), -1, np.int64), -1, []
     for j, (c, before, behind) in enumerate(neighbours(text)):
         if text[j] not in " \n":
             i = next(letters, None)
             if i is None:
                 break
-            at = row[i] * grid + col[i]
-            slot = 0 if cells[at, 0] <= 0 else 1
-            if slot == 1 and cells[at, 1] > 0:  # a third letter moves on if it can
-                if col[i] + 1 == grid or cells[at + 1, 0] > 0:
+            at = home[i]
+            slot = 0 if cells[at][0] <= 0 else 1
+            if slot == 1 and cells[at][1] > 0:  # a third letter moves on if it can
+                if (at + 1) % grid == 0 or cells[at + 1][0] > 0:
                     continue
                 at, slot = at + 1, 0
-            cells[at, slot] = c
-            if slot == 0:
-                around[at, 0] = before
-                move[at] = beside(g[i], x[i] - at % grid, y[i] - at // grid, at, grid, w, h)
-            around[at, 1] = behind
-            last = at
+            cells[at][slot] = c
+            last = 2 * at + slot
+            around[at, slot] = before, behind
+            found.append((last, i))
         place[j] = last
-    return cells, around, place, movable(cells, move)
+    cells = np.array(cells, np.int16)
+    ids, who = np.array(found, int).reshape(-1, 2).T
+    high, wide = (g["y1"] - g["y0"])[who] * (grid / h), (g["x1"] - g["x0"])[who] * (grid / w)
+    return cells, around, place, options_of(ids, g["line"][who], x[who], y[who], wide, high, grid)
 
 
-def beside(glyph, x, y, at, grid, w, h):
-    """the cell beside cell `at` that a glyph with its middle at x, y of it (0 to 1) may be said to stand in, and who moves
-    together: a line up or down as a whole, a letter to the side by itself"""
-    high, wide = (glyph["y1"] - glyph["y0"]) * grid / h, (glyph["x1"] - glyph["x0"]) * grid / w
-    near = min(max(0.12 * high, 0.12), 0.4)
-    if y < near or y > 1 - near:
-        to = at // grid + (-1 if y < near else 1)
-        return (to * grid + at % grid if 0 <= to < grid else -1, 2 * (1 + int(glyph["line"])) + (y < near))
-    near = min(max(0.12 * wide, 0.12), 0.4)
-    if x < near or x > 1 - near:
-        to = at % grid + (-1 if x < near else 1)
-        return (at // grid * grid + to if 0 <= to < grid else -1, 1000 + at)
-    return -1, -1
+def options_of(ids, lines, x, y, wide, high, grid):
+    """[L,6] for each letter: itself (2 cell + slot), its line, the cell it stands in, and up to three others beside, above or below that
+    it may be said to stand in, as its middle is near the border (-1: none); see `claimed` and model.settle"""
+    out = np.full((len(ids), 6), -1, np.int64)
+    out[:, 0], out[:, 1], out[:, 2] = ids, lines, ids // 2
+    beside, above = (np.where(f < near, -1, np.where(f > 1 - near, 1, 0))
+                     for f, near in ((x - np.floor(x), np.clip(0.15 * wide, 0.2, 0.45)), (y - np.floor(y), np.clip(0.15 * high, 0.2, 0.45))))
+    col, row = np.clip(x.astype(int), 0, grid - 1), np.clip(y.astype(int), 0, grid - 1)
+    for k, (a, b, good) in enumerate(((beside, 0, beside != 0), (0, above, above != 0), (beside, above, (beside != 0) & (above != 0)))):
+        c, r = col + a, row + b
+        good = good & (c >= 0) & (c < grid) & (r >= 0) & (r < grid) & (r * grid + c != ids // 2)
+        out[:, 3 + k] = np.where(good, r * grid + c, -1)
+    return out
 
 
-def movable(cells, move):
-    """without the moves to cells in which something stands or to which two would move, and of cells with two letters"""
-    to = move[:, 0]
-    good = (to >= 0) & (cells[:, 0] > 0) & (cells[:, 1] == 0)
-    good[good] = cells[to[good], 0] == 0
-    count = np.bincount(to[good], minlength=len(cells))
-    good[good] = count[to[good]] == 1
-    return np.where(good[:, None], move, -1)
+def claimed(options, cells):
+    """options without cells that belong to another line; letters of lines that share a cell stay where they are (-2)"""
+    rows, owner, shared = options.tolist(), {}, set()
+    for o in rows:
+        if owner.setdefault(o[2], o[1]) != o[1]:
+            shared.add(o[2])
+    for o in rows:
+        if o[2] in shared:
+            o[3:] = [-2, -1, -1]
+            continue
+        for k in (3, 4, 5):
+            if o[k] >= 0 and (o[k] in shared or cells[o[k], 0] < 0 or owner.setdefault(o[k], o[1]) != o[1]):
+                o[k] = -1
+    return np.array(rows, np.int64).reshape(-1, 6)
 
 
 def collage(make, tile, grid, rng, rows):
     """lines cut out of many documents, side by side on a band of `rows` rows of cells, for the tower: many letters for the price
-    of one picture -> pixels, cells, around, move (cells_of), patches that letters touch.  make() -> a document; a letter's
+    of one picture -> pixels, cells, around, options (cells_of), patches that letters touch.  make() -> a document; a letter's
     advance is 6 to 22 pixels, so that there is about one in a cell, on a third of the lines 20 to 80"""
     pixels = np.full((tile, tile, 3), rng.randrange(150, 256), np.uint8)
-    cells, around = np.zeros((grid * grid, 2), np.int16), np.zeros((grid * grid, 2), np.int16)
+    cells, around = np.zeros((grid * grid, 2), np.int16), np.zeros((grid * grid, 2, 2), np.int16)
     first = rng.randrange(0, grid - rows + 1)
-    patch, pieces, move = tile // grid, 0, np.full((grid * grid, 2), -1, np.int64)
+    patch, pieces, options = tile // grid, 0, [np.zeros((0, 6), np.int64)]
     blank, pool, y, bottom = docgen.Image.new("L", (tile, tile)), [], first * patch, (first + rows) * patch
     band = np.zeros(grid * grid, bool)  # patches that letters touch
     while y < bottom - 16:
@@ -125,31 +131,31 @@ def collage(make, tile, grid, rng, rows):
                 g[f] = (g[f] - box[1]) * (h / (box[3] - box[1])) + y
             line = dict(image=blank, glyphs=g, text=text)
             g["line"] = pieces = pieces + 1
-            c, a, _, m = cells_of(line, grid)
+            c, a, _, o = cells_of(line, grid)
             band |= covered(line, grid)
             free = cells[:, 0] == 0
-            cells[free], around[free], move[free] = c[free], a[free], m[free]
+            cells[free], around[free] = c[free], a[free]
+            options.append(o[free[o[:, 2]]])
             x, tall = x + w, max(tall, h)
         y += max(tall, 12)
-    return pixels, cells, around, movable(cells, move), band
+    return pixels, cells, around, np.concatenate(options), band
 
 
 def text_cells(text, rng, grid):
     """The page as plain characters in reading order, spaces and line ends among them, in place of what is seen."""
     n = grid * grid
-    cells, around, place = np.zeros((n, 2), np.int16), np.zeros((n, 2), np.int16), np.full(len(text), -1, np.int64)
-    still = np.full((n, 2), -1, np.int64)
+    cells, around, place = np.zeros((n, 2), np.int16), np.zeros((n, 2, 2), np.int16), np.full(len(text), -1, np.int64)
     at = rng.randrange(0, 8)
     for j, (c, before, behind) in enumerate(neighbours(text)):
         if at >= n:
             break
-        cells[at, 0], around[at], place[j] = c, (before, behind), at
+        cells[at, 0], around[at, 0], place[j] = c, (before, behind), 2 * at
         at += 1 + (rng.randrange(0, 3) if c == NEWLINE else 0)
-    return cells, around, place, still
+    return cells, around, place, np.zeros((0, 6), np.int64)
 
 
 def spread(answer, text, place):
-    """the cell to look at for each byte of ' ' + answer and the end, or None when the answer's place is not certain"""
+    """the letter to look at for each byte of ' ' + answer and the end, or None when the answer's place is not certain"""
     found, at = [], text.find(answer) if answer else -1
     while at >= 0:
         end = at + len(answer)
@@ -199,18 +205,17 @@ def item_parts(items, text):
 
 
 def told(doc, place, n_cells):
-    """[N,7] for every cell: the number of the line its letter stands in, from 1; what kind of fact it belongs to (meanings.c's
+    """[2N,7] for every letter (2 cell + slot): the number of the line it stands in, from 1; what kind of fact it belongs to (meanings.c's
     number, from 1, or one of those above; from the third letter on, or the last: who reads on knows no more at the first); the number of
-    its item; 0: none or not known; the cells where its line, the line before and its item (a value's key) begin, and that of the letter before
+    its item; 0: none or not known; the letters with which its line, the line before and its item (a value's key) begin, and the letter before
     (-1: none, or further on)"""
-    out, begin = np.zeros((n_cells, 7), np.int16), [-1, -1]
+    out, begin = np.zeros((2 * n_cells, 7), np.int16), [-1, -1]
     out[:, 3:], line, last, text = -1, 0, -1, doc["text"]
     for j, (ch, at) in enumerate(zip(text, place)):
         if j == 0 or text[j - 1] == "\n":
             line, begin = line + 1, [at, begin[0]]
         if ch not in " \n" and at >= 0:
-            before = out[at, 6] if at == last else last  # two in one cell: that before the first
-            out[at] = min(line, LINES - 1), 0, 0, *(x if x <= at else -1 for x in begin), -1, before if before <= at else -1
+            out[at] = min(line, LINES - 1), 0, 0, *(x if x <= at else -1 for x in begin), -1, last if last <= at else -1
             last = at
 
     def kind(cells, number):
@@ -252,7 +257,7 @@ def told(doc, place, n_cells):
 
 
 def named(question, doc, place):
-    """the cell for each byte of the question's longest run of words that stands once on the page (-1 elsewhere; the first
+    """the letter for each byte of the question's longest run of words that stands once on the page (-1 elsewhere; the first
     two letters could yet be another word's)"""
     out = [-1] * len(question.encode())
     asked, page = question.lower(), doc["text"].lower()
@@ -329,8 +334,8 @@ def strange_question(doc, other, rng):
 
 
 def conversations(doc, place, rng, n, length, talk, weights, extra=None, reword=0.0):
-    """n packed rows of at most `length` ids in next-token layout: (ids, targets with -1 where no loss, cells to look at
-    with -1 where none, the same for the letters of keys in questions, before an answer begins the cell in which it ends, family)"""
+    """n packed rows of at most `length` ids in next-token layout: (ids, targets with -1 where no loss, letters to look at
+    with -1 where none, the same for the letters of keys in questions, before an answer begins the one with which it ends, family)"""
     rows = []  # of one question each, or of one conversation
     pool = [q for q in doc["questions"] if not q[1] and weights.get(q[0], 0) > 0]
     if extra is not None:
@@ -452,20 +457,23 @@ def batch(gen, shape, seed, stage, size, settings):
         if bands:
             more = itertools.count(TRAIN_SEED + (1 << 38) + (seed * 4096 + i) * 64)
             make = lambda: gen.make(rng.choice(kinds), next(more), strength=rng.choice((0, 0, 0.3)), random_strings=0.3)
-            d["tile"], cells, around, move, d["ink"] = collage(make, c["tile"], grid, rng, grid // 3)
+            d["tile"], cells, around, options, d["ink"] = collage(make, c["tile"], grid, rng, grid // 3)
+            options = claimed(options, cells)
+            d["ink"] |= holds(cells, options)
         else:
-            cells, around, place, move = text_cells(doc["text"], rng, grid) if text_pages else cells_of(doc, grid)
+            cells, around, place, options = text_cells(doc["text"], rng, grid) if text_pages else cells_of(doc, grid)
+            options = claimed(options, cells)
             if stage != "s2":
                 tile = np.asarray(docgen.to_tile(doc["image"], c["tile"]))
-                d["tile"], d["ink"] = tile, (inked(tile, c["patch"]) if s.get("ink") else covered(doc, grid)) | holds(cells, move)
+                d["tile"], d["ink"] = tile, (inked(tile, c["patch"]) if s.get("ink") else covered(doc, grid)) | holds(cells, options)
             else:
                 if not text_pages and rng.random() < s.get("rearrange", 0.3):
                     cells, around, place = rearranged(doc, cells, around, place, grid, rng)
                     doc["questions"] = [q for q in doc["questions"] if q[0] not in ("below", "cell")]
                 faults(cells, around, nrng, s)
-        d["cells"], d["around"], d["move"] = cells, around, move
+        d["cells"], d["around"], d["options"] = cells, around, options
         if stage != "s1":
-            d["around"] = np.concatenate([around, told(doc, place, len(cells))], 1)
+            d["around"] = np.concatenate([around, told(doc, place, len(cells)).reshape(-1, 2, 7)], 2)
             extra = strange_question(doc, docs[i - 1], rng) if s.get("absent", True) and rng.random() < 0.3 else None
             if reading:
                 seen = [q for q in doc["questions"] if q[0] == "read" and not q[1]]
@@ -514,23 +522,15 @@ def rearranged(doc, cells, around, place, grid, rng):
         go[r * grid + columns] = (i + int(extra[i])) * grid + new
     out, beside = np.zeros_like(cells), np.zeros_like(around)
     out[go[used]], beside[go[used]] = cells[used], around[used]
-    return out, beside, np.where(place >= 0, go[place], -1)
+    return out, beside, np.where(place >= 0, 2 * go[place // 2] + place % 2, -1)
 
 
-def holds(cells, move):
+def holds(cells, options):
     """cells in which something stands or might"""
     some = cells[:, 0] != 0
-    some[move[move[:, 0] >= 0, 0]] = True
+    at = options[:, 2:]
+    some[at[at >= 0]] = True
     return some
-
-
-def moves(move, keep):
-    """move for the cells kept, as indices into those"""
-    rank = np.full(len(move), -1, np.int64)
-    rank[keep[keep >= 0]] = np.arange((keep >= 0).sum())
-    kept = taken(move, keep, -1)
-    kept[:, 0] = np.where(kept[:, 0] >= 0, rank[kept[:, 0]], -1)
-    return kept
 
 
 def taken(a, at, fill):
@@ -561,7 +561,7 @@ def pack(docs, grid, n_rows, nrng, full, text_pages, stage, ragged):
     else:
         keep = np.tile(np.arange(n), (B, 1))
     if stage != "s1":  # the decoder sees fewer: what holds something, and some that hold nothing
-        sub = some_of([holds(d["cells"], d["move"])[k[k >= 0]] for d, k in zip(docs, keep)], full, ragged, nrng, 16)
+        sub = some_of([holds(d["cells"], d["options"])[k[k >= 0]] for d, k in zip(docs, keep)], full, ragged, nrng, 16)
         where = np.where(sub >= 0, np.take_along_axis(keep, np.maximum(sub, 0), 1), -1)
         b["sub"], b["where"] = np.where(sub >= 0, sub, keep.shape[1]), where
         b["place"] = np.full_like(where, -1) if text_pages else where
@@ -569,8 +569,20 @@ def pack(docs, grid, n_rows, nrng, full, text_pages, stage, ragged):
     b["keep"] = at
     b["cells"] = np.stack([taken(d["cells"], k, -1) for d, k in zip(docs, at)])
     b["around"] = np.stack([taken(d["around"], k, 0) for d, k in zip(docs, at)])
+    rank = np.full((B, n + 1), -1, np.int64)  # the last: of none
+    for r, k in zip(rank, at):
+        r[k[k >= 0]] = np.arange((k >= 0).sum())
+
+    def letter(i, x):  # by index into those kept
+        r = rank[i][x // 2]
+        return np.where((x >= 0) & (r >= 0), 2 * r + x % 2, -1)
+
     if stage != "s2":
-        b["move"] = np.stack([moves(d["move"], k) for d, k in zip(docs, keep)])
+        b["options"] = np.full((B, max([len(d["options"]) for d in docs] + [1]), 6), -1, np.int64)
+        for i, d in enumerate(docs):
+            o, mine = d["options"], b["options"][i, : len(d["options"])]
+            mine[:, 0], mine[:, 1] = letter(i, o[:, 0]), o[:, 1]
+            mine[:, 2:] = np.where(o[:, 2:] >= 0, rank[i][o[:, 2:]], o[:, 2:])
     if stage != "s1":
         T = max([len(r[0]) for d in docs for r in d["rows"]] + [8])
         T = -(-T // 4) * 4
@@ -579,14 +591,10 @@ def pack(docs, grid, n_rows, nrng, full, text_pages, stage, ragged):
             b[name] = np.full((B, n_rows, T), -1, np.int64)
         b["family"] = np.full((B, n_rows), -1, np.int64)
         for i, d in enumerate(docs):
-            rank = np.full(n, -1, np.int64)
-            mine = b["where"][i][b["where"][i] >= 0]
-            rank[mine] = np.arange(len(mine))
-            begin = b["around"][i, :, 5:]
-            b["around"][i, :, 5:] = np.where(begin >= 0, rank[begin], -1)
+            b["around"][i, :, :, 5:] = letter(i, b["around"][i, :, :, 5:].astype(np.int64))
             for j, (ids, want, *cells, family) in enumerate(d["rows"]):
                 b["ids"][i, j, : len(ids)], b["want"][i, j, : len(want)] = ids, want
                 for name, at in zip(("point", "key", "end"), cells):
-                    b[name][i, j, : len(at)] = [rank[p] if p >= 0 else -1 for p in at]
+                    b[name][i, j, : len(at)] = letter(i, np.array(at, np.int64))
                 b["family"][i, j] = family_id(family)
     return {k: np.ascontiguousarray(v) for k, v in b.items()}

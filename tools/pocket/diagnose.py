@@ -18,9 +18,8 @@ GROUPS = ("label,tag,form,card", "receipt,invoice")
 
 
 def load(path):
-    state = torch.load(path, weights_only=False, map_location="cpu")
-    model = M.Pocket(M.SHAPES[state.get("shape", M.SHAPE)]).eval()
-    model.load_state_dict(state["model"] | state["average"], strict=False)
+    model = M.Pocket(M.SHAPES[M.SHAPE]).eval()
+    model.load_state_dict(M.weights(path), strict=False)
     return model
 
 
@@ -32,32 +31,35 @@ def worn(gen, kind, i, a):
 
 
 def letters(model, gen, a):
-    grid, s = a.tile // model.c["patch"], model.symbols
+    grid = a.tile // model.c["patch"]
     for group in [a.kinds] if a.kinds else GROUPS:
         kinds = group.split(",")
         heights = collections.defaultdict(lambda: np.zeros(3, int))  # all, right, nothing said
+        twice = [0, 0]
         for i in range(a.n):
             doc, tile = worn(gen, kinds[i % len(kinds)], i, a)
-            cells, around, place, move = (torch.from_numpy(x)[None] for x in data.cells_of(doc, grid))
+            cells, around, place, options = data.cells_of(doc, grid)
+            options, keep = (torch.from_numpy(x)[None] for x in (data.claimed(options, cells), np.arange(len(cells))))
+            cells, around = (torch.from_numpy(x.astype(np.int64))[None] for x in (cells, around))
             visual = model.see(tile)
-            stands = model.settle(visual, cells.long(), around.long(), move)[2][0].numpy()
-            said = []
-            for k, table in enumerate((s.letters[: M.N_CLASSES], s.second[: M.N_CLASSES])):
-                logits = visual[0] @ table.T
-                logits[:, 0] = model.floor[k] * 3
-                said.append(logits.argmax(-1).numpy())
+            now, _, stands = model.settle(visual, cells, around, options, keep)
+            now, said = now[0].flatten().tolist(), model.logits(visual)[0].argmax(-1).flatten().tolist()
             g, high = doc["glyphs"], a.tile / doc["image"].size[1]
             g = g[g["code"] != 0]
             tall = {n: ((g["y1"] - g["y0"])[g["line"] == n] * high).max() for n in set(g["line"])}
-            in_cell = collections.Counter()
-            for at, ch, line in zip(place[0][[ch not in " \n" for ch in doc["text"]]].tolist(), doc["text"].replace(" ", "").replace("\n", ""), g["line"]):
-                slot = in_cell[at]
-                in_cell[at] += 1
-                if slot < 2 and data.CLASS.get(ch, 0):
-                    top = said[slot][stands[at]]
-                    heights[min(int(tall[line] // 10) * 10, 100)] += 1, top == data.CLASS[ch], top == 0
+            letters = [ch not in " \n" for ch in doc["text"]]
+            taken = set()
+            for at, ch, line in zip(place[letters].tolist(), doc["text"].replace(" ", "").replace("\n", ""), g["line"]):
+                k = data.CLASS.get(ch, 0)
+                to = 2 * int(stands[0, at])
+                to += to in taken or now[to] != k
+                if k and now[to] == k and to not in taken:
+                    taken.add(to)
+                    heights[min(int(tall[line] // 10) * 10, 100)] += 1, said[to] == k and said[to & ~1] > 0, said[to] == 0 or said[to & ~1] == 0
+            twice[0] += sum(said[i] > 0 and now[i] == 0 for i in range(0, len(said), 2))
+            twice[1] += sum(said[i - 1] > 0 and said[i] > 0 and now[i - 1] > 0 and now[i] == 0 for i in range(1, len(said), 2))
         n, right, _ = sum(heights.values())
-        print(f"{group}: {100 * right / n:.1f} % of {n} letters right")
+        print(f"{group}: {100 * right / n:.1f} % of {n} letters right; said where nothing stands {100 * twice[0] / n:.1f} %, a second where one stands {100 * twice[1] / n:.1f} %")
         for h, (m, right, none) in sorted(heights.items()):
             print(f"  lines from {h:3d} px: {100 * m / n:4.1f} % of the letters, right {100 * right / m:.0f} %, not said {100 * none / m:.0f} %")
 
@@ -68,11 +70,18 @@ def answers(model, gen, a):
     seen = collections.defaultdict(list)  # by family: exact, wrong from the first letter, attention
     for i in range(a.n):
         doc, tile = worn(gen, kinds[i % len(kinds)], i, a)
-        cells, around, place, move = data.cells_of(doc, grid)
-        around = np.concatenate([around, data.told(doc, place, len(cells))], 1)
-        keep = np.arange(len(cells)) if a.see else np.nonzero(data.holds(cells, move))[0]
-        cells, around, where = (torch.from_numpy(x[keep].astype(np.int64))[None] for x in (cells, around, np.arange(len(cells))))
-        visual = model.see(tile) if a.see else model.symbols(cells, around, where)
+        cells, around, place, options = data.cells_of(doc, grid)
+        options = data.claimed(options, cells)
+        around = np.concatenate([around, data.told(doc, place, len(cells)).reshape(-1, 2, 7)], 2)
+        keep = np.arange(len(cells)) if a.see else np.nonzero(data.holds(cells, options))[0]
+        every, now, about, options = (torch.from_numpy(x.astype(np.int64))[None] for x in (np.arange(len(cells)), cells, around, options))
+        where = torch.from_numpy(keep)[None]
+        visual = model.see(tile) if a.see else None
+        now, about, stands = model.settle(visual, now, about, options, every)
+        place = np.where(place >= 0, stands[0].numpy()[place], -1)
+        if not a.see:
+            visual = model.symbols(now, about, every)[:, keep]
+        about = about[:, keep]
         rank = np.full(grid * grid + 1, -1)
         rank[keep] = np.arange(len(keep))
         for family, unseen, question, answer, _ in doc["questions"]:
@@ -95,7 +104,7 @@ def answers(model, gen, a):
                 a.show -= 1
                 said = bytes(max(x - 3, 0) if x < 259 else 35 for x in model.text_model.logits(h).argmax(-1).tolist())
                 print(f"{doc['kind']} {i} {family}: {question!r} is {answer!r}, said {said.decode(errors='replace')!r}")
-        seen["what is told"].append(model.told_loss(states, around[0, :, 2:5])[1])
+        seen["what is told"].append(model.told_loss(states, about[0, :, 2:5])[1])
     told = np.nanmean(seen.pop("what is told"), 0)
     print(f"of cells known: their line's number {100 * told[0]:.0f} %, kind of fact {100 * told[1]:.0f} %, item's number {100 * told[2]:.0f} %")
     print("exact, wrong from the first letter; before the first letter: attention to the answer's end (layers 3 to 5), to its beginning (3 to 6)")

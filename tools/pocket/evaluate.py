@@ -11,7 +11,6 @@ import argparse, collections, json, math, os
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 import data, docgen
 import model as M
 from model import EOU, SHAPES, Pocket
@@ -53,10 +52,8 @@ class Own:
             config = json.load(f)
         side = config["vision_config"]
         c = next(c for c in SHAPES.values() if (c["tile"], c["d"]) == (side["image_size"], side["hidden_size"]))
-        self.model = Pocket(dict(c, lm_layers=config["text_config"]["num_hidden_layers"])).eval()
-        tensors = load_file(os.path.join(path, "model.safetensors"))
-        names = {n[6:].replace("connector.modality_projection", "connector"): t.float() for n, t in tensors.items()}
-        self.model.load_state_dict(names, strict=False)
+        self.model = Pocket(dict(c, lm_layers=config["text_config"]["num_hidden_layers"], vit_layers=side["num_hidden_layers"])).eval()
+        self.model.load_state_dict(M.weights(path), strict=False)
 
     def see(self, image):
         tile = torch.from_numpy(np.array(docgen.to_tile(image, self.model.c["tile"])))[None]

@@ -6,15 +6,17 @@ of the whole picture, so the released model is the same one, and most of the ari
 rounded to int8 or int4 blocks on the way (quantise), gradients pass straight through.  Names of parameters are those of
 transformers' SmolVLM."""
 import math
+import os
+import ops  # before torch, see there
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-import ops
+from safetensors.torch import load_file
 
 SHAPES = {
     "p4m-256": dict(tile=256, patch=16, d=192, heads=6, lm_heads=3, vit_layers=4, vit_ff=768, lm_layers=6, lm_ff=384,
                     theta=100000.0),
-    "p4m-384": dict(tile=384, patch=16, d=192, heads=6, lm_heads=3, vit_layers=6, vit_ff=768, lm_layers=6, lm_ff=384,
+    "p4m-384": dict(tile=384, patch=16, d=192, heads=6, lm_heads=3, vit_layers=8, vit_ff=768, lm_layers=8, lm_ff=384,
                     theta=100000.0),
     "p7m-512": dict(tile=512, patch=16, d=256, heads=8, lm_heads=4, vit_layers=6, vit_ff=1024, lm_layers=6, lm_ff=640,
                     theta=100000.0),
@@ -31,8 +33,22 @@ def has_amx():
 
 
 def best_dtype(device):
-    """bf16 products where the machine has them, on fp32 master weights; fp32 elsewhere"""
-    return torch.bfloat16 if torch.device(device).type == "cuda" or has_amx() else torch.float32
+    """bf16 on a GPU; fp32 on a CPU, whose products take bf16 factors where AMX does that at four times the speed.  Weights are fp32 in both"""
+    if torch.device(device).type == "cuda":
+        return torch.bfloat16
+    if has_amx():
+        torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+    return torch.float32
+
+
+def weights(path):
+    """parameters of a training state (the averaged ones) or of a model directory, by their names here"""
+    if os.path.isdir(path):
+        found = load_file(os.path.join(path, "model.safetensors"))
+        short = lambda n: n.removeprefix("model.").replace("connector.modality_projection", "connector")
+        return {short(n): t.float() for n, t in found.items()}
+    state = torch.load(path, weights_only=False, map_location="cpu")
+    return state["model"] | state["average"]
 
 
 # ---- vocabulary: 3 controls, 256 bytes, picture tokens; one glyph is one token
@@ -124,14 +140,8 @@ class VisionAttention(nn.Module):
         B, T, d = x.shape
         h, hd = self.heads, d // self.heads
 
-        def split(layer, scale=1.0):
-            return (lin(x, layer) * scale if scale != 1 else lin(x, layer)).view(B, T, h, hd).transpose(1, 2)
-
-        if x.dtype == torch.bfloat16 and not x.is_cuda:  # the fused one has a slow bf16 backward on CPUs
-            q, k, v = split(self.q_proj, hd ** -0.5), split(self.k_proj), split(self.v_proj)
-            a = torch.softmax(q @ k.transpose(-1, -2), -1) @ v
-        else:
-            a = F.scaled_dot_product_attention(split(self.q_proj), split(self.k_proj), split(self.v_proj))
+        q, k, v = (lin(x, layer).view(B, T, h, hd).transpose(1, 2) for layer in (self.q_proj, self.k_proj, self.v_proj))
+        a = F.scaled_dot_product_attention(q, k, v)
         return lin(a.transpose(1, 2).reshape(B, T, d), self.out_proj)
 
 
@@ -470,30 +480,36 @@ class Pocket(nn.Module):
         right = [(logits.argmax(-1) == want)[want > 0].float().mean().item() for logits, want in zip(said, told.unbind(-1))]
         return loss / len(states), right
 
+    def logits(self, visual):
+        """what is said of cells [B,K,d]: logits of their first and second letters [B,K,2,classes]"""
+        s, v = self.symbols, visual.float()
+        out = torch.stack([v @ s.letters[:N_CLASSES].T, v @ s.second[:N_CLASSES].T], 2)
+        out[..., 0] = self.floor[:2] * 3
+        return out
+
     @torch.no_grad()
-    def settle(self, visual, cells, around, move):
-        """Which of two cells has a letter whose middle lies near their border cannot be seen: what the tower says decides.
-        cells, around, move [B,K,2] of data.batch -> cells, around, and where each cell's letter stands now [B,K]"""
+    def settle(self, visual, cells, around, options, keep):
+        """Which of two cells has a letter whose middle lies near their border cannot be seen: what the tower says decides, for a line as
+        a whole (ops.c).  cells, around, options, keep of data.batch (visual None: as they are) -> cells [B,K,2], around [B,K,2 or 9] (what stands
+        before the first and behind the last letter of a cell, and what the first is told), and the cell of each letter [B,2K]"""
         B, K = cells.shape[:2]
-        stays = torch.arange(K, device=cells.device).expand(B, K).clone()
-        b, k = (move[..., 0] >= 0).nonzero(as_tuple=True)
-        if not len(b):
-            return cells, around, stays
-        to, c = move[b, k, 0], cells[b, k, 0].long()
-        said = visual.float() @ self.symbols.letters[:N_CLASSES].T
-        said[..., 0] = self.floor[0] * 3
-        said = F.log_softmax(said, -1)
-        gain = said[b, to, c] + said[b, k, 0] - said[b, k, c] - said[b, to, 0]
-        group = b * 100000 + move[b, k, 1]
-        _, which = group.unique(return_inverse=True)
-        goes = gain.new_zeros(int(which.max()) + 1).index_add_(0, which, gain)[which] > 0
-        b, k, to = b[goes], k[goes], to[goes]
-        cells, around = cells.clone(), around.clone()
-        for x in (cells, around):
-            x[b, to] = x[b, k]
-            x[b, k] = 0
-        stays[b, k] = to
-        return cells, around, stays
+        flat = cells.reshape(B, 2 * K)
+        here = torch.arange(2 * K, device=cells.device)
+        if visual is None:
+            who, stands = torch.where(flat > 0, here, -1), (here // 2).expand(B, -1)
+        else:
+            said = F.log_softmax(self.logits(visual), -1)
+            who, stands = (x.to(cells.device) for x in ops.settle(said, cells, options, keep, self.c["tile"] // self.c["patch"]))
+        now = torch.where(who >= 0, flat.gather(1, who.clamp(min=0)), flat.clamp(max=0)).view(B, K, 2)
+        first, second = who[:, 0::2], who[:, 1::2]
+        about = around.reshape(B, 2 * K, -1)
+
+        def of(letter):
+            got = about.gather(1, letter.clamp(min=0)[..., None].expand(-1, -1, about.shape[2]))
+            return torch.where(letter[..., None] >= 0, got, -1 if got.shape[2] > 2 else 0)
+
+        a, last = of(first), of(torch.where(second >= 0, second, first))
+        return now, torch.cat([a[..., :1].clamp(min=0), last[..., 1:2].clamp(min=0), a[..., 2:5].clamp(min=0), a[..., 5:]], 2), stands
 
     def seen_loss(self, visual, cells, around, empty=0.2):
         """cross-entropy of what is seen against the tables that symbols are sums of (empty cells weigh `empty`) -> loss, shares right (letter, second,
@@ -501,7 +517,7 @@ class Pocket(nn.Module):
         s, v = self.symbols, visual.float()
         keep = cells[..., 0] >= 0
         loss, right = 0, []
-        for k, (table, t, weight) in enumerate(((s.letters[:N_CLASSES], cells[..., 0], 1.0), (s.second[:N_CLASSES], cells[..., 1], 0.5),
+        for k, (table, t, weight) in enumerate(((s.letters[:N_CLASSES], cells[..., 0], 1.0), (s.second[:N_CLASSES], cells[..., 1], 1.0),
                                                 (s.before, around[..., 0], 0.3), (s.behind, around[..., 1], 0.3))):
             ask = keep if k == 0 else cells[..., 0] > 0
             logits = v[ask] @ table.T

@@ -81,6 +81,21 @@ class Attention(torch.autograd.Function):
         return dq, dka, dva, dkb, dvb, None, None, None, None
 
 
+def settle(said, cells, options, keep, grid):
+    """said [B,K,2,classes] log-probabilities, cells [B,K,2], options [B,L,6], keep [B,K] of data.batch -> the letter (2 cell + slot) that stands
+    in each place [B,2K] (-1: none), and the cell of each letter [B,2K]"""
+    if LIBRARY is None:
+        raise SystemExit("no library: tools/pocket/build_ops.sh, or POCKET_OPS=FILE")
+    B, K, _, classes = said.shape
+    said, cells, options, keep = (x.cpu().contiguous() for x in (said, cells, options, keep))
+    who, stands = torch.full((B, 2 * K), -1), (torch.arange(2 * K) // 2).repeat(B, 1)
+    count = (options[..., 0] >= 0).sum(1).tolist()
+    for i in range(B):
+        LIBRARY.settle(pointer(said[i]), pointer(cells[i]), pointer(options[i]), pointer(keep[i]), C.c_int64(classes), C.c_int64(grid),
+                       C.c_int64(count[i]), pointer(who[i]), pointer(stands[i]))
+    return who, stands
+
+
 def first_rows(count):
     """of runs of `count` rows, one behind the other"""
     return count.cumsum(0) - count

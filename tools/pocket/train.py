@@ -53,11 +53,11 @@ def curriculum(c, token, step):
 
 
 def moved(point, stands, sub):
-    """point [B,S,T], indices into sub [B,K'] (-1: none), after the letters went to cells `stands` [B,K]; K in sub: none"""
-    B, K = stands.shape
+    """letters (2 cell + slot, -1: none) as indices into sub [B,K'] of the cells in which they stand [B,2K]; K in sub: none"""
+    B, K = stands.shape[0], stands.shape[1] // 2
     rank = torch.full((B, K + 1), -1, device=point.device)
     rank.scatter_(1, sub, torch.arange(sub.shape[1], device=point.device).expand(B, -1).contiguous())
-    to = rank.gather(1, stands.gather(1, sub.clamp(max=K - 1)))  # by index into sub
+    to = rank.gather(1, stands)  # by letter
     return torch.where(point >= 0, to.gather(1, point.clamp(min=0).flatten(1)).view_as(point), point)
 
 
@@ -112,8 +112,8 @@ def arguments():
     ap.add_argument("--device", default="cpu")
     ap.add_argument("--producers", type=int, default=1, help="processes that draw documents")
     ap.add_argument("--state", help="the file to save to and to continue from; for all: a folder")
-    ap.add_argument("--tower", help="state to take tower and connector from")
-    ap.add_argument("--decoder", help="state to take the decoder from")
+    ap.add_argument("--tower", help="state or model directory to take tower and connector from")
+    ap.add_argument("--decoder", help="state or model directory to take the decoder from")
     ap.add_argument("--log", help="(the state's name with .csv)")
     ap.add_argument("--steps", type=int, help="the whole run's number of steps")
     ap.add_argument("--until", help="HH:MM, UTC: end then")
@@ -123,9 +123,9 @@ def arguments():
     ap.add_argument("--tower-rate", type=float, default=1.0, help="of the Muon rate, for the tower")
     ap.add_argument("--batch", type=int, default=16)
     ap.add_argument("--look", type=float, default=0.5, help="weight of telling the first head of a layer where to look")
-    ap.add_argument("--look-layers", type=lambda s: [int(x) for x in s.split(",")], default=[2, 3, 4, 5])
+    ap.add_argument("--look-layers", type=lambda s: [int(x) for x in s.split(",")], default=[2, 3, 4, 5, 6, 7])
     ap.add_argument("--key-layers", type=lambda s: [int(x) for x in s.split(",")], default=[1, 2])
-    ap.add_argument("--end-layers", type=lambda s: [int(x) for x in s.split(",")], default=[2, 3, 4])
+    ap.add_argument("--end-layers", type=lambda s: [int(x) for x in s.split(",")], default=[2, 3, 4, 5])
     ap.add_argument("--tell", type=float, default=0.3, help="weight of what the decoder's early layers say of a cell: line, kind of fact")
     ap.add_argument("--noise", type=float, default=0.0, help="s2: the most noise on symbols, whose entries are about 0.3 a part")
     ap.add_argument("--seen", type=float, default=0.3, help="s3: weight of what is seen against the symbols")
@@ -177,9 +177,7 @@ def load_parts(model, a, parts):
     for path, keep in ((a.tower, parts["s1"]), (a.decoder, parts["s2"])):
         if path is None:
             continue
-        s = torch.load(path, weights_only=False, map_location="cpu")
-        s = s["model"] | s["average"]
-        full.update({k: v for k, v in s.items() if k.split(".")[0] in keep})
+        full.update({k: v for k, v in M.weights(path).items() if k.split(".")[0] in keep})
     model.load_state_dict(full)
 
 
@@ -192,8 +190,9 @@ def fit_connector(model, gen_batch, n, dtype):
         for i in range(n):
             b = {k: torch.from_numpy(v).to(model.floor.device) for k, v in gen_batch(i).items()}
             h = model.vision_model(b["pixels"], dtype, b["keep"]).float()
-            y = model.symbols(b["cells"].long(), b["around"].long(), b["keep"])
-            w = torch.where(b["cells"][..., :1] > 0, 1.0, 0.2) * (b["cells"][..., :1] >= 0)
+            cells, around, _ = model.settle(None, b["cells"].long(), b["around"].long(), None, b["keep"])
+            y = model.symbols(cells, around, b["keep"])
+            w = torch.where(cells[..., :1] > 0, 1.0, 0.2) * (cells[..., :1] >= 0)
             hh += (h * w).flatten(0, 1).T @ h.flatten(0, 1)
             hy += (h * w).flatten(0, 1).T @ y.flatten(0, 1)
         hh += torch.eye(d, device=hh.device) * hh.trace() / d * 1e-4
@@ -293,18 +292,17 @@ def main():
         b = {k: v.to(a.device, non_blocking=True) for k, v in b.items()}
         M.QUANT[0] = (0, 8, 4, 4)[step % 4] if progress > 1 - a.qat else 0
         note, loss = {}, 0
+        visual = None if a.stage == "s2" else model.see(b["pixels"], dtype, b["keep"])
+        cells, around, stands = model.settle(visual, b["cells"].long(), b["around"].long(), b.get("options"), b["keep"])
         if a.stage == "s2":
-            visual = model.symbols(b["cells"].long(), b["around"].long(), b["place"])
+            visual = model.symbols(cells, around, b["place"])
             if a.noise:  # what a tower says is never quite the symbol
                 some = torch.Generator().manual_seed(step)
                 level = a.noise * torch.rand(len(visual), 1, 1, generator=some)
                 visual = visual + (level * torch.randn(visual.shape, generator=some)).to(visual.device)
             visual = visual.to(dtype)
-            b["told"], b["begin"] = b["around"][..., 2:].long().split((3, 4), -1)
-            b["begin"] = b["begin"].masked_fill(b["told"][..., :1] == 0, -1)
+            b["sub"] = torch.where(b["keep"] >= 0, torch.arange(b["keep"].shape[1], device=visual.device), b["keep"].shape[1])
         else:
-            visual = model.see(b["pixels"], dtype, b["keep"])
-            cells, around, stands = model.settle(visual, b["cells"].long(), b["around"].long(), b["move"])
             l, (note["letter"], note["second"], *rest), note["false"] = model.seen_loss(visual, cells, around, a.empty)
             note["neighbours"] = (rest[0] + rest[1]) / 2
             note["loss_seen"] = l.detach()
@@ -314,19 +312,19 @@ def main():
                 power = (target.pow(2) * w).sum()
             l = l + a.like * ((visual.float() - target).pow(2) * w).sum() / power
             loss = l if "ids" not in b else a.seen * l
-            if "ids" in b:
-                for name in ("point", "key", "end"):
-                    b[name] = moved(b[name], stands, b["sub"])
-                sub = b["sub"].clamp(max=visual.shape[1] - 1)[..., None]
-                b["told"], begin = around[..., 2:].gather(1, sub.expand(-1, -1, 7)).split((3, 4), -1)
-                begin = moved(begin, stands, b["sub"])
-                here = torch.arange(begin.shape[1], device=begin.device)[:, None]
-                b["begin"] = torch.where((begin <= here) & (b["told"][..., :1] > 0), begin, -1)  # a moved letter may stand before it
-                visual = visual.gather(1, sub.expand(-1, -1, visual.shape[2]))
-                if progress < a.mixed:  # every second page as symbols, so that look-up goes on forming
-                    half = sub[::2].expand(-1, -1, 2)
-                    clean = model.symbols(cells[::2].gather(1, half), around[::2].gather(1, half), b["where"][::2])
-                    visual = torch.stack([clean.to(dtype), visual[1::2]], 1).flatten(0, 1)
+        if "ids" in b:
+            for name in ("point", "key", "end"):
+                b[name] = moved(b[name], stands, b["sub"])
+            sub = b["sub"].clamp(max=visual.shape[1] - 1)[..., None]
+            b["told"], begin = around[..., 2:].gather(1, sub.expand(-1, -1, 7)).split((3, 4), -1)
+            begin = moved(begin, stands, b["sub"])
+            here = torch.arange(begin.shape[1], device=begin.device)[:, None]
+            b["begin"] = torch.where((begin <= here) & (b["told"][..., :1] > 0), begin, -1)  # a moved letter may stand before it
+            visual = visual.gather(1, sub.expand(-1, -1, visual.shape[2]))
+            if a.stage == "s3" and progress < a.mixed:  # every second page as symbols, so that look-up goes on forming
+                half = sub[::2].expand(-1, -1, 2)
+                clean = model.symbols(cells[::2].gather(1, half), around[::2].gather(1, half), b["where"][::2])
+                visual = torch.stack([clean.to(dtype), visual[1::2]], 1).flatten(0, 1)
         if "ids" in b:
             l, more = answer_loss(model, visual, b, a)
             note.update(more)
