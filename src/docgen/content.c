@@ -241,9 +241,29 @@ void vlm_docgen_write_label(struct vlm_docgen_writer *w)
         vlm_docgen_decoration(w, ROW_BARS);
 }
 
+/* Rows in any order, but `price` not first. */
+static void shuffle_rows(struct vlm_docgen_writer *w, const char *price)
+{
+    struct vlm_docgen_content *c = w->c;
+    for (int i = c->n_rows - 1; i > 0; i--) {
+        int k = pick(w->r, i + 1);
+        struct vlm_docgen_row row = c->rows[i];
+        c->rows[i] = c->rows[k];
+        c->rows[k] = row;
+    }
+    if (c->n_rows > 1 && strcmp(c->rows[0].cell[0].text, price) == 0) {
+        struct vlm_docgen_row row = c->rows[0];
+        c->rows[0] = c->rows[1];
+        c->rows[1] = row;
+    }
+    for (int i = 0; i < c->n_rows; i++)
+        c->rows[i].line = i;
+}
+
 void vlm_docgen_write_tag(struct vlm_docgen_writer *w)
 {
     struct vlm_rng *r = w->r;
+    char price[40];
     int layout = vlm_docgen_layout(
         w, 4, 2); /* details: centred, left, split, none; held: right, price first */
     int lines = 2 + pick(r, 4);
@@ -257,6 +277,7 @@ void vlm_docgen_write_tag(struct vlm_docgen_writer *w)
         add_title(w, true);
     vlm_docgen_money(w, text, sizeof text, vlm_docgen_cents(r), true);
     vlm_docgen_fact(w, CLASS_PRICE, "price", text, false);
+    memcpy(price, text, sizeof price);
     struct vlm_docgen_row *row = vlm_docgen_row(w,
                                                 chance(r, 0.7)   ? ALIGN_CENTRE
                                                 : chance(r, 0.5) ? ALIGN_RIGHT
@@ -273,6 +294,8 @@ void vlm_docgen_write_tag(struct vlm_docgen_writer *w)
         if (!add_fact_row(w, style, 0, style == ALIGN_SPLIT ? "" : ":",
                           vlm_docgen_between(r, 0.75, 1.0)))
             break;
+    if (w->o->shuffle > 0 && chance(r, w->o->shuffle))
+        shuffle_rows(w, price);
     if (chance(r, 0.15))
         vlm_docgen_decoration(w, ROW_BARS);
     w->c->framed = chance(r, 0.3);

@@ -365,6 +365,32 @@ static void random_strings_only(void **state)
     vlm_docgen_close(gen);
 }
 
+/* A tag's lines change places, truth follows, and the price does not come first: that is held out. */
+static void shuffled_tags(void **state)
+{
+    (void)state;
+    struct vlm_docgen *gen = open_gen(NULL);
+    struct vlm_docgen_options o;
+    vlm_docgen_options_init(&o);
+    int moved = 0;
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        o.shuffle = 0;
+        struct vlm_docgen_doc *plain = draw(gen, VLM_DOCGEN_TAG, seed, &o);
+        o.shuffle = 1;
+        struct vlm_docgen_doc *doc = draw(gen, VLM_DOCGEN_TAG, seed, &o);
+        check_glyphs(doc);
+        check_questions(doc);
+        moved += strcmp(plain->lines[0].text, doc->lines[0].text) != 0;
+        for (uint32_t i = 0; doc->n_lines > 1 && i < doc->n_fields; i++)
+            if (strcmp(doc->fields[i].key, "price") == 0)
+                assert_string_not_equal(doc->lines[0].text, doc->fields[i].value);
+        vlm_docgen_doc_free(gen, plain);
+        vlm_docgen_doc_free(gen, doc);
+    }
+    assert_true(moved >= 8); /* most have two lines, the price below */
+    vlm_docgen_close(gen);
+}
+
 /* Printed, not asserted: the machine may be busy. */
 static void speed(void **state)
 {
@@ -491,6 +517,7 @@ int main(void)
         cmocka_unit_test(held_out_layouts),
         cmocka_unit_test(wordings_are_numbered),
         cmocka_unit_test(random_strings_only),
+        cmocka_unit_test(shuffled_tags),
         cmocka_unit_test(speed),
         cmocka_unit_test(lines_are_limited),
         cmocka_unit_test(batch_lines),

@@ -95,7 +95,7 @@ def claimed(options, cells):
 def collage(make, tile, grid, rng, rows):
     """lines cut out of many documents, side by side on a band of `rows` rows of cells, for the tower: many letters for the price
     of one picture -> pixels, cells, around, options (cells_of), patches that letters touch.  make() -> a document; a letter's
-    advance is 6 to 22 pixels, so that there is about one in a cell, on a third of the lines 20 to 80"""
+    advance is 8 to 26 pixels, so that there is about one in one or two cells, on half of the lines 22 to 70"""
     pixels = np.full((tile, tile, 3), rng.randrange(150, 256), np.uint8)
     cells, around = np.zeros((grid * grid, 2), np.int16), np.zeros((grid * grid, 2, 2), np.int16)
     first = rng.randrange(0, grid - rows + 1)
@@ -103,7 +103,7 @@ def collage(make, tile, grid, rng, rows):
     blank, pool, y, bottom = docgen.Image.new("L", (tile, tile)), [], first * patch, (first + rows) * patch
     band = np.zeros(grid * grid, bool)  # patches that letters touch
     while y < bottom - 16:
-        narrow, widest = rng.choices(((6.5, 22), (20, 60), (40, 80)), (64, 26, 10))[0]  # letters of several cells are rare on pages and slow to learn
+        narrow, widest = rng.choices(((8.5, 26), (22, 45), (40, 70)), (45, 30, 25))[0]  # letters of several cells are slow to learn
         advance, x, tall = math.exp(rng.uniform(math.log(narrow), math.log(widest))), 0, 0
         stretch = math.exp(rng.uniform(math.log(0.6), math.log(1.7)))
         while x < tile - 2 * advance:
@@ -314,6 +314,16 @@ def reworded(question, family, key, number, rng):
     return question if KEPT.match(q) or len(q.encode()) > 90 else q
 
 
+def next_lines(text, place):
+    """for each byte of ' ' + text and the end the letter with which the next line begins, or -2: there is none.  Who reads a page and does
+    not know reads its last line for ever"""
+    out = []
+    for k, ch in enumerate(text):
+        at = text.find("\n", k) + 1
+        out += [int(place[at]) if at else -2] * len(ch.encode())
+    return [*out[:1], *out, -2]
+
+
 def turn(question, answer, first=True):
     """ids and loss weights of one question and its answer, as the chat template writes them"""
     q = encode(question) if first else [BYTE0 + 10, USER] + encode(" " + question)
@@ -335,7 +345,8 @@ def strange_question(doc, other, rng):
 
 def conversations(doc, place, rng, n, length, talk, weights, extra=None, reword=0.0):
     """n packed rows of at most `length` ids in next-token layout: (ids, targets with -1 where no loss, letters to look at
-    with -1 where none, the same for the letters of keys in questions, before an answer begins the one with which it ends, family)"""
+    with -1 where none, the same for the letters of keys in questions, before an answer begins the one with which it ends, who
+    reads on: with which the next line begins, -2 none; family)"""
     rows = []  # of one question each, or of one conversation
     pool = [q for q in doc["questions"] if not q[1] and weights.get(q[0], 0) > 0]
     if extra is not None:
@@ -369,6 +380,8 @@ def conversations(doc, place, rng, n, length, talk, weights, extra=None, reword=
             end = [-1] * len(t)
             if where is not None and q[0] != "read":
                 end[len(t) - sum(m) : len(t) - sum(m) + 2] = [where[-1]] * 2
+            elif q[3] == doc["text"]:
+                end[len(t) - sum(m) :] = next_lines(q[3], place)
             if len(ids) + len(t) > length + 1 and (family != "talk" or len(ids) + len(t) - sum(m) > length - 8):
                 continue
             ids, mask, look, keys, ends = ids + t, mask + m, look + l, keys + n_key, ends + end
@@ -435,11 +448,11 @@ def batch(gen, shape, seed, stage, size, settings):
         weights["absent"] = 0
     docs, out = [], []
     bands = stage == "s1" and rng.random() < s.get("collage", 0.7)
-    size = size * 2 if bands else size
+    size = size * 3 // 2 if bands else size
     parts = 1 if bands else s.get("parts", 3 if stage == "s2" else 2)
     for i in range(0 if bands else size * parts):
         worn = 0.0 if stage == "s2" or rng.random() < 0.4 else rng.uniform(0, s.get("strength", 0.5))
-        docs.append(gen.make(rng.choice(kinds), TRAIN_SEED + seed * 4096 + i, s.get("lines", 0), strength=worn, random_strings=0.2))
+        docs.append(gen.make(rng.choice(kinds), TRAIN_SEED + seed * 4096 + i, s.get("lines", 0), strength=worn, random_strings=0.2, shuffle=0.5))
         docs[-1]["worn"], docs[-1]["id"] = worn, seed * 4096 + i
     # of several times as many documents one part of like length, so that the shortest do not wait for the longest
     part = rng.randrange(parts)
@@ -457,7 +470,7 @@ def batch(gen, shape, seed, stage, size, settings):
         if bands:
             more = itertools.count(TRAIN_SEED + (1 << 38) + (seed * 4096 + i) * 64)
             make = lambda: gen.make(rng.choice(kinds), next(more), strength=rng.choice((0, 0, 0.3)), random_strings=0.3)
-            d["tile"], cells, around, options, d["ink"] = collage(make, c["tile"], grid, rng, grid // 3)
+            d["tile"], cells, around, options, d["ink"] = collage(make, c["tile"], grid, rng, grid * 3 // 8)
             options = claimed(options, cells)
             d["ink"] |= holds(cells, options)
         else:
@@ -595,6 +608,7 @@ def pack(docs, grid, n_rows, nrng, full, text_pages, stage, ragged):
             for j, (ids, want, *cells, family) in enumerate(d["rows"]):
                 b["ids"][i, j, : len(ids)], b["want"][i, j, : len(want)] = ids, want
                 for name, at in zip(("point", "key", "end"), cells):
-                    b[name][i, j, : len(at)] = letter(i, np.array(at, np.int64))
+                    at = np.array(at, np.int64)
+                    b[name][i, j, : len(at)] = np.where(at == -2, -2, letter(i, at))
                 b["family"][i, j] = family_id(family)
     return {k: np.ascontiguousarray(v) for k, v in b.items()}

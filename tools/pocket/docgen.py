@@ -51,7 +51,7 @@ class Doc(C.Structure):
 
 class Options(C.Structure):
     _fields_ = [("size", C.c_uint32), ("max_lines", C.c_int32), ("layouts", C.c_int32), ("strength", C.c_float),
-                ("inconsistent", C.c_float), ("random_strings", C.c_float)]
+                ("inconsistent", C.c_float), ("random_strings", C.c_float), ("shuffle", C.c_float)]
 
 
 class Error(C.Structure):
@@ -78,14 +78,14 @@ class Generator:
         self.lib.vlm_docgen_draw.argtypes = [C.c_void_p, C.c_void_p, C.c_int, C.c_uint64, C.c_void_p, C.c_void_p]
         self.lib.vlm_docgen_doc_free.argtypes = [C.c_void_p, C.c_void_p]
 
-    def make(self, kind, seed, max_lines=0, layouts="seen", strength=0.0, inconsistent=0.0, random_strings=0.0):
+    def make(self, kind, seed, max_lines=0, layouts="seen", strength=0.0, inconsistent=0.0, random_strings=0.0, shuffle=0.0):
         """-> dict with image (PIL, RGB), glyphs (numpy records in source pixels), text, questions (family, unseen, text,
-        answer, paraphrase), font and what else is true.  kind: a number or a name of KINDS; inconsistent and
-        random_strings are shares of documents.  JPEG is not in here: see jpeg()."""
+        answer, paraphrase), font and what else is true.  kind: a number or a name of KINDS; inconsistent,
+        random_strings and shuffle are shares of documents.  JPEG is not in here: see jpeg()."""
         p, err, o = C.POINTER(Doc)(), Error(), Options()
         self.lib.vlm_docgen_options_init(C.byref(o))
         o.max_lines, o.layouts, o.strength = max_lines, LAYOUTS[layouts], strength
-        o.inconsistent, o.random_strings = inconsistent, random_strings
+        o.inconsistent, o.random_strings, o.shuffle = inconsistent, random_strings, shuffle
         kind = KINDS.index(kind) if isinstance(kind, str) else kind
         if self.lib.vlm_docgen_draw(C.byref(p), self.gen, kind, seed, C.byref(o), C.byref(err)):
             raise RuntimeError(repr(err.raw))

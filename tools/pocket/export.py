@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 from model import ASSISTANT, BYTE0, EOU, FAKE, GLOBAL, IMAGE, ROW0, ROWS, SHAPES, SPECIALS_FIRST, USER, VOCAB, Pocket
 
-CONTEXT = 2048
+CONTEXT = 4096
 # SmolVLM2's, with the names of the roles in it: they are tokens here, and what a message brings is never taken for one by vlm
 TEMPLATE = ("<|im_start|>{% for message in messages %}{% if message['role'] == 'user' %}{{'User:'}}{% elif message['role'] == 'assistant' %}"
             "{{'Assistant:'}}{% else %}{{message['role'] | capitalize}}{{':'}}{% endif %}"

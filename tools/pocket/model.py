@@ -16,12 +16,10 @@ from safetensors.torch import load_file
 SHAPES = {
     "p4m-256": dict(tile=256, patch=16, d=192, heads=6, lm_heads=3, vit_layers=4, vit_ff=768, lm_layers=6, lm_ff=384,
                     theta=100000.0),
-    "p4m-384": dict(tile=384, patch=16, d=192, heads=6, lm_heads=3, vit_layers=8, vit_ff=768, lm_layers=8, lm_ff=384,
-                    theta=100000.0),
-    "p7m-512": dict(tile=512, patch=16, d=256, heads=8, lm_heads=4, vit_layers=6, vit_ff=1024, lm_layers=6, lm_ff=640,
+    "p7m-512": dict(tile=512, patch=16, d=192, heads=6, lm_heads=3, vit_layers=8, vit_ff=768, lm_layers=8, lm_ff=384,
                     theta=100000.0),
 }
-SHAPE = "p4m-384"
+SHAPE = "p7m-512"
 
 
 def has_amx():

@@ -174,27 +174,36 @@ size_t amx_room(const struct job *j, int64_t keys)
     return (size_t)(row_of(keys) * (4 * j->hd + 4 * ROWS) + 2 * ROWS * j->hd);
 }
 
-/* e^(row - shift) in place, 0 for what is not to be seen: behind na of A's NA and behind sees of B's */
-static vec weigh(float *p, int64_t na, int64_t NA, int64_t sees, int64_t N, float *lse, int back)
+/* e^x for x at least -87 (below: as if it were), relative error under 3e-7 (Cephes' polynomial) */
+static inline __attribute__((always_inline)) __m512 power(__m512 x)
+{
+    x = _mm512_max_ps(x, _mm512_set1_ps(-87.0f));
+    __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
+    __m512 p = _mm512_set1_ps(1.9875691500e-4f);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.3981999507e-3f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.3334519073e-3f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1665795894e-2f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666665459e-1f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1f));
+    p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), _mm512_add_ps(r, _mm512_set1_ps(1.0f)));
+    return _mm512_scalef_ps(p, n);
+}
+
+/* scores that are not to be seen: behind na of A's NA and behind sees of B's */
+static void hide(float *p, int64_t na, int64_t NA, int64_t sees, int64_t N)
 {
     for (int64_t c = na; c < NA; c++)
         p[c] = -1e30f;
     for (int64_t c = NA + sees; c < N; c++)
         p[c] = -1e30f;
-    float shift = *lse;
-    if (!back) {
-        __m512 top = _mm512_loadu_ps(p);
-        for (int64_t c = 16; c < N; c += 16)
-            top = _mm512_max_ps(top, _mm512_loadu_ps(p + c));
-        *lse = shift = _mm512_reduce_max_ps(top);
-    }
-    vec sum = all(0);
-    for (int64_t c = 0; c < N; c += 16) {
-        vec x = vexp(load(p + c) - shift);
-        sum += x;
-        store(p + c, x);
-    }
-    return sum;
+}
+
+/* where head h is asked what it gives, or -1 */
+static int64_t place_of(const struct point *m, int64_t h, int64_t query)
+{
+    return m->head == h ? m->at[query] : -1;
 }
 
 void amx_head(const struct job *j, int64_t h, int64_t from, int64_t to, float *memory, int64_t keys)
@@ -209,6 +218,8 @@ void amx_head(const struct job *j, int64_t h, int64_t from, int64_t to, float *m
              *q_turned = q_rows + ROWS * hd, *o_rows = q_turned + ROWS * hd,
              *o_turned = o_rows + ROWS * hd;
     _tile_loadconfig(&SHAPE);
+    unsigned mode = _mm_getcsr();
+    _mm_setcsr(mode | 0x8040); /* what is next to nothing is nothing: denormal numbers take a hundred times as long */
     if (j->back)
         memset(dk, 0, (size_t)(2 * hd * ld) * sizeof *dk);
     int64_t have = -1;
@@ -241,19 +252,29 @@ void amx_head(const struct job *j, int64_t h, int64_t from, int64_t to, float *m
                 float by[ROWS];
                 for (int64_t i = 0; i < ROWS; i++) {
                     float *p = s + i * ld;
-                    if (i < rows) {
-                        float *lse = j->lse + (q0 + i) * j->heads + h;
-                        float z = _mm512_reduce_add_ps((__m512)weigh(
-                            p, na, NA, u->nb ? j->sees[q0 + i] : 0, N, lse, 0));
-                        by[i] = 1 / z;
-                        *lse += logf(z);
-                        for (int64_t m = 0; m < j->n_points; m++)
-                            if (j->points[m].head == h && j->points[m].at[q0 + i] >= 0)
-                                j->points[m].share[q0 + i] = p[j->points[m].at[q0 + i]] / z;
+                    uint16_t *to = rows_of_p + i * ld;
+                    if (i >= rows) {
+                        memset(to, 0, (size_t)N * sizeof *to);
+                        continue;
                     }
-                    for (int64_t c = 0; c < N; c += 16)
-                        _mm256_storeu_si256((__m256i *)(rows_of_p + i * ld + c),
-                                            narrow(i < rows ? load(p + c) : all(0)));
+                    hide(p, na, NA, u->nb ? j->sees[q0 + i] : 0, N);
+                    __m512 top = _mm512_loadu_ps(p), sum = _mm512_setzero_ps();
+                    for (int64_t c = 16; c < N; c += 16)
+                        top = _mm512_max_ps(top, _mm512_loadu_ps(p + c));
+                    float shift = _mm512_reduce_max_ps(top);
+                    for (int64_t c = 0; c < N; c += 16) {
+                        __m512 x = power(_mm512_sub_ps(_mm512_loadu_ps(p + c), _mm512_set1_ps(shift)));
+                        sum = _mm512_add_ps(sum, x);
+                        _mm256_storeu_si256((__m256i *)(to + c), narrow((vec)x));
+                    }
+                    float z = _mm512_reduce_add_ps(sum);
+                    by[i] = 1 / z;
+                    j->lse[(q0 + i) * j->heads + h] = shift + logf(z);
+                    for (int64_t m = 0; m < j->n_points; m++) {
+                        int64_t at = place_of(&j->points[m], h, q0 + i);
+                        if (at >= 0)
+                            j->points[m].share[q0 + i] = expf(p[at] - shift) / z;
+                    }
                 }
                 product(0, ROWS, hd, N, rows_of_p, ld, v_pairs, hd, dp, hd);
                 for (int64_t i = 0; i < rows; i++)
@@ -265,37 +286,40 @@ void amx_head(const struct job *j, int64_t h, int64_t from, int64_t to, float *m
             pack(dout, d, rows, ROWS, hd, 1, o_rows, NULL, NULL, 0);
             pack_turned(dout, d, rows, hd, 1, o_turned);
             product(0, ROWS, N, hd, o_rows, hd, v_words, ld, dp, ld);
+            float shift[ROWS], delta[ROWS];
             for (int64_t i = 0; i < ROWS; i++) {
                 float *p = s + i * ld, *e = dp + i * ld;
-                if (i >= rows) {
-                    memset(p, 0, (size_t)N * sizeof *p);
-                    memset(e, 0, (size_t)N * sizeof *e);
-                } else {
-                    const float *o = j->o + (q0 + i) * d + off;
-                    weigh(p, na, NA, u->nb ? j->sees[q0 + i] : 0, N,
-                          j->lse + (q0 + i) * j->heads + h, 1);
-                    vec sum = all(0);
-                    for (int64_t c = 0; c < hd; c += 16)
-                        sum += load(dout + i * d + c) * load(o + c);
-                    float delta = _mm512_reduce_add_ps((__m512)sum);
-                    for (int64_t m = 0; m < j->n_points; m++)
-                        if (j->points[m].head == h && j->points[m].at[q0 + i] >= 0) {
-                            int64_t at = j->points[m].at[q0 + i];
-                            e[at] += j->points[m].dshare[q0 + i];
-                            delta += p[at] * j->points[m].dshare[q0 + i];
-                        }
-                    for (int64_t c = 0; c < N; c += 16)
-                        store(e + c, (load(e + c) - delta) * load(p + c));
+                if (i >= rows) { /* e^-87 of what is not there is nothing */
+                    shift[i] = 1e30f, delta[i] = 0;
+                    continue;
                 }
-                for (int64_t c = 0; c < N; c += 16)
-                    _mm256_storeu_si256((__m256i *)(rows_of_p + i * ld + c), narrow(load(e + c)));
-                for (int64_t c = 0; i % 2 && c < N; c += 16) {
-                    _mm512_storeu_si512(p_pairs + i / 2 * ld + c,
-                                        paired(load(p - ld + c), load(p + c)));
-                    _mm512_storeu_si512(e_pairs + i / 2 * ld + c,
-                                        paired(load(e - ld + c), load(e + c)));
+                const float *o = j->o + (q0 + i) * d + off;
+                hide(p, na, NA, u->nb ? j->sees[q0 + i] : 0, N);
+                shift[i] = j->lse[(q0 + i) * j->heads + h];
+                vec sum = all(0);
+                for (int64_t c = 0; c < hd; c += 16)
+                    sum += load(dout + i * d + c) * load(o + c);
+                delta[i] = _mm512_reduce_add_ps((__m512)sum);
+                for (int64_t m = 0; m < j->n_points; m++) {
+                    int64_t at = place_of(&j->points[m], h, q0 + i);
+                    if (at >= 0) {
+                        e[at] += j->points[m].dshare[q0 + i];
+                        delta[i] += expf(p[at] - shift[i]) * j->points[m].dshare[q0 + i];
+                    }
                 }
             }
+            for (int64_t i = 0; i < ROWS; i += 2)
+                for (int64_t c = 0; c < N; c += 16) {
+                    vec p[2], e[2];
+                    for (int k = 0; k < 2; k++) {
+                        vec x = load(s + (i + k) * ld + c) - shift[i + k];
+                        p[k] = (vec)power((__m512)x);
+                        e[k] = (load(dp + (i + k) * ld + c) - delta[i + k]) * p[k];
+                        _mm256_storeu_si256((__m256i *)(rows_of_p + (i + k) * ld + c), narrow(e[k]));
+                    }
+                    _mm512_storeu_si512(p_pairs + i / 2 * ld + c, paired(p[0], p[1]));
+                    _mm512_storeu_si512(e_pairs + i / 2 * ld + c, paired(e[0], e[1]));
+                }
             product(1, hd, N, ROWS, q_turned, ROWS, e_pairs, ld, dk, ld);
             product(1, hd, N, ROWS, o_turned, ROWS, p_pairs, ld, dv, ld);
             product(0, ROWS, hd, N, rows_of_p, ld, k_pairs, hd, s, hd);
@@ -314,6 +338,7 @@ void amx_head(const struct job *j, int64_t h, int64_t from, int64_t to, float *m
             give(dv, ld, na, hd, j->dva + u->a_row * d + off, d);
         }
     }
+    _mm_setcsr(mode);
     _tile_release();
 }
 #else

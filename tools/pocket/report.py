@@ -6,7 +6,7 @@ Answers are free-running and greedy (`vlm batch`), exact means equal character b
 fonts and layouts that training never saw (unless a set says otherwise).  Intervals are 95 %, by bootstrap over documents,
 because questions about one document are not independent.  Writes report.md, report.json, every question with its answer
 (answers-*.jsonl) and sheet.html, pictures with right and wrong answers for people to look at."""
-import argparse, base64, collections, html, io, json, os, random, re, shutil, statistics, struct, subprocess, sys, time
+import argparse, base64, collections, html, io, json, os, random, re, shutil, statistics, subprocess, sys, time
 import numpy as np
 from PIL import Image
 import docgen
@@ -153,42 +153,28 @@ def tesseract(s, limit):
             r["tesseract"], r["tesseract_right"] = found, found == r["truth"]
 
 
-# ---- weights as int8 and int4 blocks would hold them (Q8_0, Q4_0), written back as F32
-def quantised_copy(model, out, bits):
-    """rows in blocks of 32 along the input, the scale stored as half: the values that a GGUF of that type decodes to"""
-    os.makedirs(out, exist_ok=True)
-    for f in os.listdir(model):
-        if not f.endswith(".safetensors"):
-            shutil.copy(os.path.join(model, f), out)
-    with open(os.path.join(model, "model.safetensors"), "rb") as f:
-        n = struct.unpack("<Q", f.read(8))[0]
-        head, data = json.loads(f.read(n)), f.read()
-    tensors, at = {"__metadata__": head.pop("__metadata__", {"format": "pt"})}, 0
-    parts = []
-    for name, t in sorted(head.items(), key=lambda kv: kv[1]["data_offsets"]):
-        raw = data[slice(*t["data_offsets"])]
-        x = np.frombuffer(raw, "<u2").astype("<u4") << 16 if t["dtype"] == "BF16" else np.frombuffer(raw, "<u4" if t["dtype"] == "F32" else "<f2")
-        x = x.view("<f4") if x.dtype == np.dtype("<u4") else x.astype("<f4")
-        x = x.reshape(t["shape"]).copy()
-        if x.ndim == 2 and x.shape[1] % 32 == 0 and "position" not in name:
-            b = x.reshape(-1, 32)
-            if bits == 8:
-                d = np.abs(b).max(1, keepdims=True) / 127
-                q = np.round(b * np.where(d > 0, 1 / np.where(d > 0, d, 1), 0))
-            else:
-                top = np.take_along_axis(b, np.abs(b).argmax(1)[:, None], 1)
-                d = top / -8
-                q = np.minimum(15, np.trunc(b * np.where(d != 0, 1 / np.where(d != 0, d, 1), 0) + 8.5)) - 8
-            x = (q * d.astype("<f2").astype("<f4")).reshape(x.shape).astype("<f4")
-        raw = x.astype("<f4").tobytes()
-        tensors[name] = dict(dtype="F32", shape=t["shape"], data_offsets=[at, at + len(raw)])
-        at += len(raw)
-        parts.append(raw)
-    text = json.dumps(tensors).encode()
-    text += b" " * (-len(text) % 8)
-    with open(os.path.join(out, "model.safetensors"), "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text + b"".join(parts))
-    return out
+# ---- weights as the program's own quantised files hold them
+QUANTISED = (("int8", "q8_0", "q8_0"), ("int4", "q4_0", "q8_0"), ("int4, the tower too", "q4_0", "q4_0"))  # name, types of text and tower
+
+
+def quantised(vlm, weights, out, text, tower):
+    """a GGUF file with its tower beside it"""
+    path = os.path.join(out, f"pocket-{text}-{tower}.gguf")
+    subprocess.run([vlm, "quantize", weights, path, "--type", text, "--vision-type", tower, "--force"], check=True, stdout=subprocess.DEVNULL)
+    return path
+
+
+def lost(full, rows):
+    """points that these answers are worse than those to the same questions, by documents"""
+    by_doc = collections.defaultdict(lambda: [0, 0])
+    for f, r in zip(full, rows):
+        assert (f["doc"], f["prompt"]) == (r["doc"], r["prompt"])
+        by_doc[r["doc"]][0] += f["right"] - r["right"]
+        by_doc[r["doc"]][1] += 1
+    a = np.array(list(by_doc.values()), float)
+    draws = np.random.default_rng(1).integers(0, len(a), (1000, len(a)))
+    low, high = np.percentile(100 * a[draws, 0].sum(1) / a[draws, 1].sum(1), (2.5, 97.5))
+    return dict(value=100 * a[:, 0].sum() / a[:, 1].sum(), low=low, high=high, documents=len(a), questions=len(rows))
 
 
 def seconds_for_a_receipt(vlm, model, s):
@@ -236,7 +222,7 @@ def main():
     ap.add_argument("--vlm", default="build/vlm")
     ap.add_argument("--library", default="build/libdocgen.so")
     ap.add_argument("--model", help="a model directory (default: the one inside the program)")
-    ap.add_argument("--weights", default="models/pocket", help="where the quantised copies are made from")
+    ap.add_argument("--weights", default="models/pocket", help="what the quantised files are made from")
     ap.add_argument("--n", type=int, default=2000, help="documents of the main set; the controls take shares of it")
     ap.add_argument("--out", default="build/pocket-report")
     ap.add_argument("--no-tesseract", action="store_true")
@@ -274,13 +260,11 @@ def main():
         "character error rate, read everything": error_rate(reads),
     }
     q = {}
-    for bits, name in ((8, "int8"), (4, "int4")):
-        copy = quantised_copy(a.model or a.weights, os.path.join(a.out, name), bits)
-        s = Set("quantised", a.out, held, kinds, 2 * part, 0, layouts="held").ask(a.vlm, copy)
-        q[name] = share([r for r in s.rows if r["family"] not in ("absent", "read")])
-    s = Set("quantised", a.out, held, kinds, 2 * part, 0, layouts="held").ask(a.vlm, a.model)
-    q["full"] = share([r for r in s.rows if r["family"] not in ("absent", "read")])
-    figures["int8 loss"], figures["int4 loss"] = (minus(q["full"], q[n]) for n in ("int8", "int4"))
+    files = [("full", a.model)] + [(name, quantised(a.vlm, a.model or a.weights, a.out, *types)) for name, *types in QUANTISED]
+    for name, model in files:
+        s = Set("quantised", a.out, held, kinds, 2 * part, 0, layouts="held").ask(a.vlm, model)
+        q[name] = [r for r in s.rows if r["family"] not in ("absent", "read")]
+    figures["int8 loss"], figures["int4 loss"] = (lost(q["full"], q[n]) for n in ("int8", "int4"))
     figures["receipt answered, load included, seconds"] = seconds_for_a_receipt(a.vlm, a.model, sets["main"])
     if not a.no_tesseract and shutil.which("tesseract"):
         tesseract(sets["main"], max(part // 2, 20))
@@ -309,8 +293,9 @@ def main():
         out.append(line(text, share(look(name))))
     out.append(line("blank picture, says it is not there", share([r for r in sets["blank"].rows if r["family"] != "read"],
                                                                  lambda r: r.get("answer", "").lower() in NOT_THERE)))
-    for name in ("full", "int8", "int4"):
-        out.append(line(f"weights: {name}", q[name]))
+    for name, _ in files:
+        out.append(line(f"weights: {name}", share(q[name])))
+    out.append(line("loss: int4, the tower too (points)", lost(q["full"], q["int4, the tower too"])))
     with_tesseract = [r for r in main_rows if "tesseract" in r]
     if with_tesseract:
         t_reads = [r for r in with_tesseract if r["family"] == "read"]
@@ -325,7 +310,7 @@ def main():
     with open(os.path.join(a.out, "report.md"), "w") as f:
         f.write("\n".join(out))
     with open(os.path.join(a.out, "report.json"), "w") as f:
-        json.dump(dict(figures=figures, quantised=q, n=a.n), f, indent=1)
+        json.dump(dict(figures=figures, quantised={name: share(rows) for name, rows in q.items()}, n=a.n), f, indent=1)
     for name, s in sets.items():
         with open(os.path.join(a.out, f"answers-{name}.jsonl"), "w") as f:
             for r in s.rows:

@@ -206,6 +206,7 @@ def main():
         return everything(a)
     torch.set_num_threads(a.threads)
     torch.manual_seed(1)
+    torch.set_flush_denormal(True)
     mp.set_sharing_strategy("file_system")
     dtype = M.best_dtype(a.device)
     began = time.time()
@@ -315,6 +316,7 @@ def main():
         if "ids" in b:
             for name in ("point", "key", "end"):
                 b[name] = moved(b[name], stands, b["sub"])
+            b["end"] = torch.where(b["end"] == -2, (b["where"] >= 0).sum(1)[:, None, None], b["end"])  # what is behind the picture
             sub = b["sub"].clamp(max=visual.shape[1] - 1)[..., None]
             b["told"], begin = around[..., 2:].gather(1, sub.expand(-1, -1, 7)).split((3, 4), -1)
             begin = moved(begin, stands, b["sub"])
