@@ -365,7 +365,8 @@ static void random_strings_only(void **state)
     vlm_docgen_close(gen);
 }
 
-/* A tag's lines change places, truth follows, and the price does not come first: that is held out. */
+/* A tag's lines change places, truth follows, and the price does not come first: that is held out.
+ */
 static void shuffled_tags(void **state)
 {
     (void)state;

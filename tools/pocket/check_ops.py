@@ -47,7 +47,7 @@ def likeliest(said, letters, options, at, grid):
                     right, same = at[cell] % grid - at[before] % grid, at[cell] // grid == at[before] // grid
                     if slot or right < (1 if same else 0):
                         break
-                    score -= 0 if same else 3
+                    score -= 0 if same else 12
             c, first, second = letters[me // 2][me % 2], said[cell][0], said[cell][1]
             score += float(second[c] - second[0] if slot else first[c] - first[0] + second[0])
             last = (cell, slot)

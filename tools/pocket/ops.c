@@ -282,7 +282,7 @@ void gelu_back(const float *x, const float *dy, float *dx, int64_t n)
 {
     for (int64_t i = 0; i < n; i += W) {
         vec a = load(x + i), u = a * (1.595769122f + 0.0713548163f * a * a),
-           s = 1.0f / (1.0f + vexp(-u));
+            s = 1.0f / (1.0f + vexp(-u));
         vec du = 1.595769122f + 0.2140644488f * a * a;
         store(dx + i, load(dy + i) * (s + a * s * (1.0f - s) * du));
     }
@@ -357,20 +357,20 @@ void rms_norm_back(const float *x, const float *w, const float *inverse, const f
     }
 }
 
-/* Which cells the letters of a line stand in, when their middles lie near borders: what the tower says
- * decides.  said [K, 2, classes]: log-probabilities of the first and second letter of each cell, 0:
- * none; letter [K, 2]: classes; options [n, 6] as data.options_of has them, those of a line together, in
- * reading order; at [K]: the cells' places in the grid.  who [K, 2] gets the letter (2 cell + slot as
- * it came) that stands there, or -1, stands [K, 2] the cell of each letter.
- * The likeliest way (Viterbi) in which a line goes on from left to right, with two letters a cell at
- * most; going to another row without need costs ROW. */
+/* Which cells the letters of a line stand in, when their middles lie near borders: what the tower
+ * says decides.  said [K, 2, classes]: log-probabilities of the first and second letter of each
+ * cell, 0: none; letter [K, 2]: classes; options [n, 6] as data.options_of has them, those of a
+ * line together, in reading order; at [K]: the cells' places in the grid.  who [K, 2] gets the
+ * letter (2 cell + slot as it came) that stands there, or -1, stands [K, 2] the cell of each
+ * letter. The likeliest way (Viterbi) in which a line goes on from left to right, with two letters
+ * a cell at most; going to another row without need costs ROW. */
 enum { CHOICES = 8, LINE = 256 };
 
 static void settle_line(const float *said, const int64_t *letter, const int64_t *options,
                         const int64_t *at, int64_t classes, int64_t grid, int64_t n, int64_t *who,
                         int64_t *stands)
 {
-    static const float ROW = 3.0f, NEVER = -1e30f;
+    static const float ROW = 12.0f, NEVER = -1e30f;
     float best[LINE][CHOICES];
     int from[LINE][CHOICES];
     for (int64_t j = 0; j < n; j++) {
@@ -383,7 +383,8 @@ static void settle_line(const float *said, const int64_t *letter, const int64_t 
             if (cell < 0 || c <= 0 || o[0] < 0)
                 continue;
             const float *first = said + cell * 2 * classes, *second = first + classes;
-            float gain = slot ? second[c] - second[0] : first[c] - first[0] + second[0], top = NEVER;
+            float gain = slot ? second[c] - second[0] : first[c] - first[0] + second[0],
+                  top = NEVER;
             for (int p = 0; j && p < CHOICES; p++) {
                 int64_t before = was[2 + p / 2];
                 if (before < 0 || best[j - 1][p] <= NEVER)

@@ -69,8 +69,9 @@ static inline __attribute__((always_inline)) vec vexp(vec x)
     return (vec)((ivec)p & ~under);
 }
 
-/* one head of the groups from .. to, which see `keys` rows at most; memory: so many floats, 64 bytes aligned, as room says.
- * plain: in fp32; amx: products of bf16 factors, for processors that have them */
+/* one head of the groups from .. to, which see `keys` rows at most; memory: so many floats, 64
+ * bytes aligned, as room says. plain: in fp32; amx: products of bf16 factors, for processors that
+ * have them */
 size_t plain_room(const struct job *j, int64_t keys);
 void plain_head(const struct job *j, int64_t h, int64_t from, int64_t to, float *memory,
                 int64_t keys);

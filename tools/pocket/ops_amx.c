@@ -1,9 +1,10 @@
-/* ops_amx.c: attention as in ops.c, with products of bf16 factors and fp32 sums (AMX), ten times as fast.
+/* ops_amx.c: attention as in ops.c, with products of bf16 factors and fp32 sums (AMX), ten times as
+ * fast.
  *
- * The rows of A, filled up with zeros to a multiple of 32, are the first keys, those of B the others.
- * For a product C = X Y the unit wants X in rows, and Y in pairs of rows: a word is two entries of one
- * column.  Names: k_words is K turned (a word: two features of a key), k_pairs is K as it is (a word:
- * one feature of two keys). */
+ * The rows of A, filled up with zeros to a multiple of 32, are the first keys, those of B the
+ * others. For a product C = X Y the unit wants X in rows, and Y in pairs of rows: a word is two
+ * entries of one column.  Names: k_words is K turned (a word: two features of a key), k_pairs is K
+ * as it is (a word: one feature of two keys). */
 #include "ops.h"
 #ifdef __AMX_BF16__
 #include <immintrin.h>
@@ -96,8 +97,9 @@ static inline __attribute__((always_inline)) void turn16(__m512i r[16])
     }
 }
 
-/* n rows of hd floats, d apart, from x (zeros from n to N, a multiple of 32) times scale as rows of bf16, as
- * words of two rows, or turned as words of two columns, `apart` words apart; each may be missing */
+/* n rows of hd floats, d apart, from x (zeros from n to N, a multiple of 32) times scale as rows of
+ * bf16, as words of two rows, or turned as words of two columns, `apart` words apart; each may be
+ * missing */
 static void pack(const float *x, int64_t d, int64_t n, int64_t N, int64_t hd, float scale,
                  uint16_t *rows, uint32_t *pairs, uint32_t *words, int64_t apart)
 {
@@ -146,7 +148,8 @@ static void pack_turned(const float *x, int64_t d, int64_t n, int64_t hd, float 
     }
 }
 
-/* the first n columns of x [hd x .], `apart` apart, added to rows of out, d apart, and set to zero */
+/* the first n columns of x [hd x .], `apart` apart, added to rows of out, d apart, and set to zero
+ */
 static void give(float *x, int64_t apart, int64_t n, int64_t hd, float *out, int64_t d)
 {
     for (int64_t i = 0; i < n; i += 16)
@@ -214,12 +217,13 @@ void amx_head(const struct job *j, int64_t h, int64_t from, int64_t to, float *m
     uint32_t *k_words = (uint32_t *)(dp + ROWS * ld), *v_words = k_words + hd / 2 * ld,
              *k_pairs = v_words + hd / 2 * ld, *v_pairs = k_pairs + hd / 2 * ld,
              *p_pairs = v_pairs + hd / 2 * ld, *e_pairs = p_pairs + ROWS / 2 * ld;
-    uint16_t *rows_of_p = (uint16_t *)(e_pairs + ROWS / 2 * ld), *q_rows = rows_of_p + ROWS * ld,
+    uint16_t *left = (uint16_t *)(e_pairs + ROWS / 2 * ld), *q_rows = left + ROWS * ld,
              *q_turned = q_rows + ROWS * hd, *o_rows = q_turned + ROWS * hd,
              *o_turned = o_rows + ROWS * hd;
     _tile_loadconfig(&SHAPE);
     unsigned mode = _mm_getcsr();
-    _mm_setcsr(mode | 0x8040); /* what is next to nothing is nothing: denormal numbers take a hundred times as long */
+    _mm_setcsr(mode | 0x8040); /* what is next to nothing is nothing: denormal numbers take a
+                                  hundred times as long */
     if (j->back)
         memset(dk, 0, (size_t)(2 * hd * ld) * sizeof *dk);
     int64_t have = -1;
@@ -252,7 +256,7 @@ void amx_head(const struct job *j, int64_t h, int64_t from, int64_t to, float *m
                 float by[ROWS];
                 for (int64_t i = 0; i < ROWS; i++) {
                     float *p = s + i * ld;
-                    uint16_t *to = rows_of_p + i * ld;
+                    uint16_t *to = left + i * ld;
                     if (i >= rows) {
                         memset(to, 0, (size_t)N * sizeof *to);
                         continue;
@@ -263,7 +267,8 @@ void amx_head(const struct job *j, int64_t h, int64_t from, int64_t to, float *m
                         top = _mm512_max_ps(top, _mm512_loadu_ps(p + c));
                     float shift = _mm512_reduce_max_ps(top);
                     for (int64_t c = 0; c < N; c += 16) {
-                        __m512 x = power(_mm512_sub_ps(_mm512_loadu_ps(p + c), _mm512_set1_ps(shift)));
+                        __m512 x =
+                            power(_mm512_sub_ps(_mm512_loadu_ps(p + c), _mm512_set1_ps(shift)));
                         sum = _mm512_add_ps(sum, x);
                         _mm256_storeu_si256((__m256i *)(to + c), narrow((vec)x));
                     }
@@ -276,7 +281,7 @@ void amx_head(const struct job *j, int64_t h, int64_t from, int64_t to, float *m
                             j->points[m].share[q0 + i] = expf(p[at] - shift) / z;
                     }
                 }
-                product(0, ROWS, hd, N, rows_of_p, ld, v_pairs, hd, dp, hd);
+                product(0, ROWS, hd, N, left, ld, v_pairs, hd, dp, hd);
                 for (int64_t i = 0; i < rows; i++)
                     for (int64_t c = 0; c < hd; c += 16)
                         store(j->o + (q0 + i) * d + off + c, load(dp + i * hd + c) * by[i]);
@@ -315,14 +320,14 @@ void amx_head(const struct job *j, int64_t h, int64_t from, int64_t to, float *m
                         vec x = load(s + (i + k) * ld + c) - shift[i + k];
                         p[k] = (vec)power((__m512)x);
                         e[k] = (load(dp + (i + k) * ld + c) - delta[i + k]) * p[k];
-                        _mm256_storeu_si256((__m256i *)(rows_of_p + (i + k) * ld + c), narrow(e[k]));
+                        _mm256_storeu_si256((__m256i *)(left + (i + k) * ld + c), narrow(e[k]));
                     }
                     _mm512_storeu_si512(p_pairs + i / 2 * ld + c, paired(p[0], p[1]));
                     _mm512_storeu_si512(e_pairs + i / 2 * ld + c, paired(e[0], e[1]));
                 }
             product(1, hd, N, ROWS, q_turned, ROWS, e_pairs, ld, dk, ld);
             product(1, hd, N, ROWS, o_turned, ROWS, p_pairs, ld, dv, ld);
-            product(0, ROWS, hd, N, rows_of_p, ld, k_pairs, hd, s, hd);
+            product(0, ROWS, hd, N, left, ld, k_pairs, hd, s, hd);
             for (int64_t i = 0; i < rows; i++)
                 for (int64_t c = 0; c < hd; c += 16)
                     store(j->dq + (q0 + i) * d + off + c, load(s + i * hd + c) * scale);

@@ -82,6 +82,8 @@ class Set:
                 f.write(json.dumps(dict(id=i, images=[os.path.abspath(r["path"])], prompt=r["prompt"])) + "\n")
         command = [vlm, "batch"] + ([model] if model else []) + [request, "-o", reply, "-n", "700"]
         began = time.time()
+        if os.path.exists(reply):
+            os.remove(reply)  # or what another model said would stand for an error
         done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
         if done.returncode not in (0, 1) or not os.path.exists(reply):
             raise SystemExit(f"{' '.join(command)}: {done.stderr.strip()}")
@@ -158,8 +160,9 @@ QUANTISED = (("int8", "q8_0", "q8_0"), ("int4", "q4_0", "q8_0"), ("int4, the tow
 
 
 def quantised(vlm, weights, out, text, tower):
-    """a GGUF file with its tower beside it"""
-    path = os.path.join(out, f"pocket-{text}-{tower}.gguf")
+    """a GGUF file with its tower beside it, in a folder of their own"""
+    os.makedirs(os.path.join(out, f"{text}-{tower}"), exist_ok=True)
+    path = os.path.join(out, f"{text}-{tower}", "pocket.gguf")
     subprocess.run([vlm, "quantize", weights, path, "--type", text, "--vision-type", tower, "--force"], check=True, stdout=subprocess.DEVNULL)
     return path
 

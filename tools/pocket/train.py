@@ -2,7 +2,7 @@
 
   train.py s1 ...   the tower and the connector: what stands in which cell, in the symbols of model.py
   train.py s2 ...   the decoder: text pages, then symbols in place of what is seen
-  train.py s3 ...   both, from pixels to answers
+  train.py s3 ...   both, from pixels to answers; with --still the decoder alone, on what the tower says
   train.py all --state FOLDER --steps N [--device cuda --batch 96 --producers 14]
 
 --steps N: the schedule follows the steps, and a run is repeatable.  --until HH:MM: it follows the clock instead.
@@ -155,15 +155,15 @@ def everything(a):
     at = lambda name: os.path.join(a.state, name + ".pt")
     easy = dict(lines=1, text=1.0, kinds=dict(label=4, tag=3, text=1), large=0, turns=6)
     hard = dict(lines=0, text=0.03, large=0.2, turns=6, alone=0.08, forget=0.1, mistake=0.06, talk=0.04, reading=0.2, reword=0.6, tilt=0.08)
-    pages = dict(large=0.27, turns=6, strength=0.5, reword=0.6, tilt=0.12)
+    pages = dict(large=0.35, large_kinds=dict(receipt=3, invoice=3, table=1), turns=6, parts=1, strength=0.5, reword=0.6, tilt=0.12)
     stages = (
-        ("s1", "s1", n, ["--decay", "0.6", "--adam", "2e-3", "--muon", "0.015", "--empty", "0.35", "--set", json.dumps(dict(large=0.2, strength=0.5, collage=0.75, tilt=0.2))]),
+        ("s1", "s1", n, ["--decay", "0.6", "--muon", "0.012", "--empty", "0.5", "--set", json.dumps(dict(large=0.3, strength=0.5, collage=0.7, tilt=0.2))]),
         ("s2", "s2-easy", n // 4, ["--decay", "0", "--noise", "0.12", "--set", json.dumps(easy)]),
         ("s2", "s2", n // 2, ["--decay", "0", "--noise", "0.3", "--decoder", at("s2-easy"), "--set", json.dumps(hard)]),
-        ("s3", "s3-still", n // 2, ["--still", "--decay", "0.7", "--muon", "0.012", "--tower", at("s1"), "--decoder", at("s2"),
+        ("s3", "s3-still", n // 2, ["--still", "--decay", "0", "--muon", "0.012", "--tower", at("s1"), "--decoder", at("s2"), "--tell", "0.5",
                                     "--set", json.dumps(dict(pages, talk=0.03, reading=0.17))]),
-        ("s3", "s3", n // 2, ["--qat", "0.2", "--empty", "0.35", "--ink", "0.2", "--full", "0.05", "--decay", "0.9", "--muon", "0.003", "--tower-rate", "0.45",
-                              "--tower", at("s1"), "--decoder", at("s3-still"), "--set", json.dumps(dict(pages, bands=0.35, talk=0.02, reading=0.12))]),
+        ("s3", "s3", n // 4, ["--still", "--decay", "1", "--muon", "0.012", "--qat", "0.3", "--ink", "0.2", "--full", "0.03", "--average", "0.99",
+                              "--tower", at("s1"), "--decoder", at("s3-still"), "--set", json.dumps(dict(pages, talk=0.03, reading=0.15))]),
     )
     for stage, name, steps, more in stages:
         done = subprocess.run([sys.executable, os.path.abspath(__file__), stage, "--state", at(name), "--steps", str(steps)] + base + more)
