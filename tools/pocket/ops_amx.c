@@ -1,10 +1,10 @@
-/* ops_amx.c: attention as in ops.c, with products of bf16 factors and fp32 sums (AMX), ten times as
- * fast.
+/* ops_amx.c: attention as in ops.c, with products of bf16 factors and fp32 sums (AMX).
  *
  * The rows of A, filled up with zeros to a multiple of 32, are the first keys, those of B the
  * others. For a product C = X Y the unit wants X in rows, and Y in pairs of rows: a word is two
  * entries of one column.  Names: k_words is K turned (a word: two features of a key), k_pairs is K
- * as it is (a word: one feature of two keys). */
+ * as it is (a word: one feature of two keys); p are weights, e their gradients, and left are p
+ * (forward) or e (backward) in rows. */
 #include "ops.h"
 #ifdef __AMX_BF16__
 #include <immintrin.h>
