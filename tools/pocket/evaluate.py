@@ -8,12 +8,15 @@ likeliest after the right ones before it: the same as comparing what greedy deco
 --reference: transformers' own generate with the PIL processor (slow; for checking that both agree).
 Seeds are never used in training; "unseen wording" are paraphrases kept out of it."""
 import argparse, collections, json, math, os
+import ops  # before torch, see there
 import numpy as np
 import torch
 from PIL import Image
 import data, docgen
 import model as M
 from model import EOU, SHAPES, Pocket
+
+ops.LIBRARY = None  # PyTorch's attention: that of ops_amx.c rounds, which training can bear and a comparison can not
 
 
 def distance(a, b):
