@@ -241,21 +241,21 @@ void vlm_docgen_write_label(struct vlm_docgen_writer *w)
         vlm_docgen_decoration(w, ROW_BARS);
 }
 
+static void swap_rows(struct vlm_docgen_row *a, struct vlm_docgen_row *b)
+{
+    struct vlm_docgen_row row = *a;
+    *a = *b;
+    *b = row;
+}
+
 /* Rows in any order, but `price` not first. */
 static void shuffle_rows(struct vlm_docgen_writer *w, const char *price)
 {
     struct vlm_docgen_content *c = w->c;
-    for (int i = c->n_rows - 1; i > 0; i--) {
-        int k = pick(w->r, i + 1);
-        struct vlm_docgen_row row = c->rows[i];
-        c->rows[i] = c->rows[k];
-        c->rows[k] = row;
-    }
-    if (c->n_rows > 1 && strcmp(c->rows[0].cell[0].text, price) == 0) {
-        struct vlm_docgen_row row = c->rows[0];
-        c->rows[0] = c->rows[1];
-        c->rows[1] = row;
-    }
+    for (int i = c->n_rows - 1; i > 0; i--)
+        swap_rows(&c->rows[i], &c->rows[pick(w->r, i + 1)]);
+    if (c->n_rows > 1 && strcmp(c->rows[0].cell[0].text, price) == 0)
+        swap_rows(&c->rows[0], &c->rows[1]);
     for (int i = 0; i < c->n_rows; i++)
         c->rows[i].line = i;
 }
@@ -263,7 +263,6 @@ static void shuffle_rows(struct vlm_docgen_writer *w, const char *price)
 void vlm_docgen_write_tag(struct vlm_docgen_writer *w)
 {
     struct vlm_rng *r = w->r;
-    char price[40];
     int layout = vlm_docgen_layout(
         w, 4, 2); /* details: centred, left, split, none; held: right, price first */
     int lines = 2 + pick(r, 4);
@@ -276,8 +275,7 @@ void vlm_docgen_write_tag(struct vlm_docgen_writer *w)
     if (layout != 5 && vlm_docgen_left(w) >= 2)
         add_title(w, true);
     vlm_docgen_money(w, text, sizeof text, vlm_docgen_cents(r), true);
-    vlm_docgen_fact(w, CLASS_PRICE, "price", text, false);
-    memcpy(price, text, sizeof price);
+    const char *price = vlm_docgen_fact(w, CLASS_PRICE, "price", text, false)->value;
     struct vlm_docgen_row *row = vlm_docgen_row(w,
                                                 chance(r, 0.7)   ? ALIGN_CENTRE
                                                 : chance(r, 0.5) ? ALIGN_RIGHT

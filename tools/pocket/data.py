@@ -27,7 +27,7 @@ def neighbours(text):
 def cells_of(doc, grid):
     """-> cells [N,2] (0 nothing, -1 do not ask): the one or two letters of each cell by their middles; around [N,2,2]: what stands before
     and behind each; for every character of the text its letter as 2 cell + slot (a space: that of the character before it); and the
-    options of `options_of`"""
+    options of `options_of`, as `claimed`"""
     w, h = doc["image"].size
     cells, around = [[0, 0] for _ in range(grid * grid)], np.zeros((grid * grid, 2, 2), np.int16)
     g, text = doc["glyphs"], doc["text"]
@@ -58,7 +58,7 @@ def cells_of(doc, grid):
     cells = np.array(cells, np.int16)
     ids, who = np.array(found, int).reshape(-1, 2).T
     high, wide = (g["y1"] - g["y0"])[who] * (grid / h), (g["x1"] - g["x0"])[who] * (grid / w)
-    return cells, around, place, options_of(ids, g["line"][who], x[who], y[who], wide, high, grid)
+    return cells, around, place, claimed(options_of(ids, g["line"][who], x[who], y[who], wide, high, grid), cells)
 
 
 def options_of(ids, lines, x, y, wide, high, grid):
@@ -138,7 +138,7 @@ def collage(make, tile, grid, rng, rows):
             options.append(o[free[o[:, 2]]])
             x, tall = x + w, max(tall, h)
         y += max(tall, 12)
-    return pixels, cells, around, np.concatenate(options), band
+    return pixels, cells, around, claimed(np.concatenate(options), cells), band
 
 
 def text_cells(text, rng, grid):
@@ -471,11 +471,9 @@ def batch(gen, shape, seed, stage, size, settings):
             more = itertools.count(TRAIN_SEED + (1 << 38) + (seed * 4096 + i) * 64)
             make = lambda: gen.make(rng.choice(kinds), next(more), strength=rng.choice((0, 0, 0.3)), random_strings=0.3)
             d["tile"], cells, around, options, d["ink"] = collage(make, c["tile"], grid, rng, grid * 3 // 8)
-            options = claimed(options, cells)
             d["ink"] |= holds(cells, options)
         else:
             cells, around, place, options = text_cells(doc["text"], rng, grid) if text_pages else cells_of(doc, grid)
-            options = claimed(options, cells)
             if stage != "s2":
                 tile = np.asarray(docgen.to_tile(doc["image"], c["tile"]))
                 d["tile"], d["ink"] = tile, (inked(tile, c["patch"]) if s.get("ink") else covered(doc, grid)) | holds(cells, options)

@@ -39,7 +39,7 @@ def letters(model, gen, a):
         for i in range(a.n):
             doc, tile = worn(gen, kinds[i % len(kinds)], i, a)
             cells, around, place, options = data.cells_of(doc, grid)
-            options, keep = (torch.from_numpy(x)[None] for x in (data.claimed(options, cells), np.arange(len(cells))))
+            options, keep = (torch.from_numpy(x)[None] for x in (options, np.arange(len(cells))))
             cells, around = (torch.from_numpy(x.astype(np.int64))[None] for x in (cells, around))
             visual = model.see(tile)
             now, _, stands = model.settle(visual, cells, around, options, keep)
@@ -71,7 +71,6 @@ def answers(model, gen, a):
     for i in range(a.n):
         doc, tile = worn(gen, kinds[i % len(kinds)], i, a)
         cells, around, place, options = data.cells_of(doc, grid)
-        options = data.claimed(options, cells)
         around = np.concatenate([around, data.told(doc, place, len(cells)).reshape(-1, 2, 7)], 2)
         keep = np.arange(len(cells)) if a.see else np.nonzero(data.holds(cells, options))[0]
         every, now, about, options = (torch.from_numpy(x.astype(np.int64))[None] for x in (np.arange(len(cells)), cells, around, options))

@@ -1,4 +1,4 @@
-/* ops.h: what the files of ops.c share: the arguments of attention, vectors, e^x */
+/* ops.h: what the files of ops.c share: the arguments of attention, vectors */
 #ifndef POCKET_OPS_H
 #define POCKET_OPS_H
 #include <math.h>
@@ -48,25 +48,6 @@ static inline __attribute__((always_inline)) void store(float *p, vec x)
 static inline __attribute__((always_inline)) vec all(float x)
 {
     return (vec){0} + x;
-}
-
-/* e^x, 0 below -87, e^87 above 87; relative error under 2e-7 (the polynomial of Cephes' expf) */
-static inline __attribute__((always_inline)) vec vexp(vec x)
-{
-    vec low = all(-87.0f), high = all(87.0f), t;
-    ivec under = x<low, over = x> high;
-    x = (vec)(((ivec)x & ~(under | over)) | ((ivec)low & under) | ((ivec)high & over));
-    t = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: rounds to an integer */
-    ivec n = (ivec)t - (ivec)all(12582912.0f);
-    vec f = t - 12582912.0f, r = x - f * 0.693359375f + f * 2.12194440e-4f;
-    vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    p = (vec)((ivec)p + (n << 23));
-    return (vec)((ivec)p & ~under);
 }
 
 /* one head of the groups from .. to, which see `keys` rows at most; memory: so many floats, 64

@@ -1,5 +1,5 @@
-"""ops.c from PyTorch: attention and what is between products, fp32 on a CPU, with backward passes.  Without the library
-(not built, a GPU, bf16) model.py uses PyTorch's own.  Import this before torch: the library also speeds up its products."""
+"""ops.c from PyTorch: attention and what is between products, fp32 on a CPU, with backward passes.  Where the work is
+not done here (a GPU, bf16, not built) model.py uses PyTorch's own, but for `settle`, which training always needs.  Import this before torch: the library also speeds up its products."""
 import ctypes as C
 import os
 

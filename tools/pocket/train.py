@@ -7,7 +7,7 @@
 
 --steps N: the schedule follows the steps, and a run is repeatable.  --until HH:MM: it follows the clock instead.
 State is saved every few minutes; a later run with the same --state continues exactly: weights, optimiser, average, step,
-curriculum and with them the data.  Curves go to --log as CSV.  fp32 here, bf16 with AMX or CUDA (--device)."""
+curriculum and with them the data.  Curves go to --log as CSV.  fp32, its products with bf16 factors where there is AMX; bf16 with CUDA (--device)."""
 import argparse, collections, csv, datetime, json, os, queue, signal, subprocess, sys, time
 import ops  # before torch, see there
 import torch
