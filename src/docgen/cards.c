@@ -281,6 +281,7 @@ static void ticket_keys(struct vlm_docgen_writer *w, int n, int columns, enum vl
                 {"Ticket no", CLASS_NUMBER}, {"Section", CLASS_PLACE}, {"Door", CLASS_PLACE}};
     int at = pick(w->r, 12), step = chance(w->r, 0.5) ? 1 : 5, given = 0;
     int grid = columns ? vlm_docgen_add_grid(w, columns) : 0, column = 0;
+    bool turned = vlm_docgen_shuffles(w, 0.4); /* keys below their values */
     struct vlm_docgen_row *heads = NULL, *values = NULL;
     if (grid) {
         w->c->grids[grid - 1].full = true;
@@ -295,10 +296,11 @@ static void ticket_keys(struct vlm_docgen_writer *w, int n, int columns, enum vl
         if (grid && column == 0) {
             if (n < 2 || vlm_docgen_left(w) < 2)
                 return;
+            values = turned ? vlm_docgen_grid_row(w, grid) : NULL;
             heads = vlm_docgen_grid_row(w, grid);
             heads->scale = 0.8;
-            heads->gap = 0.3;
-            values = vlm_docgen_grid_row(w, grid);
+            heads->gap = turned ? 0 : 0.3;
+            values = turned ? values : vlm_docgen_grid_row(w, grid);
             n -= 2;
         }
         vlm_docgen_fact(w, keys[at].cls, key, value, true)->beside = !grid;

@@ -108,6 +108,11 @@ int vlm_docgen_layout(struct vlm_docgen_writer *w, int seen, int held)
     return layout;
 }
 
+bool vlm_docgen_shuffles(struct vlm_docgen_writer *w, double share)
+{
+    return w->o->shuffle > 0 && chance(w->r, w->o->shuffle * share);
+}
+
 void vlm_docgen_cut(char *text, int n)
 {
     char *end = text;
@@ -185,9 +190,14 @@ static bool add_fact_row(struct vlm_docgen_writer *w, int style, int tab, const 
                          double scale)
 {
     char key[48], both[96];
-    const struct vlm_docgen_fact *f = vlm_docgen_new_fact(w, w->room - (int)strlen(sep) - 1);
+    struct vlm_docgen_fact *f = vlm_docgen_new_fact(w, w->room - (int)strlen(sep) - 1);
     if (f == NULL)
         return false;
+    if (style == ALIGN_SPLIT && !tab && vlm_docgen_shuffles(w, 0.4)) {
+        f->beside = false;
+        vlm_docgen_row(w, ALIGN_SPLIT, f->value, f->key)->scale = scale;
+        return true;
+    }
     snprintf(key, sizeof key, "%s%s", f->key, sep);
     if (tab) {
         struct vlm_docgen_row *row = vlm_docgen_grid_row(w, tab);
@@ -213,7 +223,8 @@ void vlm_docgen_write_label(struct vlm_docgen_writer *w)
     struct vlm_rng *r = w->r;
     int layout = vlm_docgen_layout(w, 8, 2), style = styles[layout];
     int tab = layout == 5 ? vlm_docgen_add_grid(w, 2) : 0;
-    bool stacked = layout == 7 && w->most >= 2; /* the value below its key */
+    bool turned = vlm_docgen_shuffles(w, 0.3); /* the key below its value */
+    bool stacked = (layout == 7 || turned) && w->most >= 2;
     const char *sep = seps[pick(r, style == ALIGN_LEADER || style == ALIGN_SPLIT ? 5 : 8)];
     int n = 1 + pick(r, w->most < 5 || chance(r, 0.6) ? (w->most < 5 ? w->most : 5)
                                                       : (w->most < 10 ? w->most : 10));
@@ -227,14 +238,18 @@ void vlm_docgen_write_label(struct vlm_docgen_writer *w)
             w->c->rows[w->c->n_rows - 1].rule = rules ? RULE_THIN : RULE_NONE;
             continue;
         }
-        const struct vlm_docgen_fact *f =
+        struct vlm_docgen_fact *f =
             vlm_docgen_left(w) >= 2 ? vlm_docgen_new_fact(w, w->room) : NULL;
         if (f == NULL)
             break;
-        struct vlm_docgen_row *row = vlm_docgen_row(w, (enum vlm_docgen_align)style, f->key, NULL);
-        row->scale = 0.8;
-        row->gap = 0.2;
-        vlm_docgen_row(w, (enum vlm_docgen_align)style, f->value, NULL);
+        f->beside = false;
+        for (int part = 0; part < 2; part++) {
+            bool key_row = part == turned;
+            struct vlm_docgen_row *row =
+                vlm_docgen_row(w, (enum vlm_docgen_align)style, key_row ? f->key : f->value, NULL);
+            row->scale = key_row ? 0.8 : 1;
+            row->gap = part == 0 ? 0.2 : 0;
+        }
     }
     w->c->framed = chance(r, 0.3);
     if (w->n_lines > 0 && chance(r, 0.08))
@@ -292,7 +307,7 @@ void vlm_docgen_write_tag(struct vlm_docgen_writer *w)
         if (!add_fact_row(w, style, 0, style == ALIGN_SPLIT ? "" : ":",
                           vlm_docgen_between(r, 0.75, 1.0)))
             break;
-    if (w->o->shuffle > 0 && chance(r, w->o->shuffle))
+    if (vlm_docgen_shuffles(w, 1))
         shuffle_rows(w, price);
     if (chance(r, 0.15))
         vlm_docgen_decoration(w, ROW_BARS);

@@ -128,6 +128,9 @@ struct vlm_docgen_fact *vlm_docgen_new_fact(struct vlm_docgen_writer *w, int roo
 bool vlm_docgen_key_is_free(const struct vlm_docgen_writer *w, const char *key);
 /* Chooses a layout: 0..seen-1, or seen..seen+held-1 for held-out documents. */
 int vlm_docgen_layout(struct vlm_docgen_writer *w, int seen, int held);
+/* Whether to arrange things as no layout does: in that share of what o->shuffle says; without it
+ * nothing is drawn from the generator, so that documents stay what they were. */
+bool vlm_docgen_shuffles(struct vlm_docgen_writer *w, double share);
 /* Cuts text after n characters, without a blank at the end. */
 void vlm_docgen_cut(char *text, int n);
 

@@ -139,8 +139,9 @@ struct vlm_docgen_options {
     float strength;       /* of wear and photography, 0 (clean print) to 1 */
     float inconsistent;   /* share of receipts and invoices with wrong sums */
     float random_strings; /* share of documents with invented strings only */
-    float shuffle;        /* share of price tags with their lines in any order but price first,
-                             which is a layout held out: for training */
+    float shuffle;        /* for training: share of price tags with their lines, of items with their
+                             columns in any order but those of layouts held out; of some others
+                             with values before their keys */
 };
 
 struct vlm_docgen;

@@ -34,27 +34,29 @@ static struct vlm_docgen_fact *next(struct vlm_docgen_writer *w, int room, int l
     return vlm_docgen_left(w) >= lines ? vlm_docgen_new_fact(w, room) : NULL;
 }
 
-/* key | framed value, once or twice a row */
+/* key | framed value, once or twice a row; with o->shuffle in some documents framed value | key */
 static void framed_rows(struct vlm_docgen_writer *w, int n, int pairs, enum vlm_docgen_frame frame,
                         enum vlm_docgen_align keys, const char *sep)
 {
     int grid = vlm_docgen_add_grid(w, 2 * pairs), room = w->room / pairs - 2;
     double gap = vlm_docgen_between(w->r, 0.15, 0.5);
+    bool turned = vlm_docgen_shuffles(w, 0.4);
     char key[48];
     w->c->grids[grid - 1].full = true;
     for (; n > 0 && vlm_docgen_left(w) > 0; n--) {
         struct vlm_docgen_row *row = NULL;
         for (int k = 0; k < pairs; k++) {
-            const struct vlm_docgen_fact *f = vlm_docgen_new_fact(w, room);
+            struct vlm_docgen_fact *f = vlm_docgen_new_fact(w, room);
             if (f == NULL)
                 return;
             if (row == NULL) {
                 row = vlm_docgen_grid_row(w, grid);
                 row->gap = gap;
             }
-            snprintf(key, sizeof key, "%s%s", f->key, sep);
-            vlm_docgen_set(row, 2 * k, key, keys);
-            vlm_docgen_set(row, 2 * k + 1, f->value, ALIGN_LEFT)->frame = frame;
+            f->beside = !turned;
+            snprintf(key, sizeof key, "%s%s", f->key, turned ? "" : sep);
+            vlm_docgen_set(row, 2 * k + turned, key, keys);
+            vlm_docgen_set(row, 2 * k + !turned, f->value, ALIGN_LEFT)->frame = frame;
         }
     }
 }

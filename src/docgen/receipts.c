@@ -11,6 +11,7 @@
 #define chance vlm_docgen_chance
 
 enum { WITH_HEAD = 1, TWO_LINES = 2 };
+enum { DETAILS_BELOW, AMOUNT_ABOVE, DETAILS_ABOVE, UNIT_BELOW, N_STACKS }; /* of two lines */
 
 static const char *term(const struct vlm_docgen_writer *w, enum vlm_docgen_term t, char *out,
                         size_t cap)
@@ -87,23 +88,24 @@ struct shape {
     enum vlm_docgen_term heads[4];
     char what[5]; /* n name, q quantity, u unit price, a amount, t tax letter */
     int used;     /* characters beside the name */
+    int stack;    /* of two lines: which, the first but in training */
 };
 
 static const struct shape shapes[] = {
-    {0, 0, {0}, "na", 8},
-    {3, 0, {TERM_QUANTITY, TERM_ITEM, TERM_AMOUNT}, "qna", 11},
-    {0, TWO_LINES, {0}, "na", 0},
-    {4, WITH_HEAD, {TERM_ITEM, TERM_QUANTITY, TERM_PRICE, TERM_AMOUNT}, "nqua", 19},
-    {-1, 0, {0}, "xa", 13},
-    {3, 0, {TERM_ITEM, TERM_AMOUNT, N_TERMS}, "nat", 10},
-    {0, 0, {0}, "@a", 18},
-    {3, WITH_HEAD, {TERM_ITEM, TERM_QUANTITY, TERM_AMOUNT}, "nqa", 12},
-    {4, WITH_HEAD, {TERM_QUANTITY, TERM_ITEM, TERM_PRICE, TERM_AMOUNT}, "qnua", 19},
-    {2, WITH_HEAD, {TERM_ITEM, TERM_PRICE}, "na", 9},
+    {0, 0, {0}, "na", 8, 0},
+    {3, 0, {TERM_QUANTITY, TERM_ITEM, TERM_AMOUNT}, "qna", 11, 0},
+    {0, TWO_LINES, {0}, "na", 0, 0},
+    {4, WITH_HEAD, {TERM_ITEM, TERM_QUANTITY, TERM_PRICE, TERM_AMOUNT}, "nqua", 19, 0},
+    {-1, 0, {0}, "xa", 13, 0},
+    {3, 0, {TERM_ITEM, TERM_AMOUNT, N_TERMS}, "nat", 10, 0},
+    {0, 0, {0}, "@a", 18, 0},
+    {3, WITH_HEAD, {TERM_ITEM, TERM_QUANTITY, TERM_AMOUNT}, "nqa", 12, 0},
+    {4, WITH_HEAD, {TERM_QUANTITY, TERM_ITEM, TERM_PRICE, TERM_AMOUNT}, "qnua", 19, 0},
+    {2, WITH_HEAD, {TERM_ITEM, TERM_PRICE}, "na", 9, 0},
     /* held out */
-    {2, 0, {TERM_AMOUNT, TERM_ITEM}, "an", 9},
-    {0, TWO_LINES, {0}, "pa", 0},
-    {4, WITH_HEAD, {TERM_ITEM, TERM_PRICE, TERM_QUANTITY, TERM_AMOUNT}, "nuqa", 19},
+    {2, 0, {TERM_AMOUNT, TERM_ITEM}, "an", 9, 0},
+    {0, TWO_LINES, {0}, "pa", 0, 0},
+    {4, WITH_HEAD, {TERM_ITEM, TERM_PRICE, TERM_QUANTITY, TERM_AMOUNT}, "nuqa", 19, 0},
 };
 enum { SEEN_SHAPES = 10, HELD_SHAPES = 3 };
 
@@ -138,6 +140,29 @@ static void item_cell(struct vlm_docgen_row *row, int i, char what, struct vlm_d
     }
 }
 
+static void two_lines(struct vlm_docgen_writer *w, int stack, const struct vlm_docgen_item *it)
+{
+    char t[80];
+    if (stack == UNIT_BELOW) {
+        snprintf(t, sizeof t, "%s %s", it->quantity, it->name);
+        vlm_docgen_row(w, ALIGN_LEFT, t, NULL);
+        vlm_docgen_row(w, ALIGN_SPLIT, it->unit, it->amount);
+        return;
+    }
+    snprintf(t, sizeof t, "%s x %s", it->quantity, it->unit);
+    if (stack == AMOUNT_ABOVE) {
+        vlm_docgen_row(w, ALIGN_SPLIT, it->name, it->amount);
+        vlm_docgen_row(w, ALIGN_LEFT, t, NULL);
+    } else {
+        bool below = stack == DETAILS_BELOW;
+        if (below)
+            vlm_docgen_row(w, ALIGN_LEFT, it->name, NULL);
+        vlm_docgen_row(w, ALIGN_SPLIT, t, it->amount);
+        if (!below)
+            vlm_docgen_row(w, ALIGN_LEFT, it->name, NULL);
+    }
+}
+
 static void item_rows(struct vlm_docgen_writer *w, const struct shape *s, int grid,
                       struct vlm_docgen_item *it)
 {
@@ -150,9 +175,7 @@ static void item_rows(struct vlm_docgen_writer *w, const struct shape *s, int gr
             it->unit[0] = 0;
             return;
         }
-        vlm_docgen_row(w, ALIGN_LEFT, it->name, NULL);
-        snprintf(t, sizeof t, "%s x %s", it->quantity, it->unit);
-        vlm_docgen_row(w, ALIGN_SPLIT, t, it->amount);
+        two_lines(w, s->stack, it);
         return;
     }
     struct vlm_docgen_row *row;
@@ -169,9 +192,37 @@ static void item_rows(struct vlm_docgen_writer *w, const struct shape *s, int gr
         it->quantity[0] = 0;
 }
 
+/* s with its columns, or its two lines, in any order, but none that begins with the amount or has
+ * the quantity behind the unit price, as layouts held out do. */
+static struct shape shuffled(struct vlm_docgen_writer *w, const struct shape *s)
+{
+    struct shape out = *s;
+    if ((s->flags & TWO_LINES) && s->what[0] != 'p') {
+        out.stack = pick(w->r, N_STACKS);
+        out.used = out.stack == AMOUNT_ABOVE ? 9 : out.stack == UNIT_BELOW ? 3 : 0;
+    }
+    if (s->columns < 3)
+        return out;
+    do {
+        for (int i = s->columns - 1; i > 0; i--) {
+            int j = pick(w->r, i + 1);
+            char what = out.what[i];
+            enum vlm_docgen_term head = out.heads[i];
+            out.what[i] = out.what[j], out.heads[i] = out.heads[j];
+            out.what[j] = what, out.heads[j] = head;
+        }
+    } while (out.what[0] == 'a' || strstr(out.what, "uq"));
+    return out;
+}
+
 /* As many items as fit in n lines; returns their sum. */
 static long write_items(struct vlm_docgen_writer *w, const struct shape *s, int n, bool ruled)
 {
+    struct shape own;
+    if (vlm_docgen_shuffles(w, 1)) {
+        own = shuffled(w, s);
+        s = &own;
+    }
     static const enum vlm_docgen_align numbers[4] = {ALIGN_RIGHT, ALIGN_RIGHT, ALIGN_RIGHT,
                                                      ALIGN_RIGHT};
     struct vlm_docgen_content *c = w->c;

@@ -392,6 +392,64 @@ static void shuffled_tags(void **state)
     vlm_docgen_close(gen);
 }
 
+/* Items change their columns, truth follows, and no line but one of details begins with the amount:
+ * that is held out. */
+static void shuffled_items(void **state)
+{
+    (void)state;
+    struct vlm_docgen *gen = open_gen(NULL);
+    struct vlm_docgen_options o;
+    vlm_docgen_options_init(&o);
+    o.shuffle = 1;
+    int before = 0; /* items whose amount stands before the name */
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        struct vlm_docgen_doc *doc = draw(gen, VLM_DOCGEN_RECEIPT, seed, &o);
+        check_glyphs(doc);
+        check_questions(doc);
+        for (uint32_t i = 0; i < doc->n_items; i++)
+            for (uint32_t k = 0; k < doc->n_lines; k++) {
+                const char *line = doc->lines[k].text;
+                const char *name = strstr(line, doc->items[i].name),
+                           *amount = strstr(line, doc->items[i].amount);
+                if (name == NULL || amount == NULL)
+                    continue;
+                before += amount < name;
+                assert_true(amount != line || doc->items[i].amount[0] == 0 ||
+                            strcmp(doc->items[i].amount, doc->items[i].unit) == 0);
+            }
+        vlm_docgen_doc_free(gen, doc);
+    }
+    assert_true(before >= 8);
+    vlm_docgen_close(gen);
+}
+
+/* Values come before their keys in some lists and labels; keys are still free of each other. */
+static void turned_facts(void **state)
+{
+    (void)state;
+    static const int kinds[] = {VLM_DOCGEN_LABEL, VLM_DOCGEN_FORM, VLM_DOCGEN_TICKET};
+    struct vlm_docgen *gen = open_gen(NULL);
+    struct vlm_docgen_options o;
+    vlm_docgen_options_init(&o);
+    o.shuffle = 1;
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        int before = 0;
+        for (uint64_t seed = 0; seed < 60; seed++) {
+            struct vlm_docgen_doc *doc = draw(gen, kinds[k], seed, &o);
+            check_glyphs(doc);
+            check_questions(doc);
+            for (uint32_t i = 0; i < doc->n_fields; i++) {
+                const char *key = strstr(doc->text, doc->fields[i].key),
+                           *value = strstr(doc->text, doc->fields[i].value);
+                before += key != NULL && value != NULL && value < key;
+            }
+            vlm_docgen_doc_free(gen, doc);
+        }
+        assert_true(before >= 8);
+    }
+    vlm_docgen_close(gen);
+}
+
 /* Printed, not asserted: the machine may be busy. */
 static void speed(void **state)
 {
@@ -519,6 +577,8 @@ int main(void)
         cmocka_unit_test(wordings_are_numbered),
         cmocka_unit_test(random_strings_only),
         cmocka_unit_test(shuffled_tags),
+        cmocka_unit_test(shuffled_items),
+        cmocka_unit_test(turned_facts),
         cmocka_unit_test(speed),
         cmocka_unit_test(lines_are_limited),
         cmocka_unit_test(batch_lines),

@@ -191,6 +191,7 @@ def item_parts(items, text):
         k = next(i for i, l in enumerate(lines) if begin <= l[1])
         parts, taken = [(NAME, begin, end)], [(begin, end)]
         near = [lines[k]] + [lines[i] for i in (k + 1, k - 1) if 0 <= i < len(lines) and not any(lines[i][0] <= s < lines[i][1] for s in starts)]
+        near.sort(key=lambda l: amount not in text[slice(*l)])  # details stand above or below; the amount is no other item's
         for kind, value in ((AMOUNT, amount), (UNIT, unit if unit != amount else ""), (COUNT, count)):
             for low, high in near if value else ():
                 places = [(m.start() + low, m.end() + low) for m in re.finditer(rf"(?<![\w.,]){re.escape(value)}(?![\w.,]*\d)", text[low:high])]
@@ -382,6 +383,8 @@ def conversations(doc, place, rng, n, length, talk, weights, extra=None, reword=
                 end[len(t) - sum(m) : len(t) - sum(m) + 2] = [where[-1]] * 2
             elif q[3] == doc["text"]:
                 end[len(t) - sum(m) :] = next_lines(q[3], place)
+            elif q[0] == "how_many" and doc["items"] and doc["text"].count(doc["items"][-1][0]) == 1:  # who finds the last one knows its number
+                end[len(t) - sum(m) : len(t) - sum(m) + 2] = [place[doc["text"].index(doc["items"][-1][0])]] * 2
             if len(ids) + len(t) > length + 1 and (family != "talk" or len(ids) + len(t) - sum(m) > length - 8):
                 continue
             ids, mask, look, keys, ends = ids + t, mask + m, look + l, keys + n_key, ends + end
@@ -416,7 +419,7 @@ def covered(doc, grid):
     return out.reshape(-1)
 
 
-WEIGHT = dict(value=1.0, meaning=1.0, line=0.6, absent=0.6, read=0.15, how_many=0.3, contains=0.6, compare=0.3, extreme=0.3)
+WEIGHT = dict(value=1.0, meaning=1.0, line=0.6, absent=0.6, read=0.15, contains=0.6, which_item=0.8, item_price=0.7)
 
 
 def family_id(name):
@@ -424,12 +427,12 @@ def family_id(name):
 
 
 def batch(gen, shape, seed, stage, size, settings):
-    """settings: lines (0: any), text (share of text pages), large (share of batches with large documents), kinds, large_kinds
+    """settings: lines (0: any), few (share of documents of one to four lines, whose letters are large), text (share of text pages), large (share of batches with large documents), kinds, large_kinds
     (name to how often), turns (questions a picture), talk (share of conversations), reading (share of batches that read
     whole pages), reword (how often a question is put in other words), rearrange (s2: share of pages set otherwise), absent
     (whether what is not there is asked), ragged (as many places as each picture needs), strength (of wear, at most), tilt
     (share of pages photographed askew), angle (by so many degrees at most), collage (s1) and bands (s3: share of batches for
-    the tower alone), full (nothing left out), ink (no patch with anything drawn left out; else only those that letters touch are sure to stay), clean
+    the tower alone), full (nothing left out), whole (in that share of the batches), ink (no patch with anything drawn left out; else only those that letters touch are sure to stay), clean
     (symbols without faults), alone, forget, mistake (neighbours not known, or wrong)"""
     s = settings
     c = SHAPES[shape]
@@ -452,7 +455,8 @@ def batch(gen, shape, seed, stage, size, settings):
     parts = 1 if bands else s.get("parts", 3 if stage == "s2" else 2)
     for i in range(0 if bands else size * parts):
         worn = 0.0 if stage == "s2" or rng.random() < 0.4 else rng.uniform(0, s.get("strength", 0.5))
-        docs.append(gen.make(rng.choice(kinds), TRAIN_SEED + seed * 4096 + i, s.get("lines", 0), strength=worn, random_strings=0.2, shuffle=0.5))
+        most = rng.randint(1, 4) if rng.random() < s.get("few", 0) else s.get("lines", 0)
+        docs.append(gen.make(rng.choice(kinds), TRAIN_SEED + seed * 4096 + i, most, strength=worn, random_strings=0.2, shuffle=0.5))
         docs[-1]["worn"], docs[-1]["id"] = worn, seed * 4096 + i
     # of several times as many documents one part of like length, so that the shortest do not wait for the longest
     part = rng.randrange(parts)
@@ -491,7 +495,8 @@ def batch(gen, shape, seed, stage, size, settings):
                 doc["questions"] = seen or [("read", False, "Read everything.", doc["text"], 0)]
             d["rows"] = conversations(doc, place, rng, n_rows, length, talk, weights, None if reading else extra, s.get("reword", 0.4))
         out.append(d)
-    return pack(out, grid, n_rows, nrng, s.get("full", False), text_pages, stage, s.get("ragged", False))
+    full = s.get("full", False) or nrng.random() < s.get("whole", 0)
+    return pack(out, grid, n_rows, nrng, full, text_pages, stage, s.get("ragged", False))
 
 
 def faults(cells, around, nrng, s):
