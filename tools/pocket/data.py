@@ -257,27 +257,31 @@ def told(doc, place, n_cells):
     return out
 
 
-def named(question, doc, place):
-    """the letter for each byte of the question's longest run of words that stands once on the page (-1 elsewhere; the first
+def named(question, doc, place, n=1):
+    """the letter for each byte of the question's n longest runs of words that stand once on the page (-1 elsewhere; the first
     two letters could yet be another word's)"""
     out = [-1] * len(question.encode())
     asked, page = question.lower(), doc["text"].lower()
     if len(asked) != len(question) or len(page) != len(doc["text"]):
         return out
-    words = [m.span() for m in re.finditer(r"\S+", asked.rstrip("?.!:"))]
-    best = None
+    words = [m.span() for m in re.finditer(r"[^\s,:]+" if n > 1 else r"\S+", asked.rstrip("?.!:"))]
+    found = []
     for i in range(len(words)):
         for j in range(len(words) - 1, i - 1, -1):
             at, end = words[i][0], words[j][1]
-            if end - at < 3 or (best and end - at <= best[1] - best[0]):
+            if end - at < 3:
                 break
             there = page.find(asked[at:end])
             if there >= 0 and page.count(asked[at:end]) == 1 and (there == 0 or page[there - 1] in " \n"):
-                best = (at, end, there)
-    if best:
+                found.append((at, end, there))
+    for _ in range(n):
+        best = max(found, key=lambda f: f[1] - f[0], default=None)
+        if not best:
+            break
         at, end, there = best
         for i in range(2, end - at):
             out[len(question[: at + i].encode())] = place[there + i]
+        found = [f for f in found if f[1] <= at or f[0] >= end]
     return out
 
 
@@ -374,7 +378,7 @@ def conversations(doc, place, rng, n, length, talk, weights, extra=None, reword=
             n_key = [-1] * len(t)
             if q[0] not in ("meaning", "line", "read", "absent", "how_many", "extreme"):
                 skip = 0 if not ids else 3
-                spelled = named(q[2], doc, place)
+                spelled = named(q[2], doc, place, 2 if q[0] == "compare" else 1)
                 n_key[skip : skip + len(spelled)] = spelled
             if where is not None:  # the answer's letters too: who knows where he stands finds what is next
                 n_key[len(t) - sum(m) + 1 : -1] = where[1:-1]
@@ -456,7 +460,7 @@ def batch(gen, shape, seed, stage, size, settings):
     for i in range(0 if bands else size * parts):
         worn = 0.0 if stage == "s2" or rng.random() < 0.4 else rng.uniform(0, s.get("strength", 0.5))
         most = rng.randint(1, 4) if rng.random() < s.get("few", 0) else s.get("lines", 0)
-        docs.append(gen.make(rng.choice(kinds), TRAIN_SEED + seed * 4096 + i, most, strength=worn, random_strings=0.2, shuffle=0.5))
+        docs.append(gen.make(rng.choice(kinds), TRAIN_SEED + seed * 4096 + i, most, strength=worn, random_strings=0.2, shuffle=0.8 if large else 0.5))
         docs[-1]["worn"], docs[-1]["id"] = worn, seed * 4096 + i
     # of several times as many documents one part of like length, so that the shortest do not wait for the longest
     part = rng.randrange(parts)

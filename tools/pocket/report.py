@@ -79,6 +79,7 @@ class Set:
         request, reply = (os.path.join(self.folder, f) for f in ("in.jsonl", "out.jsonl"))
         with open(request, "w") as f:
             for i, r in enumerate(self.rows):
+                r.pop("answer", None)  # another model's
                 f.write(json.dumps(dict(id=i, images=[os.path.abspath(r["path"])], prompt=r["prompt"])) + "\n")
         command = [vlm, "batch"] + ([model] if model else []) + [request, "-o", reply, "-n", "700"]
         began = time.time()
@@ -264,9 +265,9 @@ def main():
     }
     q = {}
     files = [("full", a.model)] + [(name, quantised(a.vlm, a.model or a.weights, a.out, *types)) for name, *types in QUANTISED]
+    paired = Set("quantised", a.out, held, kinds, 2 * part, 0, layouts="held")
     for name, model in files:
-        s = Set("quantised", a.out, held, kinds, 2 * part, 0, layouts="held").ask(a.vlm, model)
-        q[name] = [r for r in s.rows if r["family"] not in ("absent", "read")]
+        q[name] = [dict(r) for r in paired.ask(a.vlm, model).rows if r["family"] not in ("absent", "read")]
     figures["int8 loss"], figures["int4 loss"] = (lost(q["full"], q[n]) for n in ("int8", "int4"))
     figures["receipt answered, load included, seconds"] = seconds_for_a_receipt(a.vlm, a.model, sets["main"])
     if not a.no_tesseract and shutil.which("tesseract"):

@@ -140,7 +140,15 @@ OTHERS = dict(
                                                            "What do I get for %s?", "What is it that costs %s?", "Which thing has the price %s?")),),
     item_count=((r"(?:[Qq]uantity of|How many units of|How many pieces of) (.+?)[?.]?$",
                  ("Count of %s?", "How many of %s were sold?", "%s: how many?", "How often is %s on it?", "What count has %s?", "How many times %s?")),),
+    how_many=((r"(?:item|entries|products|things)", ("Count what was bought.", "How many things were bought?", "How long is the list of items?",
+                                                     "What is the number of products?", "How many articles are there?", "Count the articles.")),),
+    extreme=((r"^Which item .*(?:most|highest)|^Name the most|^What costs the most",  # others ask for the amount
+              ("Which one costs most?", "What was the most expensive thing?", "Name what costs most.", "Which item has the greatest price?")),
+             (r"^Which item .*(?:cheapest|least|lowest)|^Name the cheapest|^What costs the least",
+              ("Which one costs least?", "What was the cheapest thing?", "Name what costs least.", "Which item has the smallest price?"))),
     read=((r"()", ("Read all.", "Type the whole text.", "What is the whole text?", "Copy the page.", "Give me all the text.", "All text please",
-                   "Transcribe it.", "What text is on this page?", "Say all that is printed.", "Everything, please")),),
+                   "Transcribe it.", "What text is on this page?", "Say all that is printed.", "Everything, please", "What does this say?", "What can you read?",
+                   "What is printed here?", "What is there to read?", "What does all of it say?", "What words are on it?", "Write the text.", "Put all the words down.", "Write out the page.",
+                   "Note everything that is printed.", "Give the text as it stands.", "All the words on it?")),),
 )
 KEPT = re.compile("(Can you tell me|Tell me) the|Look for|Give me the .* line|Please give me line|Can you find", re.I)  # only for tests
