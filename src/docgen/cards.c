@@ -163,9 +163,11 @@ static void parcel_rows(struct vlm_docgen_writer *w, int n, bool columns)
     int at = pick(w->r, 9), grid = columns && n >= 2 ? vlm_docgen_add_grid(w, 3) : 0;
     struct vlm_docgen_row *heads = NULL, *values = NULL;
     if (grid) {
+        bool turned = vlm_docgen_shuffles(w, 0.8); /* keys below their values */
+        values = turned ? vlm_docgen_grid_row(w, grid) : NULL;
         heads = vlm_docgen_grid_row(w, grid);
         heads->scale = 0.8;
-        values = vlm_docgen_grid_row(w, grid);
+        values = turned ? values : vlm_docgen_grid_row(w, grid);
         w->c->grids[grid - 1].full = true;
         w->c->grids[grid - 1].equal = true;
         w->c->grids[grid - 1].columns = chance(w->r, 0.5);
@@ -281,7 +283,7 @@ static void ticket_keys(struct vlm_docgen_writer *w, int n, int columns, enum vl
                 {"Ticket no", CLASS_NUMBER}, {"Section", CLASS_PLACE}, {"Door", CLASS_PLACE}};
     int at = pick(w->r, 12), step = chance(w->r, 0.5) ? 1 : 5, given = 0;
     int grid = columns ? vlm_docgen_add_grid(w, columns) : 0, column = 0;
-    bool turned = vlm_docgen_shuffles(w, 0.4); /* keys below their values */
+    bool turned = vlm_docgen_shuffles(w, 0.8); /* keys below their values */
     struct vlm_docgen_row *heads = NULL, *values = NULL;
     if (grid) {
         w->c->grids[grid - 1].full = true;

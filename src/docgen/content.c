@@ -223,7 +223,7 @@ void vlm_docgen_write_label(struct vlm_docgen_writer *w)
     struct vlm_rng *r = w->r;
     int layout = vlm_docgen_layout(w, 8, 2), style = styles[layout];
     int tab = layout == 5 ? vlm_docgen_add_grid(w, 2) : 0;
-    bool turned = vlm_docgen_shuffles(w, 0.3); /* the key below its value */
+    bool turned = vlm_docgen_shuffles(w, 0.5); /* the key below its value */
     bool stacked = (layout == 7 || turned) && w->most >= 2;
     const char *sep = seps[pick(r, style == ALIGN_LEADER || style == ALIGN_SPLIT ? 5 : 8)];
     int n = 1 + pick(r, w->most < 5 || chance(r, 0.6) ? (w->most < 5 ? w->most : 5)
