@@ -423,7 +423,7 @@ def covered(doc, grid):
     return out.reshape(-1)
 
 
-WEIGHT = dict(value=1.0, meaning=1.0, line=0.6, absent=0.6, read=0.15, contains=0.6, which_item=0.8, item_price=0.7)
+WEIGHT = dict(value=1.0, meaning=1.0, line=0.6, absent=0.5, read=0.15, contains=0.6, which_item=0.8, item_price=0.7)
 
 
 def family_id(name):
