@@ -431,13 +431,15 @@ def family_id(name):
 
 
 def batch(gen, shape, seed, stage, size, settings):
-    """settings: lines (0: any), few (share of documents of one to four lines, whose letters are large), text (share of text pages), large (share of batches with large documents), kinds, large_kinds
-    (name to how often), turns (questions a picture), talk (share of conversations), reading (share of batches that read
-    whole pages), reword (how often a question is put in other words), rearrange (s2: share of pages set otherwise), absent
-    (whether what is not there is asked), ragged (as many places as each picture needs), strength (of wear, at most), tilt
-    (share of pages photographed askew), angle (by so many degrees at most), collage (s1) and bands (s3: share of batches for
-    the tower alone), full (nothing left out), whole (in that share of the batches), ink (no patch with anything drawn left out; else only those that letters touch are sure to stay), clean
-    (symbols without faults), alone, forget, mistake (neighbours not known, or wrong)"""
+    """settings: lines (0: any), few (share of documents of one to four lines, whose letters are large), text (share of text
+    pages), large (share of batches with large documents), kinds, large_kinds (name to how often), turns (questions a picture),
+    talk (share of conversations), reading (share of batches that read whole pages), reword (how often a question is put in
+    other words), rearrange (s2: share of pages set otherwise), absent (whether what is not there is asked), ragged (as many
+    places as each picture needs), strength (of wear, at most), tilt (share of pages photographed askew), angle (by so many
+    degrees at most), collage (s1) and bands (s3: share of batches for the tower alone), full (nothing left out), whole (the
+    same in that share of the batches: a model that never saw a page's empty cells errs more where they are), ink (no patch with
+    anything drawn left out; else only those that letters touch are sure to stay), clean (symbols without faults), alone, forget,
+    mistake (neighbours not known, or wrong)"""
     s = settings
     c = SHAPES[shape]
     grid = c["tile"] // c["patch"]
