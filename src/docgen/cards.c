@@ -152,6 +152,17 @@ static void address(struct vlm_docgen_writer *w, const char *key, enum vlm_docge
     put(w, ALIGN_LEFT, text)->scale = scale;
 }
 
+/* A row of small keys and one of their values; turned: below it */
+static void key_rows(struct vlm_docgen_writer *w, int grid, bool turned,
+                     struct vlm_docgen_row **keys, struct vlm_docgen_row **values)
+{
+    struct vlm_docgen_row *above = vlm_docgen_grid_row(w, grid),
+                          *below = vlm_docgen_grid_row(w, grid);
+    *keys = turned ? below : above;
+    *values = turned ? above : below;
+    (*keys)->scale = 0.8;
+}
+
 static void parcel_rows(struct vlm_docgen_writer *w, int n, bool columns)
 {
     static const struct {
@@ -163,11 +174,7 @@ static void parcel_rows(struct vlm_docgen_writer *w, int n, bool columns)
     int at = pick(w->r, 9), grid = columns && n >= 2 ? vlm_docgen_add_grid(w, 3) : 0;
     struct vlm_docgen_row *heads = NULL, *values = NULL;
     if (grid) {
-        bool turned = vlm_docgen_shuffles(w, 0.8); /* keys below their values */
-        values = turned ? vlm_docgen_grid_row(w, grid) : NULL;
-        heads = vlm_docgen_grid_row(w, grid);
-        heads->scale = 0.8;
-        values = turned ? values : vlm_docgen_grid_row(w, grid);
+        key_rows(w, grid, vlm_docgen_shuffles(w, 0.8), &heads, &values);
         w->c->grids[grid - 1].full = true;
         w->c->grids[grid - 1].equal = true;
         w->c->grids[grid - 1].columns = chance(w->r, 0.5);
@@ -298,11 +305,8 @@ static void ticket_keys(struct vlm_docgen_writer *w, int n, int columns, enum vl
         if (grid && column == 0) {
             if (n < 2 || vlm_docgen_left(w) < 2)
                 return;
-            values = turned ? vlm_docgen_grid_row(w, grid) : NULL;
-            heads = vlm_docgen_grid_row(w, grid);
-            heads->scale = 0.8;
+            key_rows(w, grid, turned, &heads, &values);
             heads->gap = turned ? 0 : 0.3;
-            values = turned ? values : vlm_docgen_grid_row(w, grid);
             n -= 2;
         }
         vlm_docgen_fact(w, keys[at].cls, key, value, true)->beside = !grid;
