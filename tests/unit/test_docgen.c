@@ -392,8 +392,8 @@ static void shuffled_tags(void **state)
     vlm_docgen_close(gen);
 }
 
-/* Items change their columns, truth follows, and no line but one of details begins with the amount:
- * that is held out. */
+/* Items change their columns, truth follows, and no line begins with the amount, which is held out;
+ * with a unit price it may, and that may be the same. */
 static void shuffled_items(void **state)
 {
     (void)state;
@@ -423,7 +423,7 @@ static void shuffled_items(void **state)
     vlm_docgen_close(gen);
 }
 
-/* Values come before their keys in some lists and labels; keys are still free of each other. */
+/* Values come before their keys in some documents, and the truth is true. */
 static void turned_facts(void **state)
 {
     (void)state;

@@ -2,8 +2,9 @@
 
   diagnose.py STATE letters --library libdocgen.so [--fonts held-out] [--n 60]
       what the tower says: letters right and not said at all, by the height of their lines in pixels of the tile
-  diagnose.py STATE answers [--see] [--layouts held] [--n 80] [--kinds receipt,invoice] [--show 20]
-      what the decoder says to symbols without faults (--see: to what the tower says of worn pages), by family of questions: exact
+  diagnose.py STATE answers [--see [--alone]] [--layouts held] [--n 80] [--kinds receipt,invoice] [--show 20]
+      what the decoder says to symbols without faults (--see: to what the tower says of worn pages; --alone: of
+      their cells that hold something only, as training mostly has it), by family of questions: exact
       answers, and of those wrong how many are so from the first letter; the shares of attention where it is told to look
 
 Answers as in evaluate.py: exact when each token is the likeliest after the right ones before it."""
@@ -72,14 +73,13 @@ def answers(model, gen, a):
         doc, tile = worn(gen, kinds[i % len(kinds)], i, a)
         cells, around, place, options = data.cells_of(doc, grid)
         around = np.concatenate([around, data.told(doc, place, len(cells)).reshape(-1, 2, 7)], 2)
-        keep = np.arange(len(cells)) if a.see else np.nonzero(data.holds(cells, options))[0]
+        keep = np.arange(len(cells)) if a.see and not a.alone else np.nonzero(data.holds(cells, options))[0]
         every, now, about, options = (torch.from_numpy(x.astype(np.int64))[None] for x in (np.arange(len(cells)), cells, around, options))
         where = torch.from_numpy(keep)[None]
         visual = model.see(tile) if a.see else None
         now, about, stands = model.settle(visual, now, about, options, every)
         place = np.where(place >= 0, stands[0].numpy()[place], -1)
-        if not a.see:
-            visual = model.symbols(now, about, every)[:, keep]
+        visual = (visual if a.see else model.symbols(now, about, every))[:, keep]
         about = about[:, keep]
         rank = np.full(grid * grid + 1, -1)
         rank[keep] = np.arange(len(keep))
@@ -123,6 +123,7 @@ def main():
     ap.add_argument("--kinds", help="names, with commas between")
     ap.add_argument("--strength", type=float, default=0.5)
     ap.add_argument("--see", action="store_true")
+    ap.add_argument("--alone", action="store_true")
     ap.add_argument("--n", type=int, default=60)
     ap.add_argument("--show", type=int, default=0)
     a = ap.parse_args()

@@ -147,8 +147,10 @@ OTHERS = dict(
              (r"^Which item .*(?:cheapest|least|lowest)|^Name the cheapest|^What costs the least",
               ("Which one costs least?", "What was the cheapest thing?", "Name what costs least.", "Which item has the smallest price?"))),
     read=((r"()", ("Read all.", "Type the whole text.", "What is the whole text?", "Copy the page.", "Give me all the text.", "All text please",
-                   "Transcribe it.", "What text is on this page?", "Say all that is printed.", "Everything, please", "What does this say?", "What can you read?",
-                   "What is printed here?", "What is there to read?", "What does all of it say?", "What words are on it?", "Write the text.", "Put all the words down.", "Write out the page.",
+                   "Transcribe it.", "What text is on this page?", "Say all that is printed.", "Everything, please",
+                   "What does this say?", "What can you read?",
+                   "What is printed here?", "What is there to read?", "What does all of it say?", "What words are on it?", "Write the text.",
+                   "Put all the words down.", "Write out the page.",
                    "Note everything that is printed.", "Give the text as it stands.", "All the words on it?")),),
 )
 KEPT = re.compile("(Can you tell me|Tell me) the|Look for|Give me the .* line|Please give me line|Can you find", re.I)  # only for tests
