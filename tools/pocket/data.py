@@ -300,7 +300,7 @@ def reworded(question, family, key, number, rng):
             m = re.search(pattern, q)
             if m:
                 q = rng.choice(ways)
-                q = q % m.group(1) if "%s" in q else q
+                q = q % m.groups() if "%s" in q else q
                 break
     elif family == "absent" and key and rng.random() < 0.5:
         q = rng.choice(FOR_KEY) % key

@@ -22,7 +22,7 @@ COLUMNS = ("stage step seconds rate lines text loss_answer token exact look key 
            "item_price which_item absent read talk loss_seen letter second neighbours false").split()
 
 
-def producer(library, shape, stage, size, split, orders, out):
+def producer(library, shape, stage, size, split, seed, orders, out):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, [int(x) for x in os.environ.get("PRODUCER_CORES", "").split(",") if x] or range(os.cpu_count()))
@@ -34,7 +34,7 @@ def producer(library, shape, stage, size, split, orders, out):
     gen = docgen.Generator(library, faces)
     while True:
         step, settings = orders.get()
-        b = data.batch(gen, shape, step, stage, size, settings)
+        b = data.batch(gen, shape, seed + step, stage, size, settings)
         out.put((step, {k: torch.from_numpy(v) for k, v in b.items()}))
 
 
@@ -138,6 +138,7 @@ def arguments():
     ap.add_argument("--qat", type=float, default=0.0, help="the last share of the run, with weights rounded to int8 and int4")
     ap.add_argument("--full", type=float, default=0.0, help="the last share of the run, with nothing left out")
     ap.add_argument("--ink", type=float, default=0.2, help="the last share of the run, with every patch in which anything is drawn")
+    ap.add_argument("--seed", type=int, default=0, help="of the first batch: another for documents that no run before has seen")
     ap.add_argument("--fonts", default="train:24,train", help="splits of fonts.txt; NAME:N is the first N faces of one")
     ap.add_argument("--set", default="{}", help="settings of the batches (data.batch), as JSON")
     ap.add_argument("--threads", type=int, default=1)
@@ -249,7 +250,7 @@ def main():
 
     n = a.producers
     orders, queues = [mp.Queue() for _ in range(n)], [mp.Queue(max(2, AHEAD // n)) for _ in range(n)]
-    workers = [mp.Process(target=producer, args=(a.library, a.shape, a.stage, a.batch, a.fonts.split(","), orders[i], queues[i]),
+    workers = [mp.Process(target=producer, args=(a.library, a.shape, a.stage, a.batch, a.fonts.split(","), a.seed, orders[i], queues[i]),
                           daemon=True) for i in range(n)]
     for w in workers:
         w.start()
