@@ -496,6 +496,8 @@ def batch(gen, shape, seed, stage, size, settings):
         if stage != "s1":
             d["around"] = np.concatenate([around, told(doc, place, len(cells)).reshape(-1, 2, 7)], 2)
             extra = strange_question(doc, docs[i - 1], rng) if s.get("absent", True) and rng.random() < 0.3 else None
+            if not doc["text"]:  # of an empty page anything may be asked; nothing is there
+                doc["questions"] += [("absent", False, q[2], NOT_THERE, 0) for q in docs[i - 1]["questions"] if not q[1] and q[0] not in COUNTED + ("read",)]
             if reading:
                 seen = [q for q in doc["questions"] if q[0] == "read" and not q[1]]
                 doc["questions"] = seen or [("read", False, "Read everything.", doc["text"], 0)]
