@@ -430,6 +430,62 @@ def family_id(name):
     return docgen.FAMILIES.index(name) if name in docgen.FAMILIES else len(docgen.FAMILIES)
 
 
+def documents(gen, rng, seed, stage, size, kinds, grid, s, shuffle):
+    """`size` documents as somebody would hand them over: worn, photographed askew, compressed"""
+    docs, parts = [], s.get("parts", 3 if stage == "s2" else 2)
+    for i in range(size * parts):
+        worn = 0.0 if stage == "s2" or rng.random() < 0.4 else rng.uniform(0, s.get("strength", 0.5))
+        most = rng.randint(1, 4) if rng.random() < s.get("few", 0) else s.get("lines", 0)
+        docs.append(gen.make(rng.choice(kinds), TRAIN_SEED + seed * 4096 + i, most, strength=worn, random_strings=0.2, shuffle=shuffle))
+        docs[-1]["worn"], docs[-1]["id"] = worn, seed * 4096 + i
+    # of several times as many documents one part of like length, so that the shortest do not wait for the longest
+    part = rng.randrange(parts)
+    length = (lambda d: covered(d, grid).sum()) if parts > 1 and stage != "s2" else lambda d: len(d["glyphs"])
+    docs = sorted(docs, key=length)[part * size : (part + 1) * size]
+    for doc in docs:
+        if rng.random() < s.get("tilt", 0):
+            docgen.tilted(doc, rng, s.get("angle", 9))
+        if doc["worn"] > 0:
+            doc["image"] = docgen.jpeg(doc["image"], doc["id"], doc["worn"])
+    return docs
+
+
+def seen(doc, rng, nrng, stage, tile, grid, text_page, s):
+    """what is looked at of a document -> cells, around, options (cells_of) and, but in s2, tile and ink; place, see cells_of"""
+    cells, around, place, options = text_cells(doc["text"], rng, grid) if text_page else cells_of(doc, grid)
+    d = dict(cells=cells, around=around, options=options)
+    if stage != "s2":
+        d["tile"] = np.asarray(docgen.to_tile(doc["image"], tile))
+        d["ink"] = (inked(d["tile"], tile // grid) if s.get("ink") else covered(doc, grid)) | holds(cells, options)
+    else:
+        if not text_page and rng.random() < s.get("rearrange", 0.3):
+            d["cells"], d["around"], place = rearranged(doc, cells, around, place, grid, rng)
+            doc["questions"] = [q for q in doc["questions"] if q[0] not in ("below", "cell")]
+        faults(d["cells"], d["around"], nrng, s)
+    return d, place
+
+
+def bands_of(gen, rng, first, kinds, tile, grid):
+    """the same of a collage; its documents' seeds count from `first`"""
+    more = itertools.count(first)
+    make = lambda: gen.make(rng.choice(kinds), next(more), strength=rng.choice((0, 0, 0.3)), random_strings=0.3)
+    d = dict()
+    d["tile"], d["cells"], d["around"], d["options"], d["ink"] = collage(make, tile, grid, rng, grid * 3 // 8)
+    d["ink"] |= holds(d["cells"], d["options"])
+    return d
+
+
+def asked(doc, other, rng, reading, s):
+    """the document's questions, and one of another document's that this one has no answer to, or None"""
+    extra = strange_question(doc, other, rng) if s.get("absent", True) and rng.random() < 0.3 else None
+    if not doc["text"]:  # of an empty page anything may be asked; nothing is there
+        doc["questions"] += [("absent", False, q[2], NOT_THERE, 0) for q in other["questions"] if not q[1] and q[0] not in COUNTED + ("read",)]
+    if reading:
+        whole = [q for q in doc["questions"] if q[0] == "read" and not q[1]]
+        return whole or [("read", False, "Read everything.", doc["text"], 0)], None
+    return doc["questions"], extra
+
+
 def batch(gen, shape, seed, stage, size, settings):
     """settings: lines (0: any), few (share of documents of one to four lines, whose letters are large), text (share of text
     pages), large (share of batches with large documents), kinds, large_kinds (name to how often), turns (questions a picture),
@@ -441,8 +497,8 @@ def batch(gen, shape, seed, stage, size, settings):
     anything drawn left out; else only those that letters touch are sure to stay), clean (symbols without faults), alone, forget,
     mistake (neighbours not known, or wrong)"""
     s = settings
-    c = SHAPES[shape]
-    grid = c["tile"] // c["patch"]
+    tile = SHAPES[shape]["tile"]
+    grid = tile // SHAPES[shape]["patch"]
     rng, nrng = random.Random(seed), np.random.default_rng(seed)
     if stage == "s3" and rng.random() < s.get("bands", 0):  # the tower alone: four times as many letters in the same time
         stage, s = "s1", dict(s, collage=1)
@@ -455,54 +511,19 @@ def batch(gen, shape, seed, stage, size, settings):
     weights = dict.fromkeys(docgen.FAMILIES, 0.5) | WEIGHT
     if not s.get("absent", True):
         weights["absent"] = 0
-    docs, out = [], []
-    bands = stage == "s1" and rng.random() < s.get("collage", 0.7)
-    size = size * 3 // 2 if bands else size
-    parts = 1 if bands else s.get("parts", 3 if stage == "s2" else 2)
-    for i in range(0 if bands else size * parts):
-        worn = 0.0 if stage == "s2" or rng.random() < 0.4 else rng.uniform(0, s.get("strength", 0.5))
-        most = rng.randint(1, 4) if rng.random() < s.get("few", 0) else s.get("lines", 0)
-        docs.append(gen.make(rng.choice(kinds), TRAIN_SEED + seed * 4096 + i, most, strength=worn, random_strings=0.2, shuffle=0.8 if large else 0.5))
-        docs[-1]["worn"], docs[-1]["id"] = worn, seed * 4096 + i
-    # of several times as many documents one part of like length, so that the shortest do not wait for the longest
-    part = rng.randrange(parts)
-    if parts > 1 and stage != "s2":
-        docs = sorted(docs, key=lambda d: covered(d, grid).sum())[part * size : (part + 1) * size]
+    out = []
+    if stage == "s1" and rng.random() < s.get("collage", 0.7):
+        for i in range(size * 3 // 2):
+            out.append(bands_of(gen, rng, TRAIN_SEED + (1 << 38) + (seed * 4096 + i) * 64, kinds, tile, grid))
     else:
-        docs = sorted(docs, key=lambda d: len(d["glyphs"]))[part * size : (part + 1) * size]
-    for doc in docs:
-        if rng.random() < s.get("tilt", 0):
-            docgen.tilted(doc, rng, s.get("angle", 9))
-        if doc["worn"] > 0:
-            doc["image"] = docgen.jpeg(doc["image"], doc["id"], doc["worn"])
-    for i, doc in enumerate(docs or [None] * size):
-        d = dict()
-        if bands:
-            more = itertools.count(TRAIN_SEED + (1 << 38) + (seed * 4096 + i) * 64)
-            make = lambda: gen.make(rng.choice(kinds), next(more), strength=rng.choice((0, 0, 0.3)), random_strings=0.3)
-            d["tile"], cells, around, options, d["ink"] = collage(make, c["tile"], grid, rng, grid * 3 // 8)
-            d["ink"] |= holds(cells, options)
-        else:
-            cells, around, place, options = text_cells(doc["text"], rng, grid) if text_pages else cells_of(doc, grid)
-            if stage != "s2":
-                tile = np.asarray(docgen.to_tile(doc["image"], c["tile"]))
-                d["tile"], d["ink"] = tile, (inked(tile, c["patch"]) if s.get("ink") else covered(doc, grid)) | holds(cells, options)
-            else:
-                if not text_pages and rng.random() < s.get("rearrange", 0.3):
-                    cells, around, place = rearranged(doc, cells, around, place, grid, rng)
-                    doc["questions"] = [q for q in doc["questions"] if q[0] not in ("below", "cell")]
-                faults(cells, around, nrng, s)
-        d["cells"], d["around"], d["options"] = cells, around, options
-        if stage != "s1":
-            d["around"] = np.concatenate([around, told(doc, place, len(cells)).reshape(-1, 2, 7)], 2)
-            extra = strange_question(doc, docs[i - 1], rng) if s.get("absent", True) and rng.random() < 0.3 else None
-            if not doc["text"]:  # of an empty page anything may be asked; nothing is there
-                doc["questions"] += [("absent", False, q[2], NOT_THERE, 0) for q in docs[i - 1]["questions"] if not q[1] and q[0] not in COUNTED + ("read",)]
-            if reading:
-                seen = [q for q in doc["questions"] if q[0] == "read" and not q[1]]
-                doc["questions"] = seen or [("read", False, "Read everything.", doc["text"], 0)]
-            d["rows"] = conversations(doc, place, rng, n_rows, length, talk, weights, None if reading else extra, s.get("reword", 0.4))
-        out.append(d)
+        docs = documents(gen, rng, seed, stage, size, kinds, grid, s, 0.8 if large else 0.5)
+        for i, doc in enumerate(docs):
+            d, place = seen(doc, rng, nrng, stage, tile, grid, text_pages, s)
+            if stage != "s1":
+                d["around"] = np.concatenate([d["around"], told(doc, place, grid * grid).reshape(-1, 2, 7)], 2)
+                doc["questions"], extra = asked(doc, docs[i - 1], rng, reading, s)
+                d["rows"] = conversations(doc, place, rng, n_rows, length, talk, weights, extra, s.get("reword", 0.4))
+            out.append(d)
     full = s.get("full", False) or nrng.random() < s.get("whole", 0)
     return pack(out, grid, n_rows, nrng, full, text_pages, stage, s.get("ragged", False))
 
