@@ -150,7 +150,7 @@ def arguments():
 def everything(a):
     """all stages in turn with the settings of docs/POCKET.md; --steps: of s3, the others follow.  Continues where it was."""
     base = ["--library", a.library, "--shape", a.shape, "--device", a.device, "--threads", str(a.threads), "--batch", str(a.batch),
-            "--producers", str(a.producers)]
+            "--producers", str(a.producers), "--seed", str(a.seed)]
     n = a.steps or 12000
     os.makedirs(a.state, exist_ok=True)
     at = lambda name: os.path.join(a.state, name + ".pt")
