@@ -450,8 +450,8 @@ def documents(gen, rng, seed, stage, size, kinds, grid, s, shuffle):
     return docs
 
 
-def seen(doc, rng, nrng, stage, tile, grid, text_page, s):
-    """what is looked at of a document -> cells, around, options (cells_of) and, but in s2, tile and ink; place, see cells_of"""
+def page(doc, rng, nrng, stage, tile, grid, text_page, s):
+    """what `pack` needs of a document: cells, around, options and, but in s2, tile and ink; and place (see cells_of)"""
     cells, around, place, options = text_cells(doc["text"], rng, grid) if text_page else cells_of(doc, grid)
     d = dict(cells=cells, around=around, options=options)
     if stage != "s2":
@@ -465,8 +465,8 @@ def seen(doc, rng, nrng, stage, tile, grid, text_page, s):
     return d, place
 
 
-def bands_of(gen, rng, first, kinds, tile, grid):
-    """the same of a collage; its documents' seeds count from `first`"""
+def bands(gen, rng, first, kinds, tile, grid):
+    """what `pack` needs of a collage; its documents' seeds count from `first`"""
     more = itertools.count(first)
     make = lambda: gen.make(rng.choice(kinds), next(more), strength=rng.choice((0, 0, 0.3)), random_strings=0.3)
     d = dict()
@@ -514,11 +514,11 @@ def batch(gen, shape, seed, stage, size, settings):
     out = []
     if stage == "s1" and rng.random() < s.get("collage", 0.7):
         for i in range(size * 3 // 2):
-            out.append(bands_of(gen, rng, TRAIN_SEED + (1 << 38) + (seed * 4096 + i) * 64, kinds, tile, grid))
+            out.append(bands(gen, rng, TRAIN_SEED + (1 << 38) + (seed * 4096 + i) * 64, kinds, tile, grid))
     else:
         docs = documents(gen, rng, seed, stage, size, kinds, grid, s, 0.8 if large else 0.5)
         for i, doc in enumerate(docs):
-            d, place = seen(doc, rng, nrng, stage, tile, grid, text_pages, s)
+            d, place = page(doc, rng, nrng, stage, tile, grid, text_pages, s)
             if stage != "s1":
                 d["around"] = np.concatenate([d["around"], told(doc, place, grid * grid).reshape(-1, 2, 7)], 2)
                 doc["questions"], extra = asked(doc, docs[i - 1], rng, reading, s)

@@ -1,5 +1,5 @@
-"""How else one might ask: wordings for training beside those of src/docgen (data.reworded).  Data only; none of those that
-src/docgen keeps for tests."""
+"""How else one might ask: wordings for training beside those of src/docgen (data.reworded).  None of those that
+src/docgen keeps for tests (check_wordings.py)."""
 import re
 
 BEFORE = ("Please: ", "Hello. ", "Question: ", "Tell me: ", "I want to know: ", "Do you know: ", "For this page: ", "Look here. ", "Please look: ",
