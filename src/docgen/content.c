@@ -164,14 +164,15 @@ struct vlm_docgen_fact *vlm_docgen_new_fact(struct vlm_docgen_writer *w, int roo
     return NULL;
 }
 
-static void add_title(struct vlm_docgen_writer *w, bool product)
+/* what names the page: a product, or one of titles (NULL: always a product) */
+static void add_title(struct vlm_docgen_writer *w, const struct vlm_docgen_list *titles)
 {
     char text[40];
-    bool named = product || chance(w->r, 0.5);
+    bool named = titles == NULL || chance(w->r, 0.5);
     if (named)
         vlm_docgen_product(w, text, sizeof text);
     else
-        snprintf(text, sizeof text, "%s", vlm_docgen_one_of(w->r, &vlm_docgen_titles));
+        snprintf(text, sizeof text, "%s", vlm_docgen_one_of(w->r, titles));
     if (w->upper || chance(w->r, 0.25))
         vlm_docgen_case(text, 1);
     vlm_docgen_cut(text, w->room < VLM_DOCGEN_MAX_ANSWER ? w->room : VLM_DOCGEN_MAX_ANSWER);
@@ -222,15 +223,27 @@ void vlm_docgen_write_label(struct vlm_docgen_writer *w)
     static const char *const seps[] = {":", ":", ":", "", "", " :", " -", " ="};
     struct vlm_rng *r = w->r;
     int layout = vlm_docgen_layout(w, 8, 2), style = styles[layout];
+    /* as long as a form, and with its headings, so that neither tells where keys stand */
+    bool longer = vlm_docgen_shuffles(w, 0.7);
+    if (longer && chance(r, 0.8))
+        layout = 7;
     int tab = layout == 5 ? vlm_docgen_add_grid(w, 2) : 0;
     bool turned = vlm_docgen_shuffles(w, 0.5); /* the key below its value */
+    if (longer)
+        turned = layout == 7 && chance(r, 0.5);
     bool stacked = (layout == 7 || turned) && w->most >= 2;
     const char *sep = seps[pick(r, style == ALIGN_LEADER || style == ALIGN_SPLIT ? 5 : 8)];
     int n = 1 + pick(r, w->most < 5 || chance(r, 0.6) ? (w->most < 5 ? w->most : 5)
                                                       : (w->most < 10 ? w->most : 10));
     bool rules = chance(r, 0.12);
-    if (n > 1 && chance(r, 0.5))
-        add_title(w, false);
+    double scale = 0.8, gap = 0.2;
+    if (longer) {
+        n = 1 + pick(r, w->most < 17 ? w->most : 17);
+        scale = vlm_docgen_between(r, 0.7, 1.0);
+        gap = vlm_docgen_between(r, 0.1, 0.4);
+    }
+    if (n > 1 && chance(r, longer ? 0.8 : 0.5))
+        add_title(w, longer ? &vlm_docgen_forms : &vlm_docgen_titles);
     while (vlm_docgen_left(w) > 0 && w->n_lines < n) {
         if (!stacked) {
             if (!add_fact_row(w, style, tab, sep, 1.0))
@@ -247,8 +260,8 @@ void vlm_docgen_write_label(struct vlm_docgen_writer *w)
             bool key_row = part == turned;
             struct vlm_docgen_row *row =
                 vlm_docgen_row(w, (enum vlm_docgen_align)style, key_row ? f->key : f->value, NULL);
-            row->scale = key_row ? 0.8 : 1;
-            row->gap = part == 0 ? 0.2 : 0;
+            row->scale = key_row ? scale : 1;
+            row->gap = part == 0 ? gap : 0;
         }
     }
     w->c->framed = chance(r, 0.3);
@@ -288,7 +301,7 @@ void vlm_docgen_write_tag(struct vlm_docgen_writer *w)
         vlm_docgen_row(w, ALIGN_CENTRE, text, NULL)->scale = vlm_docgen_between(r, 0.7, 1.0);
     }
     if (layout != 5 && vlm_docgen_left(w) >= 2)
-        add_title(w, true);
+        add_title(w, NULL);
     vlm_docgen_money(w, text, sizeof text, vlm_docgen_cents(r), true);
     const char *price = vlm_docgen_fact(w, CLASS_PRICE, "price", text, false)->value;
     struct vlm_docgen_row *row = vlm_docgen_row(w,
@@ -299,7 +312,7 @@ void vlm_docgen_write_tag(struct vlm_docgen_writer *w)
     row->scale = vlm_docgen_between(r, 1.3, 2.6);
     row->other_face = chance(r, 0.4);
     if (layout == 5 && vlm_docgen_left(w) >= 1)
-        add_title(w, true);
+        add_title(w, NULL);
     static const int styles[] = {ALIGN_CENTRE, ALIGN_LEFT,  ALIGN_SPLIT,
                                  ALIGN_CENTRE, ALIGN_RIGHT, ALIGN_LEFT};
     int style = styles[layout];

@@ -19,14 +19,17 @@ static const char *const meaning_price[] = {
     "What does this cost?",
     "How much do I have to pay?",
     "What would I pay for this?",
+    "How much do they want for this?",
+    "How much will it cost me?",
 };
 
 static const char *const meaning_total[] = {
-    "What is the total?",        "How much is the total?",
-    "What is the total amount?", "Total?",
-    "What was the total?",       "What is the final amount?",
-    "What is the sum to pay?",   "How much is to be paid?",
-    "What does it come to?",     "How much is it altogether?",
+    "What is the total?",          "How much is the total?",
+    "What is the total amount?",   "Total?",
+    "What was the total?",         "What is the final amount?",
+    "What is the sum to pay?",     "How much is to be paid?",
+    "What does it come to?",       "How much is it altogether?",
+    "How much is the whole bill?", "What do I owe in total?",
 };
 
 static const char *const meaning_subtotal[] = {
@@ -40,6 +43,8 @@ static const char *const meaning_subtotal[] = {
     "What is the net amount?",
     "How much is it before tax?",
     "Tell me the subtotal.",
+    "What's the total before tax?",
+    "Show me the subtotal.",
 };
 
 static const char *const meaning_tax[] = {
@@ -53,6 +58,8 @@ static const char *const meaning_tax[] = {
     "What is the amount of tax?",
     "How much tax was paid?",
     "Tell me the amount of tax.",
+    "How much of this is tax?",
+    "How much was charged in tax?",
 };
 
 static const char *const meaning_paid[] = {
@@ -66,6 +73,8 @@ static const char *const meaning_paid[] = {
     "Give the amount paid.",
     "What did the customer give?",
     "How much money was handed over?",
+    "How much did the customer hand over?",
+    "Show me the amount that was paid.",
 };
 
 static const char *const meaning_change[] = {
@@ -79,6 +88,8 @@ static const char *const meaning_change[] = {
     "What was returned to the customer?",
     "How much money came back?",
     "What did the customer get back?",
+    "How much change did I get?",
+    "Show me the change.",
 };
 
 static const char *const meaning_merchant[] = {
@@ -92,20 +103,22 @@ static const char *const meaning_merchant[] = {
     "Which business is this?",
     "Who issued this?",
     "What is the business called?",
+    "Which store is this from?",
+    "Tell me the company name.",
 };
 
 static const char *const meaning_date[] = {
-    "What is the date?",    "Which day is printed?", "Date?",
-    "Which date is it?",    "What date is printed?", "Give the date.",
-    "On which day was it?", "What day was it?",      "Tell me the date.",
-    "What day is on it?",
+    "What is the date?",    "Which day is printed?",    "Date?",
+    "Which date is it?",    "What date is printed?",    "Give the date.",
+    "On which day was it?", "What day was it?",         "Tell me the date.",
+    "What day is on it?",   "What's the date on this?", "Which date does it show?",
 };
 
 static const char *const meaning_time[] = {
-    "What time is it?",     "What is the time?",     "Time?",
-    "At what time was it?", "What time is printed?", "Give the time.",
-    "Which time is shown?", "Read the time.",        "Tell me the time.",
-    "What o'clock was it?",
+    "What time is it?",     "What is the time?",      "Time?",
+    "At what time was it?", "What time is printed?",  "Give the time.",
+    "Which time is shown?", "Read the time.",         "Tell me the time.",
+    "What o'clock was it?", "What time does it say?", "Show me the time.",
 };
 
 static const char *const meaning_number[] = {
@@ -119,6 +132,8 @@ static const char *const meaning_number[] = {
     "What number is printed?",
     "Tell me the number.",
     "What is its number?",
+    "What number is on this document?",
+    "Show me the reference number.",
 };
 
 static const char *const meaning_due[] = {
@@ -132,6 +147,8 @@ static const char *const meaning_due[] = {
     "By when is it to be paid?",
     "When is the payment due?",
     "What is the last day to pay?",
+    "When do I have to pay this by?",
+    "What's the payment deadline?",
 };
 
 static const char *const meaning_phone[] = {
@@ -145,6 +162,8 @@ static const char *const meaning_phone[] = {
     "What number do I call?",
     "How can I call them?",
     "Tell me the telephone number.",
+    "What's their phone number?",
+    "Show me the number to call.",
 };
 
 static const char *const meaning_email[] = {
@@ -158,21 +177,38 @@ static const char *const meaning_email[] = {
     "Where can I send an email?",
     "What address do I mail to?",
     "Tell me the email address.",
+    "What's their email?",
+    "Which email address can I write to?",
 };
 
 static const char *const meaning_web[] = {
-    "What is the website?",       "Website?",
-    "What is the web address?",   "Give the website.",
-    "Which website is printed?",  "Read the web address.",
-    "What is the URL?",           "What is the homepage?",
-    "Where are they on the web?", "Tell me the website.",
+    "What is the website?",
+    "Website?",
+    "What is the web address?",
+    "Give the website.",
+    "Which website is printed?",
+    "Read the web address.",
+    "What is the URL?",
+    "What is the homepage?",
+    "Where are they on the web?",
+    "Tell me the website.",
+    "What's the link to their site?",
+    "Show me the web address.",
 };
 
 static const char *const meaning_job[] = {
-    "What is the job title?",        "What does this person do?", "Job?",
-    "What is the profession?",       "What is the position?",     "Give the job title.",
-    "Read the job title.",           "What is the occupation?",   "Which job does the person have?",
+    "What is the job title?",
+    "What does this person do?",
+    "Job?",
+    "What is the profession?",
+    "What is the position?",
+    "Give the job title.",
+    "Read the job title.",
+    "What is the occupation?",
+    "Which job does the person have?",
     "What does the person work as?",
+    "What kind of work does this person do?",
+    "Tell me their job title.",
 };
 
 static const char *const meaning_address[] = {
@@ -186,6 +222,8 @@ static const char *const meaning_address[] = {
     "What is the street address?",
     "Where exactly is it?",
     "Tell me the street.",
+    "Which street are they on?",
+    "What street address is given?",
 };
 
 static const char *const meaning_person[] = {
@@ -199,6 +237,8 @@ static const char *const meaning_person[] = {
     "What is the person's name?",
     "What is the person called?",
     "Tell me who is named.",
+    "Whose name is on this?",
+    "Tell me the person's name.",
 };
 
 static const char *const meaning_sender[] = {
@@ -212,6 +252,8 @@ static const char *const meaning_sender[] = {
     "Which sender is printed?",
     "Who is sending this?",
     "Tell me the sender.",
+    "Who mailed this?",
+    "What's the sender's name?",
 };
 
 static const char *const meaning_recipient[] = {
@@ -225,26 +267,37 @@ static const char *const meaning_recipient[] = {
     "Which recipient is printed?",
     "Who is it addressed to?",
     "Tell me the recipient.",
+    "Who should receive this?",
+    "Find the recipient's name.",
 };
 
 static const char *const meaning_town[] = {
-    "Which town does it go to?",  "What is the town?", "Town?",          "Which city is it?",
-    "What is the town and code?", "Give the town.",    "Read the town.", "What city is printed?",
-    "In which city is it?",       "Tell me the town.",
+    "Which town does it go to?",
+    "What is the town?",
+    "Town?",
+    "Which city is it?",
+    "What is the town and code?",
+    "Give the town.",
+    "Read the town.",
+    "What city is printed?",
+    "In which city is it?",
+    "Tell me the town.",
+    "What's the name of the town?",
+    "Which city does it show?",
 };
 
 static const char *const meaning_seat[] = {
     "Which seat is it?",         "What is the seat?",        "Seat?",
     "What seat do I have?",      "What is the seat number?", "Give the seat.",
     "Which seat is printed?",    "Read the seat.",           "Where do I sit?",
-    "Which seat should I take?",
+    "Which seat should I take?", "What's my seat?",          "Which seat am I in?",
 };
 
 static const char *const meaning_gate[] = {
     "Which gate is it?",          "What is the gate?",        "Gate?",
     "Which gate do I go to?",     "What is the gate number?", "Give the gate.",
     "Which gate is printed?",     "Read the gate.",           "Where do I board?",
-    "To which gate should I go?",
+    "To which gate should I go?", "What's my gate?",          "Which gate do I board at?",
 };
 
 static const char *const ask_from_of[] = {
@@ -258,6 +311,8 @@ static const char *const ask_from_of[] = {
     "Starting place?",
     "From which place does it go?",
     "What is the place of departure?",
+    "Where am I leaving from?",
+    "What's the starting point?",
 };
 
 static const char *const ask_to_of[] = {
@@ -271,6 +326,8 @@ static const char *const ask_to_of[] = {
     "Where is the trip to?",
     "What place is it going to?",
     "Where will it arrive?",
+    "Where am I headed?",
+    "Where does this trip take me?",
 };
 
 static const char *const meaning_event[] = {
@@ -284,35 +341,60 @@ static const char *const meaning_event[] = {
     "What is taking place?",
     "What will I see?",
     "Which show is it?",
+    "What event is this for?",
+    "Show me the event.",
 };
 
 static const char *const meaning_title[] = {
     "What is the title?",       "What is the heading?",      "Title?",
     "What does the title say?", "Read the title.",           "Give the title.",
     "What is the headline?",    "Which title does it have?", "What is written at the top?",
-    "How is the page headed?",
+    "How is the page headed?",  "What's this page titled?",  "Show me the title.",
 };
 
 static const char *const meaning_weight[] = {
-    "How much does it weigh?", "How heavy is it?", "What is the weight?",
-    "What does it weigh?",     "Weight?",          "Give the weight.",
-    "How many grams is it?",   "Read the weight.", "What weight is it?",
+    "How much does it weigh?",
+    "How heavy is it?",
+    "What is the weight?",
+    "What does it weigh?",
+    "Weight?",
+    "Give the weight.",
+    "How many grams is it?",
+    "Read the weight.",
+    "What weight is it?",
     "How heavy is this?",
+    "Show me the weight.",
+    "Tell me how heavy it is.",
 };
 
 static const char *const meaning_expiry[] = {
-    "When does it expire?",       "Until when is it good?", "What is the expiry date?",
-    "How long can I keep it?",    "Expiry date?",           "When is it best before?",
-    "Until when can it be used?", "Give the expiry date.",  "When does it go off?",
+    "When does it expire?",
+    "Until when is it good?",
+    "What is the expiry date?",
+    "How long can I keep it?",
+    "Expiry date?",
+    "When is it best before?",
+    "Until when can it be used?",
+    "Give the expiry date.",
+    "When does it go off?",
     "Until when can I use it?",
+    "What's the use-by date?",
+    "What's the last day I can use it?",
 };
 
 static const char *const meaning_count[] = {
-    "How many are there?", "How many pieces are there?",
-    "How many?",           "What is the quantity?",
-    "What is the count?",  "How many units are there?",
-    "How many pieces?",    "Give the quantity.",
-    "How many do I get?",  "What is the number of pieces?",
+    "How many are there?",
+    "How many pieces are there?",
+    "How many?",
+    "What is the quantity?",
+    "What is the count?",
+    "How many units are there?",
+    "How many pieces?",
+    "Give the quantity.",
+    "How many do I get?",
+    "What is the number of pieces?",
+    "How many come in the pack?",
+    "Tell me how many pieces there are.",
 };
 
 static const char *const meaning_origin[] = {
@@ -321,13 +403,22 @@ static const char *const meaning_origin[] = {
     "Country of origin?",        "What is the country?",
     "Give the origin.",          "Which country made it?",
     "Where does it come from?",  "In which country was it made?",
+    "Where was this produced?",  "What country does it come from?",
 };
 
 static const char *const meaning_size[] = {
-    "What size is it?",         "Which size is it?", "Size?",
-    "What is the size?",        "Give the size.",    "What size is printed?",
-    "Which size does it have?", "Read the size.",    "What size is this?",
+    "What size is it?",
+    "Which size is it?",
+    "Size?",
+    "What is the size?",
+    "Give the size.",
+    "What size is printed?",
+    "Which size does it have?",
+    "Read the size.",
+    "What size is this?",
     "How big is it?",
+    "What size does the label say?",
+    "What size am I looking at?",
 };
 
 static const char *const meaning_colour[] = {
@@ -341,6 +432,8 @@ static const char *const meaning_colour[] = {
     "Which colour is it?",
     "Give the colour.",
     "Which colour is this?",
+    "What color does it say?",
+    "What colour is listed here?",
 };
 
 static const char *const meaning_product[] = {
@@ -354,6 +447,8 @@ static const char *const meaning_product[] = {
     "What article is it?",
     "What is being sold?",
     "What does this label describe?",
+    "What's this product called?",
+    "Tell me the product name.",
 };
 
 const struct vlm_docgen_wordings vlm_docgen_ask_meaning[N_CLASSES] = {

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import docgen
 from model import ASSISTANT, BYTE0, EOU, GLYPHS, LINES, NEWLINE, SHAPES, SPACE, USER, encode
-from wordings import ALSO, BEFORE, BEHIND, CONTAINED, FOR_KEY, FOR_WORD, KEPT, OTHERS
+from wordings import ALSO, BEFORE, BEHIND, CONTAINED, FOR_KEY, FOR_WORD, OTHERS
 
 CLASS = {g: i + 1 for i, g in enumerate(GLYPHS)} | {" ": SPACE, "\n": NEWLINE}
 TRAIN_SEED, HELD_SEED = 1 << 40, 1 << 20  # training seeds begin at the first, held-out documents at the second
@@ -286,7 +286,7 @@ def named(question, doc, place, n=1):
 
 
 def reworded(question, family, key, number, rng):
-    """a question as others might put it, so that wordings never seen are less strange; none of those kept for tests"""
+    """a question as others might put it, so that wordings never seen are less strange; none of those kept for tests (check_wordings.py)"""
     q = question
     if family == "value" and key and key in q and rng.random() < 0.5:
         q = rng.choice(FOR_KEY) % key
@@ -316,15 +316,16 @@ def reworded(question, family, key, number, rng):
         q = q.rstrip("?.")
     if rng.random() < 0.1:
         q = q[:1].lower() + q[1:]
-    return question if KEPT.match(q) or len(q.encode()) > 90 else q
+    return question if len(q.encode()) > 90 else q
 
 
 def next_lines(text, place):
     """for each byte of ' ' + text and the end the letter with which the next line begins, or -2: there is none.  Who reads a page and does
-    not know reads its last line for ever"""
+    not know reads its last line for ever.  The first letter of a line has that line: who is to say it has said the line end before it, and
+    must still look there"""
     out = []
     for k, ch in enumerate(text):
-        at = text.find("\n", k) + 1
+        at = text.find("\n", max(k - 1, 0)) + 1
         out += [int(place[at]) if at else -2] * len(ch.encode())
     return [*out[:1], *out, -2]
 

@@ -138,6 +138,7 @@ def arguments():
     ap.add_argument("--qat", type=float, default=0.0, help="the last share of the run, with weights rounded to int8 and int4")
     ap.add_argument("--full", type=float, default=0.0, help="the last share of the run, with nothing left out")
     ap.add_argument("--ink", type=float, default=0.2, help="the last share of the run, with every patch in which anything is drawn")
+    ap.add_argument("--beside", help="the state of a second run of this stage, with another --seed, on another core: see `meet`")
     ap.add_argument("--seed", type=int, default=0, help="of the first batch: another for documents that no run before has seen")
     ap.add_argument("--fonts", default="train:24,train", help="splits of fonts.txt; NAME:N is the first N faces of one")
     ap.add_argument("--set", default="{}", help="settings of the batches (data.batch), as JSON")
@@ -181,6 +182,24 @@ def load_parts(model, a, parts):
             continue
         full.update({k: v for k, v in M.weights(path).items() if k.split(".")[0] in keep})
     model.load_state_dict(full)
+
+
+MEET = 60  # steps
+
+
+def meet(a, step, params):
+    """both runs take the middle of their weights, and go on from there: two cores learn more so than with a batch in two halves, where
+    each waits for the other twice a layer.  A run whose fellow does not come within a minute goes on alone until the next time"""
+    mine, other = a.state + ".meet", a.beside + ".meet"
+    torch.save(dict(step=step, params=params), mine + ".new")
+    os.replace(mine + ".new", mine)
+    for _ in range(120):
+        if os.path.exists(other):
+            theirs = torch.load(other, map_location=params[0].device)
+            if theirs["step"] >= step:
+                torch._foreach_lerp_(params, theirs["params"], 0.5)
+                return
+        time.sleep(0.5)
 
 
 def fit_connector(model, gen_batch, n, dtype):
@@ -342,6 +361,8 @@ def main():
             muon.step(lambda p: a.muon * rate * (a.tower_rate if id(p) in in_tower else 1.0))
         model.zero_grad(set_to_none=True)
         step += 1
+        if a.beside and step % MEET == 0:
+            meet(a, step, [p.detach() for _, p in mine])
         keep = min(a.average, step / (step + 10))
         with torch.no_grad():
             torch._foreach_lerp_([average[n] for n, _ in mine], [p.detach() for _, p in mine], 1 - keep)

@@ -219,7 +219,7 @@ OTHERS = dict(
                                         "Which text comes after %s?", "Go right from %s: what is it?", "To the right of %s?", "What stands behind %s?",
                                         "What follows %s?", "What comes on the line of %s, after it?", "On the right side of %s?",
                                         "What stands on the same line after %s?")),),
-    item_price=((r"(?:How much (?:is|was)|(?<!nit )[Pp]rice of|paid for|How expensive is) (.+?)[?.]?$",
+    item_price=((r"(?:How much (?:is|was)(?! charged)|(?<!nit )[Pp]rice of|paid for|How expensive is) (.+?)[?.]?$",
                  ("How much do I pay for %s?", "%s: what price?", "Cost of %s?", "What was %s sold for?", "What is %s sold at?", "The price for %s please",
                   "How much money is %s?", "What price has %s?", "What did %s cost?",
                   "Is %s expensive? How much?", "What do they ask for %s?", "What is charged for %s?", "How dear is %s?", "What do I give for %s?")),),
@@ -254,4 +254,3 @@ OTHERS = dict(
                    "Write what you see.", "What is written on this?", "Write down everything.", "Everything that is written?",
                    "Note everything that is printed.", "Give the text as it stands.", "All the words on it?")),),
 )
-KEPT = re.compile("(Can you tell me|Tell me) the|Look for|Give me the .* line|Please give me line|Can you find", re.I)  # only for tests
