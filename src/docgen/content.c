@@ -224,13 +224,13 @@ void vlm_docgen_write_label(struct vlm_docgen_writer *w)
     struct vlm_rng *r = w->r;
     int layout = vlm_docgen_layout(w, 8, 2), style = styles[layout];
     /* as long as a form, and with its headings, so that neither tells where keys stand */
-    bool longer = vlm_docgen_shuffles(w, 0.7);
+    bool longer = vlm_docgen_shuffles(w, 1);
     if (longer && chance(r, 0.8))
         layout = 7;
     int tab = layout == 5 ? vlm_docgen_add_grid(w, 2) : 0;
     bool turned = vlm_docgen_shuffles(w, 0.5); /* the key below its value */
     if (longer)
-        turned = layout == 7 && chance(r, 0.5);
+        turned = layout == 7 && chance(r, 0.6);
     bool stacked = (layout == 7 || turned) && w->most >= 2;
     const char *sep = seps[pick(r, style == ALIGN_LEADER || style == ALIGN_SPLIT ? 5 : 8)];
     int n = 1 + pick(r, w->most < 5 || chance(r, 0.6) ? (w->most < 5 ? w->most : 5)

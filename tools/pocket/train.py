@@ -242,6 +242,8 @@ def main():
     resumed = os.path.exists(a.state)
     if not resumed:
         load_parts(model, a, parts)
+        if os.path.exists(a.state + ".meet"):  # of another run of this name
+            os.remove(a.state + ".meet")
     model.to(a.device)
     if a.fit and not resumed:
         gen = docgen.Generator(a.library, docgen.fonts("train")[:24])
