@@ -1,6 +1,7 @@
-"""Writes a training state as a model directory in SmolVLM2's layout: export.py STATE OUTDIR [--last]
+"""Writes a training state as a model directory in SmolVLM2's layout: export.py STATE [STATE] OUTDIR [--last]
 
-The running average of the weights is written; --last: the weights of the last step."""
+The running average of the weights is written, of two states (train.py --beside) the middle of both; --last: the weights of the last
+step."""
 import json, os, sys
 import torch
 from safetensors.torch import save_file
@@ -46,13 +47,14 @@ def tokenizer():
 
 
 def main():
-    state, out = sys.argv[1:3]
+    *states, out = [x for x in sys.argv[1:] if x != "--last"]
     os.makedirs(out, exist_ok=True)
-    state = torch.load(state, weights_only=False, map_location="cpu")
-    c = SHAPES[state["shape"]]
+    states = [torch.load(x, weights_only=False, map_location="cpu") for x in states]
+    c = SHAPES[states[0]["shape"]]
     d = c["d"]
     model = Pocket(c)
-    model.load_state_dict(state["model"] | ({} if "--last" in sys.argv else state["average"]))
+    each = [x["model"] | ({} if "--last" in sys.argv else x["average"]) for x in states]
+    model.load_state_dict({n: sum(x[n] for x in each) / len(each) for n in each[0]})
     tensors = {}
     for name, t in model.state_dict().items():
         part = name.split(".")[0]

@@ -124,7 +124,7 @@ def arguments():
     ap.add_argument("--batch", type=int, default=16)
     ap.add_argument("--look", type=float, default=0.5, help="weight of telling the first head of a layer where to look")
     ap.add_argument("--look-layers", type=lambda s: [int(x) for x in s.split(",")], default=[2, 3, 4, 5, 6, 7])
-    ap.add_argument("--key-layers", type=lambda s: [int(x) for x in s.split(",")], default=[1, 2])
+    ap.add_argument("--key-layers", type=lambda s: [int(x) for x in s.split(",")], default=[1, 2, 4])
     ap.add_argument("--end-layers", type=lambda s: [int(x) for x in s.split(",")], default=[2, 3, 4, 5])
     ap.add_argument("--tell", type=float, default=0.3, help="weight of what the decoder's early layers say of a cell: line, kind of fact")
     ap.add_argument("--noise", type=float, default=0.0, help="s2: the most noise on symbols, whose entries are about 0.3 a part")
@@ -158,7 +158,7 @@ def everything(a):
     easy = dict(lines=1, text=1.0, kinds=dict(label=4, tag=3, text=1), large=0, turns=6)
     hard = dict(lines=0, text=0.03, large=0.2, turns=6, alone=0.08, forget=0.1, mistake=0.06, talk=0.04, reading=0.2, reword=0.6, tilt=0.08)
     pages = dict(large=0.4, large_kinds=dict(receipt=3, invoice=3, table=1, paragraph=2), turns=14, parts=1, strength=0.5, reword=0.6, tilt=0.18, angle=13, whole=0.4,
-                 kinds=dict(label=4, tag=3, form=3, card=4, list=1, ticket=3, shipping=1, blank=1))
+                 kinds=dict(label=7, tag=3, form=3, card=4, list=1, ticket=3, shipping=1, blank=1))
     stages = (
         ("s1", "s1", n, ["--decay", "0.6", "--muon", "0.012", "--empty", "0.5", "--set", json.dumps(dict(large=0.3, strength=0.5, collage=0.6, tilt=0.3, angle=13, few=0.4))]),
         ("s2", "s2-easy", n // 4, ["--decay", "0", "--noise", "0.12", "--set", json.dumps(easy)]),
