@@ -141,7 +141,7 @@ struct vlm_docgen_options {
     float random_strings; /* share of documents with invented strings only */
     float shuffle;        /* for training: share of price tags with their lines, of items with their
                              columns in any order but those of layouts held out; of some others
-                             with values before their keys */
+                             with values before their keys; labels as long as forms */
 };
 
 struct vlm_docgen;
