@@ -237,6 +237,13 @@ void vlm_docgen_write_label(struct vlm_docgen_writer *w)
                                                       : (w->most < 10 ? w->most : 10));
     bool rules = chance(r, 0.12);
     double scale = 0.8, gap = 0.2;
+    enum vlm_docgen_frame frame = FRAME_NONE;
+    int grid = 0;
+    if (longer && stacked && chance(r, 0.5)) { /* what is framed is a value, wherever its key is */
+        frame = chance(r, 0.6) ? FRAME_BOX : FRAME_GREY;
+        grid = vlm_docgen_add_grid(w, 1);
+        w->c->grids[grid - 1].full = chance(r, 0.5);
+    }
     if (longer) {
         n = 1 + pick(r, w->most < 17 ? w->most : 17);
         scale = vlm_docgen_between(r, 0.7, 1.0);
@@ -258,8 +265,13 @@ void vlm_docgen_write_label(struct vlm_docgen_writer *w)
         f->beside = false;
         for (int part = 0; part < 2; part++) {
             bool key_row = part == turned;
+            const char *text = key_row ? f->key : f->value;
             struct vlm_docgen_row *row =
-                vlm_docgen_row(w, (enum vlm_docgen_align)style, key_row ? f->key : f->value, NULL);
+                grid ? vlm_docgen_grid_row(w, grid)
+                     : vlm_docgen_row(w, (enum vlm_docgen_align)style, text, NULL);
+            if (grid)
+                vlm_docgen_set(row, 0, text, (enum vlm_docgen_align)style)->frame =
+                    key_row ? FRAME_NONE : frame;
             row->scale = key_row ? scale : 1;
             row->gap = part == 0 ? gap : 0;
         }

@@ -78,6 +78,8 @@ struct vlm_docgen_glyph {
     uint32_t line;
     float x0, y0, x1, y1; /* ink */
     float middle;         /* y half-way between baseline and x-height */
+    float size;           /* pixels per em, before wear */
+    uint32_t frame;       /* enum vlm_docgen_frame: what is drawn about its part of the line */
 };
 
 struct vlm_docgen_line {

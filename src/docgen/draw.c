@@ -210,6 +210,8 @@ static void letter(struct vlm_docgen_page *p, uint32_t face, uint32_t cp, double
         g->y0 = (float)top;
         g->y1 = (float)(top + b->rows);
         g->middle = (float)middle;
+        g->size = (float)size;
+        g->frame = p->frame;
     }
 }
 

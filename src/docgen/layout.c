@@ -220,8 +220,11 @@ static void draw_cell(struct vlm_docgen_page *p, const struct vlm_docgen_row *ro
     double x = cell->align == ALIGN_RIGHT    ? x1 - w - pad
                : cell->align == ALIGN_CENTRE ? (x0 + x1 - w) / 2
                                              : x0 + pad;
+    enum vlm_docgen_frame around = p->frame;
+    p->frame = cell->frame ? cell->frame : around;
     vlm_docgen_run(p, face, cell->text, x, s->base, s->size, s->middle, (uint32_t)row->line, ink,
                    false);
+    p->frame = around;
 }
 
 static void draw_plain(struct vlm_docgen_page *p, const struct vlm_docgen_row *row,
@@ -256,6 +259,7 @@ static void draw_text(struct vlm_docgen_page *p, const struct vlm_docgen_row *ro
                         s->top + s->height, p->ink);
         ink = p->paper;
     }
+    p->frame = row->inverse ? FRAME_INVERSE : row->rule ? FRAME_UNDERLINE : FRAME_NONE;
     s->base = s->top + s->height * 0.5 + s->size * 0.36;
     s->middle = (int)s->base - vlm_docgen_x_height(p, face_of(p, row)) * s->size / 2;
     if (row->grid)
@@ -263,6 +267,7 @@ static void draw_text(struct vlm_docgen_page *p, const struct vlm_docgen_row *ro
             draw_cell(p, row, j, s, ink);
     else
         draw_plain(p, row, s, ink);
+    p->frame = FRAME_NONE;
     bound_line(p->doc, (uint32_t)row->line, first);
     if (row->rule)
         vlm_docgen_rule(p, row->rule, s->left, s->right, s->top + s->height);

@@ -46,6 +46,7 @@ struct vlm_docgen_page {
     double column[VLM_DOCGEN_GRIDS][VLM_DOCGEN_CELLS]; /* widths in em */
     double x[VLM_DOCGEN_GRIDS][VLM_DOCGEN_CELLS + 1];  /* left edges in pixels, once placed */
     uint8_t paper[3], ink[3], accent[3];
+    enum vlm_docgen_frame frame; /* of the letters that are drawn next */
     uint8_t *px; /* [height][width][channels] */
     int width, height, channels;
 };

@@ -70,6 +70,8 @@ static const char *const ask_read[] = {
     "Write down all the text.",
     "Type out everything on the page.",
     "Give me the full text.",
+    "Can you copy out all the words on this page?",
+    "Please type up the whole thing for me.",
 };
 const struct vlm_docgen_wordings vlm_docgen_ask_read = WORDINGS(ask_read, 400);
 

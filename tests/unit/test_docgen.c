@@ -14,6 +14,7 @@
 #include "../abuse/heap.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "docgen/content.h"
 #include "docgen/docgen.h"
 
 static const char *const fonts[] = {
@@ -93,6 +94,7 @@ static void check_glyphs(const struct vlm_docgen_doc *doc)
         assert_true(g->x0 >= 0 && g->x0 < g->x1 && g->x1 <= (float)doc->width);
         assert_true(g->y0 >= 0 && g->y0 < g->y1 && g->y1 <= (float)doc->height);
         assert_true(g->middle > 0 && g->middle < (float)doc->height);
+        assert_true(g->size > 0 && g->y1 - g->y0 < 2 * g->size && g->frame <= FRAME_GREY);
         assert_true(g->line < doc->n_lines);
         n_letters += g->code != 0;
     }
@@ -473,6 +475,58 @@ static void turned_facts(void **state)
     vlm_docgen_close(gen);
 }
 
+/* Whether all letters of part, where it stands once in the text, are framed, or none (-1: some, or
+ * it does not). */
+static int framed(const struct vlm_docgen_doc *doc, const char *part)
+{
+    size_t at = place(doc->text, part), letter = 0, n = 0, yes = 0;
+    if (at == SIZE_MAX || place(doc->text + at + 1, part) != SIZE_MAX)
+        return -1;
+    for (uint32_t i = 0; i < doc->n_glyphs; i++) {
+        if (doc->glyphs[i].code == 0)
+            continue;
+        while (doc->text[letter] == ' ' || doc->text[letter] == '\n')
+            letter++;
+        if (letter >= at && letter < at + strlen(part)) {
+            n++;
+            yes += doc->glyphs[i].frame != FRAME_NONE;
+        }
+        for (letter++; ((unsigned char)doc->text[letter] & 0xc0) == 0x80;)
+            letter++;
+    }
+    return n == 0 || (yes && yes < n) ? -1 : yes > 0;
+}
+
+/* On forms values are framed and keys are not, and with o.shuffle on some labels. */
+static void frames_are_of_values(void **state)
+{
+    (void)state;
+    struct vlm_docgen *gen = open_gen(NULL);
+    struct vlm_docgen_options o;
+    vlm_docgen_options_init(&o);
+    int asked = 0, labels = 0;
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        o.shuffle = 0;
+        struct vlm_docgen_doc *doc = draw(gen, VLM_DOCGEN_FORM, seed, &o);
+        for (uint32_t i = 0; i < doc->n_fields && doc->n_lines > 1; i++) {
+            int key = framed(doc, doc->fields[i].key), value = framed(doc, doc->fields[i].value);
+            if (key >= 0 && value >= 0) {
+                assert_int_equal(key, 0);
+                assert_int_equal(value, 1);
+                asked++;
+            }
+        }
+        vlm_docgen_doc_free(gen, doc);
+        o.shuffle = 1;
+        doc = draw(gen, VLM_DOCGEN_LABEL, seed, &o);
+        labels += doc->n_fields > 0 && framed(doc, doc->fields[0].value) == 1;
+        vlm_docgen_doc_free(gen, doc);
+    }
+    assert_true(asked >= 60);
+    assert_true(labels >= 8);
+    vlm_docgen_close(gen);
+}
+
 /* Printed, not asserted: the machine may be busy. */
 static void speed(void **state)
 {
@@ -602,6 +656,7 @@ int main(void)
         cmocka_unit_test(shuffled_tags),
         cmocka_unit_test(shuffled_items),
         cmocka_unit_test(turned_facts),
+        cmocka_unit_test(frames_are_of_values),
         cmocka_unit_test(speed),
         cmocka_unit_test(lines_are_limited),
         cmocka_unit_test(batch_lines),

@@ -7,8 +7,8 @@ import random
 import re
 import numpy as np
 import docgen
-from model import ASSISTANT, BYTE0, EOU, GLYPHS, LINES, NEWLINE, SHAPES, SPACE, USER, encode
-from wordings import ALSO, BEFORE, BEHIND, CONTAINED, FOR_KEY, FOR_WORD, OTHERS
+from model import ASSISTANT, BYTE0, EOU, GLYPHS, LINES, NEWLINE, SHAPES, SIZES, SPACE, USER, encode
+from wordings import ALSO, BEFORE, BEHIND, CONTAINED, FOR_KEY, FOR_WORD, OTHERS, reading
 
 CLASS = {g: i + 1 for i, g in enumerate(GLYPHS)} | {" ": SPACE, "\n": NEWLINE}
 TRAIN_SEED, HELD_SEED = 1 << 40, 1 << 20  # training seeds begin at the first, held-out documents at the second
@@ -25,11 +25,11 @@ def neighbours(text):
 
 
 def cells_of(doc, grid):
-    """-> cells [N,2] (0 nothing, -1 do not ask): the one or two letters of each cell by their middles; around [N,2,2]: what stands before
-    and behind each; for every character of the text its letter as 2 cell + slot (a space: that of the character before it); and the
+    """-> cells [N,2] (0 nothing, -1 do not ask): the one or two letters of each cell by their middles; around [N,2,4]: what stands before
+    and behind each, its size and its frame (`styles`); for every character of the text its letter as 2 cell + slot (a space: that of the character before it); and the
     options of `options_of`, as `claimed`"""
     w, h = doc["image"].size
-    cells, around = [[0, 0] for _ in range(grid * grid)], np.zeros((grid * grid, 2, 2), np.int16)
+    cells, around = [[0, 0] for _ in range(grid * grid)], np.zeros((grid * grid, 2, 4), np.int16)
     g, text = doc["glyphs"], doc["text"]
     x = (g["x0"] + g["x1"]) * (0.5 * grid / w)
     y = g["middle"] * (grid / h)
@@ -37,7 +37,7 @@ def cells_of(doc, grid):
     home = (row * grid + col).tolist()
     for i in np.nonzero(g["code"] == 0)[0]:
         cells[home[i]] = [-1, -1]
-    letters = iter(np.nonzero(g["code"])[0].tolist())
+    letters, style = iter(np.nonzero(g["code"])[0].tolist()), styles(g, grid / h)
     place, last, found = np.full(len(text), -1, np.int64), -1, []
     for j, (c, before, behind) in enumerate(neighbours(text)):
         if text[j] not in " \n":
@@ -52,13 +52,19 @@ def cells_of(doc, grid):
                 at, slot = at + 1, 0
             cells[at][slot] = c
             last = 2 * at + slot
-            around[at, slot] = before, behind
+            around[at, slot] = before, behind, *style[i]
             found.append((last, i))
         place[j] = last
     cells = np.array(cells, np.int16)
     ids, who = np.array(found, int).reshape(-1, 2).T
     high, wide = (g["y1"] - g["y0"])[who] * (grid / h), (g["x1"] - g["x0"])[who] * (grid / w)
     return cells, around, place, claimed(options_of(ids, g["line"][who], x[who], y[who], wide, high, grid), cells)
+
+
+def styles(g, scale):
+    """(size, frame) of glyphs, as model.SIZES and FRAMES have them; scale: cells a pixel"""
+    size = np.rint(8 * np.log2(np.maximum(g["size"] * scale, 0.1))).astype(int) + 4
+    return list(zip(np.clip(size, 1, SIZES - 1).tolist(), g["frame"].tolist()))
 
 
 def options_of(ids, lines, x, y, wide, high, grid):
@@ -97,7 +103,7 @@ def collage(make, tile, grid, rng, rows):
     of one picture -> pixels, cells, around, options (cells_of), patches that letters touch.  make() -> a document; a letter's
     advance is 8 to 26 pixels, so that there is about one in one or two cells, on half of the lines 22 to 70"""
     pixels = np.full((tile, tile, 3), rng.randrange(150, 256), np.uint8)
-    cells, around = np.zeros((grid * grid, 2), np.int16), np.zeros((grid * grid, 2, 2), np.int16)
+    cells, around = np.zeros((grid * grid, 2), np.int16), np.zeros((grid * grid, 2, 4), np.int16)
     first = rng.randrange(0, grid - rows + 1)
     patch, pieces, options = tile // grid, 0, [np.zeros((0, 6), np.int64)]
     blank, pool, y, bottom = docgen.Image.new("L", (tile, tile)), [], first * patch, (first + rows) * patch
@@ -129,6 +135,7 @@ def collage(make, tile, grid, rng, rows):
                 g[f] = (g[f] - box[0]) * (w / (box[2] - box[0])) + x
             for f in ("middle", "y0", "y1"):
                 g[f] = (g[f] - box[1]) * (h / (box[3] - box[1])) + y
+            g["size"] *= h / (box[3] - box[1])
             line = dict(image=blank, glyphs=g, text=text)
             g["line"] = pieces = pieces + 1
             c, a, _, o = cells_of(line, grid)
@@ -144,12 +151,12 @@ def collage(make, tile, grid, rng, rows):
 def text_cells(text, rng, grid):
     """The page as plain characters in reading order, spaces and line ends among them, in place of what is seen."""
     n = grid * grid
-    cells, around, place = np.zeros((n, 2), np.int16), np.zeros((n, 2, 2), np.int16), np.full(len(text), -1, np.int64)
+    cells, around, place = np.zeros((n, 2), np.int16), np.zeros((n, 2, 4), np.int16), np.full(len(text), -1, np.int64)
     at = rng.randrange(0, 8)
     for j, (c, before, behind) in enumerate(neighbours(text)):
         if at >= n:
             break
-        cells[at, 0], around[at, 0], place[j] = c, (before, behind), 2 * at
+        cells[at, 0], around[at, 0, :2], place[j] = c, (before, behind), 2 * at
         at += 1 + (rng.randrange(0, 3) if c == NEWLINE else 0)
     return cells, around, place, np.zeros((0, 6), np.int64)
 
@@ -295,6 +302,8 @@ def reworded(question, family, key, number, rng):
         q = rng.choice(FOR_WORD) % word.group(1) if word else q
     elif number // 100 in ALSO and rng.random() < 0.6:
         q = rng.choice(ALSO[number // 100])
+    elif family == "read" and rng.random() < 0.5:
+        q = reading(rng)
     elif family in OTHERS and rng.random() < 0.6:
         for pattern, ways in OTHERS[family]:
             m = re.search(pattern, q)
@@ -305,7 +314,7 @@ def reworded(question, family, key, number, rng):
     elif family == "absent" and key and rng.random() < 0.5:
         q = rng.choice(FOR_KEY) % key
     m = re.match(r"(What is|What's|Give|Read|Name|Find|Show) the ([^?.]+)[?.]?$", q)
-    if m and family != "line" and rng.random() < 0.5:
+    if m and family not in ("line", "read") and rng.random() < 0.5:
         q = rng.choice(FOR_KEY[:3] + FOR_KEY[4::2]) % m.group(2)
     if rng.random() < 0.25:
         q = rng.choice(BEFORE) + (q[:1].lower() + q[1:] if rng.random() < 0.6 and not q.startswith(key or " ") else q)
@@ -537,8 +546,9 @@ def faults(cells, around, nrng, s):
     wrong = np.where(nrng.random(cells.shape) < 0.4, 0, nrng.integers(1, 97, cells.shape))
     cells[hit] = wrong[hit]
     around[nrng.random(around.shape) < (1.0 if nrng.random() < s.get("alone", 0.25) else s.get("forget", 0.05))] = 0
-    hit = (nrng.random(around.shape) < s.get("mistake", 0.0)) & (around > 0)
-    around[hit] = nrng.integers(1, 99, around.shape)[hit]
+    beside = around[..., :2]
+    hit = (nrng.random(beside.shape) < s.get("mistake", 0.0)) & (beside > 0)
+    beside[hit] = nrng.integers(1, 99, beside.shape)[hit]
 
 
 def rearranged(doc, cells, around, place, grid, rng):
@@ -637,7 +647,7 @@ def pack(docs, grid, n_rows, nrng, full, text_pages, stage, ragged):
             b[name] = np.full((B, n_rows, T), -1, np.int64)
         b["family"] = np.full((B, n_rows), -1, np.int64)
         for i, d in enumerate(docs):
-            b["around"][i, :, :, 5:] = letter(i, b["around"][i, :, :, 5:].astype(np.int64))
+            b["around"][i, :, :, 7:] = letter(i, b["around"][i, :, :, 7:].astype(np.int64))
             for j, (ids, want, *cells, family) in enumerate(d["rows"]):
                 b["ids"][i, j, : len(ids)], b["want"][i, j, : len(want)] = ids, want
                 for name, at in zip(("point", "key", "end"), cells):

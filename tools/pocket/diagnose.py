@@ -103,7 +103,7 @@ def answers(model, gen, a):
                 a.show -= 1
                 said = bytes(max(x - 3, 0) if x < 259 else 35 for x in model.text_model.logits(h).argmax(-1).tolist())
                 print(f"{doc['kind']} {i} {family}: {question!r} is {answer!r}, said {said.decode(errors='replace')!r}")
-        seen["what is told"].append(model.told_loss(states, about[0, :, 2:5])[1])
+        seen["what is told"].append(model.told_loss(states, about[0, :, 4:7])[1])
     told = np.nanmean(seen.pop("what is told"), 0)
     print(f"of cells known: their line's number {100 * told[0]:.0f} %, kind of fact {100 * told[1]:.0f} %, item's number {100 * told[2]:.0f} %")
     print("exact, wrong from the first letter; before the first letter: attention to the answer's end (layers 3 to 5), to its beginning (3 to 6)")

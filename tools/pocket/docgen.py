@@ -15,7 +15,7 @@ LAYOUTS = dict(seen=0, held=1, any=2)
 
 
 class Glyph(C.Structure):
-    _fields_ = [("code", C.c_uint32), ("line", C.c_uint32)] + [(n, C.c_float) for n in ("x0", "y0", "x1", "y1", "middle")]
+    _fields_ = [("code", C.c_uint32), ("line", C.c_uint32)] + [(n, C.c_float) for n in ("x0", "y0", "x1", "y1", "middle", "size")] + [("frame", C.c_uint32)]
 
 
 class Line(C.Structure):
@@ -58,7 +58,8 @@ class Error(C.Structure):
     _fields_ = [("raw", C.c_char * 512)]
 
 
-GLYPH = np.dtype([("code", "u4"), ("line", "u4"), ("x0", "f4"), ("y0", "f4"), ("x1", "f4"), ("y1", "f4"), ("middle", "f4")])
+GLYPH = np.dtype([("code", "u4"), ("line", "u4"), ("x0", "f4"), ("y0", "f4"), ("x1", "f4"), ("y1", "f4"), ("middle", "f4"),
+                  ("size", "f4"), ("frame", "u4")])
 
 
 def fonts(split):

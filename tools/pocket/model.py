@@ -83,6 +83,7 @@ GLYPHS = [chr(c) for c in range(33, 127)] + ["€", "£"]
 N_CLASSES = 1 + len(GLYPHS)
 SPACE, NEWLINE = N_CLASSES, N_CLASSES + 1
 N_SYMBOLS = N_CLASSES + 2
+SIZES, FRAMES = 41, 5  # of letters: eighths of octaves of em against a cell's height, from 4; enum vlm_docgen_frame.  0: not known; none
 GLYPH_TOKEN = [0] + [BYTE0 + g.encode()[0] for g in GLYPHS] + [BYTE0 + 32, BYTE0 + 10]  # class -> token it resembles
 
 QUANT = [0]  # 8 or 4: linear weights are rounded to blocks of 32 along rows, as Q8_0 and Q4_0 files hold them; the tower's to 8 at least
@@ -383,7 +384,8 @@ class TextModel(nn.Module):
 class Symbols(nn.Module):
     """What the decoder learns to read before there are pictures, and what the tower learns to say: fixed codes, the same
     for every run of one shape, so that tower and decoder can be trained apart from the first minute.  A cell's symbol is
-    the sum of its letter, a second letter if two share the cell, what stands before and behind, its row and its column."""
+    the sum of its letter, a second letter if two share the cell, what stands before and behind, how large it is and what is drawn
+    about it (a value's box, a line below), its row and its column."""
 
     def __init__(self, c):
         super().__init__()
@@ -407,11 +409,19 @@ class Symbols(nn.Module):
 
         rows, columns = line(), line()
         self.register_buffer("places", (rows[:, None] + columns[None]).reshape(grid * grid, d))
+        f, phase = torch.randn(1, d, generator=g) * 3, torch.rand(1, d, generator=g) * 2 * math.pi
+        sizes = 0.15 * torch.cos(torch.arange(SIZES).float()[:, None] / 8 * f + phase)
+        frames = 0.12 * torch.randn(FRAMES, d, generator=g)
+        sizes[0] = frames[0] = 0
+        self.register_buffer("sizes", sizes)
+        self.register_buffer("frames", frames)
 
     def forward(self, cells, around, where):
-        """cells [B,K,2], around [B,K,2 or more] classes (<= 0: none), where [B,K] (-1: text, no place) -> [B,K,d]"""
+        """cells [B,K,2] classes, around [B,K,4 or more]: classes, size and frame (data.cells_of; <= 0: none), where [B,K] (-1: text, no
+        place) -> [B,K,d]"""
         k, n = cells.clamp(min=0), around.clamp(min=0)
         x = self.letters[k[..., 0]] + self.second[k[..., 1]] + self.before[n[..., 0]] + self.behind[n[..., 1]]
+        x = x + self.sizes[n[..., 2]] + self.frames[n[..., 3]]
         return x + self.places[where.clamp(min=0)] * (where >= 0)[..., None]
 
 
@@ -488,8 +498,8 @@ class Pocket(nn.Module):
     @torch.no_grad()
     def settle(self, visual, cells, around, options, keep):
         """Which of two cells has a letter whose middle lies near their border cannot be seen: what the tower says decides, for a line as
-        a whole (ops.c).  cells, around, options, keep of data.batch (visual None: as they are) -> cells [B,K,2], around [B,K,2 or 9] (what stands
-        before the first and behind the last letter of a cell, and what the first is told), and the cell of each letter [B,2K]"""
+        a whole (ops.c).  cells, around, options, keep of data.batch (visual None: as they are) -> cells [B,K,2], around [B,K,4 or 11] (what stands
+        before the first and behind the last letter of a cell, and what the first is and is told), and the cell of each letter [B,2K]"""
         B, K = cells.shape[:2]
         flat = cells.reshape(B, 2 * K)
         here = torch.arange(2 * K, device=cells.device)
@@ -504,10 +514,10 @@ class Pocket(nn.Module):
 
         def of(letter):
             got = about.gather(1, letter.clamp(min=0)[..., None].expand(-1, -1, about.shape[2]))
-            return torch.where(letter[..., None] >= 0, got, -1 if got.shape[2] > 2 else 0)
+            return torch.where(letter[..., None] >= 0, got, -1 if got.shape[2] > 4 else 0)
 
         a, last = of(first), of(torch.where(second >= 0, second, first))
-        return now, torch.cat([a[..., :1].clamp(min=0), last[..., 1:2].clamp(min=0), a[..., 2:5].clamp(min=0), a[..., 5:]], 2), stands
+        return now, torch.cat([a[..., :1].clamp(min=0), last[..., 1:2].clamp(min=0), a[..., 2:7].clamp(min=0), a[..., 7:]], 2), stands
 
     def seen_loss(self, visual, cells, around, empty=0.2):
         """cross-entropy of what is seen against the tables that symbols are sums of (empty cells weigh `empty`) -> loss, shares right (letter, second,

@@ -116,7 +116,7 @@ def arguments():
     ap.add_argument("--decoder", help="state or model directory to take the decoder from")
     ap.add_argument("--log", help="(the state's name with .csv)")
     ap.add_argument("--steps", type=int, help="the whole run's number of steps")
-    ap.add_argument("--until", help="HH:MM, UTC: end then")
+    ap.add_argument("--until", help="HH:MM, UTC: end then, tomorrow if that is past")
     ap.add_argument("--decay", type=float, default=0.3, help="the share of the run in which the rate falls to nothing")
     ap.add_argument("--muon", type=float, default=0.02)
     ap.add_argument("--adam", type=float, default=1e-3)
@@ -235,6 +235,7 @@ def main():
     if a.until:
         hour, minute = map(int, a.until.split(":"))
         end = datetime.datetime.now(datetime.timezone.utc).replace(hour=hour, minute=minute, second=0).timestamp()
+        end += 86400 * (end < began)  # tomorrow
 
     model = Pocket(SHAPES[a.shape])
     parts = dict(s1=("vision_model", "connector", "floor"), s2=("text_model", "told"))
@@ -341,14 +342,14 @@ def main():
                 b[name] = moved(b[name], stands, b["sub"])
             b["end"] = torch.where(b["end"] == -2, (b["where"] >= 0).sum(1)[:, None, None], b["end"])  # what is behind the picture
             sub = b["sub"].clamp(max=visual.shape[1] - 1)[..., None]
-            b["told"], begin = around[..., 2:].gather(1, sub.expand(-1, -1, 7)).split((3, 4), -1)
+            b["told"], begin = around[..., 4:].gather(1, sub.expand(-1, -1, 7)).split((3, 4), -1)
             begin = moved(begin, stands, b["sub"])
             here = torch.arange(begin.shape[1], device=begin.device)[:, None]
             b["begin"] = torch.where((begin <= here) & (b["told"][..., :1] > 0), begin, -1)  # a moved letter may stand before it
             visual = visual.gather(1, sub.expand(-1, -1, visual.shape[2]))
             if a.stage == "s3" and progress < a.mixed:  # every second page as symbols, so that look-up goes on forming
-                half = sub[::2].expand(-1, -1, 2)
-                clean = model.symbols(cells[::2].gather(1, half), around[::2].gather(1, half), b["where"][::2])
+                half = sub[::2]
+                clean = model.symbols(cells[::2].gather(1, half.expand(-1, -1, 2)), around[::2].gather(1, half.expand(-1, -1, 4)), b["where"][::2])
                 visual = torch.stack([clean.to(dtype), visual[1::2]], 1).flatten(0, 1)
         if "ids" in b:
             l, more = answer_loss(model, visual, b, a)

@@ -202,6 +202,44 @@ def compared():
     return tuple((form.replace("%s", words), ways) for words, ways in MORE_LESS for form in forms)
 
 
+# all of the page: verbs that also ask for one thing ("Give me the ...") with whatever names the whole, or it is taken for a key.  %: the whole
+READ_VERBS = ("Read", "Read out", "Read me", "Read aloud", "Give me", "Give", "Show me", "Show", "Tell me", "Write", "Write out", "Write me", "Type", "Type up", "Copy",
+              "Copy out", "Copy down", "Transcribe", "Print", "Print out", "Output", "Return", "List", "Report", "Extract", "Get", "Get me", "Find me", "Say",
+              "Spell out", "Put down", "Reproduce", "Repeat", "Recite", "Capture", "Let me have", "Let me see", "I need", "I want", "I'd like", "I would like",
+              "Can I have", "Can I get", "Could I have", "May I see", "Could you read", "Can you read", "Can you give me", "Can you write out",
+              "Can you tell me", "Could you type", "Would you copy", "Please read", "Please give me", "Please write out", "Please type", "Help me read", "Look up",
+              "Convert to text", "Turn into text", "Recognise", "OCR", "Do OCR on", "Scan", "Scan and read", "Provide", "Provide me with", "Send me", "Make out")
+READ_ADJECTIVES = ("", "", "", "full ", "whole ", "complete ", "entire ", "exact ", "raw ", "plain ", "printed ", "written ", "full printed ")
+READ_NOUNS = ("text", "text", "text", "page", "document", "content", "contents", "wording", "transcript", "transcription", "writing", "sheet", "thing", "lines",
+              "words", "image", "picture", "paper", "page text", "document text", "text content")
+READ_ALL = ("all the text", "all text", "all of the text", "all of it", "all the words", "all words", "all lines", "all the lines", "all the writing", "all that is written",
+            "all that you see", "all you can read", "all of the words", "everything", "every word", "every line", "each line", "each word", "everything written",
+            "everything printed", "everything you see", "everything you can read", "everything that's there", "everything it says", "it all", "the lot",
+            "what is written", "what it says", "what the page says", "what's on the page", "what you see", "what is there", "what stands there",
+            "what you can read", "what this says", "this", "this page", "this document", "this image", "all the content", "all the contents", "any text", "every bit of text")
+READ_TAILS = ("", "", "", " on the page", " on it", " here", " of the page", " of this document", " in the picture", " of the image", " from top to bottom",
+              " line by line", " word for word", " as it stands", " from the page", " from the image", " verbatim", " in full", " in order", " from start to end",
+              " as text", " you see", " on this", " in this image", " that is there", " exactly as printed", " to me", " to the end")
+READ_ASKS = ("What is %?", "What's %?", "What would be %?", "%?", "%", "%, please", "What text do you see?", "What does the page say?", "What does the document say?",
+             "What does the picture say?", "What does the image say?", "What does the sheet say?", "What does the paper say?", "What does the whole thing say?",
+             "What does the text say?", "What text is there?", "What text is printed?", "What text does it have?", "Which text is here?", "What words are there?",
+             "What words do you see?", "Which words can you read?", "What can be read?", "What all does it say?", "What all is written?", "What do you read?",
+             "What is all that is written?", "How does the text read?", "How does it read?", "What is in the document?",
+             "Text?", "Words?", "Whole text?", "OCR?", "OCR", "Transcript?", "Transcription", "Contents?")
+
+
+def reading(rng):
+    """a way to ask for all that stands on the page"""
+    what = rng.choice(READ_ALL) if rng.random() < 0.45 else "the " + rng.choice(READ_ADJECTIVES) + rng.choice(READ_NOUNS)
+    if rng.random() < 0.3:
+        q = rng.choice(READ_ASKS).replace("%", what)
+    else:
+        verb = rng.choice(READ_VERBS)
+        asks = verb.startswith(("Can", "Could", "Would", "May"))
+        q = verb + " " + what + rng.choice(READ_TAILS) + ("?" if asks else rng.choice((".", ".", "")))
+    return q[:1].upper() + q[1:]
+
+
 # and of the other families: what is asked about, and how else one might ask
 OTHERS = dict(
     line=((r"\bline (\d+)", ("What text is line %s?", "Line %s says what?", "Show line %s", "Text of line %s?", "What do you read on line %s?",
