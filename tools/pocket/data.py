@@ -215,8 +215,8 @@ def item_parts(items, text):
 def told(doc, place, n_cells):
     """[2N,7] for every letter (2 cell + slot): the number of the line it stands in, from 1; what kind of fact it belongs to (meanings.c's
     number, from 1, or one of those above; from the third letter on, or the last: who reads on knows no more at the first); the number of
-    its item; 0: none or not known; the letters with which its line, the line before and its item (a value's key) begin, and the letter before
-    (-1: none, or further on)"""
+    its item (of a key and its value: of the pair); 0: none or not known; the letters with which its line, the line before and its item
+    (or pair) begin, and the letter before (-1: none, or further on)"""
     out, begin = np.zeros((2 * n_cells, 7), np.int16), [-1, -1]
     out[:, 3:], line, last, text = -1, 0, -1, doc["text"]
     for j, (ch, at) in enumerate(zip(text, place)):
@@ -252,8 +252,9 @@ def told(doc, place, n_cells):
         belong(*cells)
         if len(items) == len(doc["items"]):
             out[[c for mine in cells for c in mine], 2] = min(i + 1, LINES - 1)
+    printed = [key for key, _ in doc["fields"] if key and key in text]
     for key, value in doc["fields"]:
-        where = spread(value, text, place)
+        where = [p for p in spread(value, text, place) or () if p >= 0]
         at = text.find(key) if key and text.count(key) == 1 else -1
         if at >= 0:
             cells = [p for p in place[at : at + len(key)] if p >= 0]
@@ -261,6 +262,8 @@ def told(doc, place, n_cells):
             if where and cells:
                 kind(where, VALUE)
                 belong(cells, where)
+                if not items:  # a key and its value are a pair with a number, whichever comes first
+                    out[cells + where, 2] = min(printed.index(key) + 1, LINES - 1)
     return out
 
 
