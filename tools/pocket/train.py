@@ -19,7 +19,7 @@ from model import Muon, Pocket, SHAPES
 
 AHEAD = 6  # batches under way: the settings of a batch are those of this many steps before
 COLUMNS = ("stage step seconds rate lines text loss_answer token exact look key end line_no fact item begin owner previous value meaning line "
-           "item_price which_item absent read talk loss_seen letter second neighbours false").split()
+           "item_price which_item absent read talk loss_seen letter second neighbours false size frame").split()
 
 
 def producer(library, shape, stage, size, split, seed, orders, out):
@@ -133,6 +133,7 @@ def arguments():
     ap.add_argument("--mixed", type=float, default=0.0, help="s3: the first share of the run, with symbols for half of the pages")
     ap.add_argument("--still", action="store_true", help="s3: the decoder alone, on what the tower says as it is")
     ap.add_argument("--like", type=float, default=1.0, help="weight of the distance to the symbols, within --seen")
+    ap.add_argument("--style", type=float, default=0.5, help="weight of a letter's size and frame, within --seen")
     ap.add_argument("--fit", type=int, default=0, help="begin with a least-squares connector from so many batches")
     ap.add_argument("--average", type=float, default=0.998, help="of the weights: the share of the old in each step")
     ap.add_argument("--qat", type=float, default=0.0, help="the last share of the run, with weights rounded to int8 and int4")
@@ -331,6 +332,8 @@ def main():
             l, (note["letter"], note["second"], *rest), note["false"] = model.seen_loss(visual, cells, around, a.empty)
             note["neighbours"] = (rest[0] + rest[1]) / 2
             note["loss_seen"] = l.detach()
+            style, (note["size"], note["frame"]) = model.style_loss(visual.float(), cells, around, b["keep"])
+            l = l + a.style * style
             with torch.no_grad():
                 target = model.symbols(cells, around, b["keep"])
                 w = torch.where(cells[..., 0] > 0, 1.0, 0.2).unsqueeze(-1) * (cells[..., :1] >= 0)
