@@ -236,21 +236,18 @@ void vlm_docgen_write_label(struct vlm_docgen_writer *w)
     int n = 1 + pick(r, w->most < 5 || chance(r, 0.6) ? (w->most < 5 ? w->most : 5)
                                                       : (w->most < 10 ? w->most : 10));
     bool rules = chance(r, 0.12);
-    double scale = 0.8, gap = 0.2;
-    enum vlm_docgen_frame frame = FRAME_NONE;
-    int grid = 0;
-    if (longer && stacked && chance(r, 0.5)) { /* what is framed is a value, wherever its key is */
-        frame = chance(r, 0.6) ? FRAME_BOX : FRAME_GREY;
-        grid = vlm_docgen_add_grid(w, 1);
-        w->c->grids[grid - 1].full = chance(r, 0.5);
-    }
-    if (longer) {
+    if (longer)
         n = 1 + pick(r, w->most < 17 ? w->most : 17);
-        scale = vlm_docgen_between(r, 0.7, 1.0);
-        gap = vlm_docgen_between(r, 0.1, 0.4);
-    }
     if (n > 1 && chance(r, longer ? 0.8 : 0.5))
         add_title(w, longer ? &vlm_docgen_forms : &vlm_docgen_titles);
+    /* what is framed is a value, wherever its key is */
+    if (longer && stacked && n - w->n_lines >= 2) {
+        static const enum vlm_docgen_frame frames[] = {FRAME_NONE, FRAME_NONE, FRAME_BOX,
+                                                       FRAME_GREY};
+        enum vlm_docgen_frame frame = frames[pick(r, 4)];
+        vlm_docgen_stacked_rows(w, n - w->n_lines, 1 + pick(r, 2), frame, turned);
+        n = w->n_lines > 0 ? 0 : n;
+    }
     while (vlm_docgen_left(w) > 0 && w->n_lines < n) {
         if (!stacked) {
             if (!add_fact_row(w, style, tab, sep, 1.0))
@@ -265,15 +262,10 @@ void vlm_docgen_write_label(struct vlm_docgen_writer *w)
         f->beside = false;
         for (int part = 0; part < 2; part++) {
             bool key_row = part == turned;
-            const char *text = key_row ? f->key : f->value;
             struct vlm_docgen_row *row =
-                grid ? vlm_docgen_grid_row(w, grid)
-                     : vlm_docgen_row(w, (enum vlm_docgen_align)style, text, NULL);
-            if (grid)
-                vlm_docgen_set(row, 0, text, (enum vlm_docgen_align)style)->frame =
-                    key_row ? FRAME_NONE : frame;
-            row->scale = key_row ? scale : 1;
-            row->gap = part == 0 ? gap : 0;
+                vlm_docgen_row(w, (enum vlm_docgen_align)style, key_row ? f->key : f->value, NULL);
+            row->scale = key_row ? 0.8 : 1;
+            row->gap = part == 0 ? 0.2 : 0;
         }
     }
     w->c->framed = chance(r, 0.3);

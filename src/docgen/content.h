@@ -172,6 +172,9 @@ void vlm_docgen_write_paragraph(struct vlm_docgen_writer *w);
 void vlm_docgen_write_receipt(struct vlm_docgen_writer *w);
 void vlm_docgen_write_invoice(struct vlm_docgen_writer *w);
 void vlm_docgen_write_form(struct vlm_docgen_writer *w);
+/* Up to n lines: small keys above their values, or below them, in so many columns (up to 3). */
+void vlm_docgen_stacked_rows(struct vlm_docgen_writer *w, int n, int columns,
+                             enum vlm_docgen_frame frame, bool below);
 void vlm_docgen_write_card(struct vlm_docgen_writer *w);
 void vlm_docgen_write_list(struct vlm_docgen_writer *w);
 void vlm_docgen_write_table(struct vlm_docgen_writer *w);

@@ -61,9 +61,8 @@ static void framed_rows(struct vlm_docgen_writer *w, int n, int pairs, enum vlm_
     }
 }
 
-/* A small key above its value, or below it */
-static void stacked_rows(struct vlm_docgen_writer *w, int n, int columns,
-                         enum vlm_docgen_frame frame, bool below)
+void vlm_docgen_stacked_rows(struct vlm_docgen_writer *w, int n, int columns,
+                             enum vlm_docgen_frame frame, bool below)
 {
     int grid = vlm_docgen_add_grid(w, columns), room = w->room / columns - 1;
     double scale = vlm_docgen_between(w->r, 0.72, 1.0);
@@ -118,17 +117,17 @@ void vlm_docgen_write_form(struct vlm_docgen_writer *w)
     else if (layout == 1)
         framed_rows(w, n, 1, FRAME_UNDERLINE, ALIGN_LEFT, sep);
     else if (layout == 2)
-        stacked_rows(w, n, 1, frame, false);
+        vlm_docgen_stacked_rows(w, n, 1, frame, false);
     else if (layout == 3)
         framed_rows(w, n, 2, frame, ALIGN_LEFT, sep);
     else if (layout == 4)
-        stacked_rows(w, n, 2, frame, false);
+        vlm_docgen_stacked_rows(w, n, 2, frame, false);
     else if (layout == 5)
         framed_rows(w, n, 1, FRAME_GREY, ALIGN_LEFT, sep);
     else if (layout == 6)
         framed_rows(w, n, 1, frame, ALIGN_RIGHT, sep);
     else
-        stacked_rows(w, n, 1 + pick(r, 2), FRAME_UNDERLINE, true);
+        vlm_docgen_stacked_rows(w, n, 1 + pick(r, 2), FRAME_UNDERLINE, true);
     w->c->framed = chance(r, 0.3);
     w->c->aspect_low = 0.7;
     w->c->aspect_high = 1.6;
