@@ -158,15 +158,15 @@ def everything(a):
     at = lambda name: os.path.join(a.state, name + ".pt")
     easy = dict(lines=1, text=1.0, kinds=dict(label=4, tag=3, text=1), large=0, turns=6)
     hard = dict(lines=0, text=0.03, large=0.2, turns=6, alone=0.08, forget=0.1, mistake=0.06, talk=0.04, reading=0.2, reword=0.6, tilt=0.08)
-    pages = dict(large=0.4, large_kinds=dict(receipt=3, invoice=3, table=1, paragraph=2), turns=14, parts=1, strength=0.5, reword=0.6, tilt=0.18, angle=13, whole=0.4,
-                 kinds=dict(label=7, tag=3, form=3, card=4, list=1, ticket=3, shipping=1, blank=1))
+    pages = dict(large=0.37, large_kinds=dict(receipt=3, invoice=3, table=1, paragraph=1), turns=14, parts=1, strength=0.5, reword=0.6, tilt=0.16, angle=13, whole=0.4,
+                 kinds=dict(label=10, tag=4, form=5, card=4, list=1, ticket=3, shipping=1, blank=1))
     stages = (
         ("s1", "s1", n, ["--decay", "0.6", "--muon", "0.012", "--empty", "0.5", "--set", json.dumps(dict(large=0.3, strength=0.5, collage=0.6, tilt=0.3, angle=13, few=0.4))]),
         ("s2", "s2-easy", n // 4, ["--decay", "0", "--noise", "0.12", "--set", json.dumps(easy)]),
         ("s2", "s2", n // 2, ["--decay", "0", "--noise", "0.3", "--decoder", at("s2-easy"), "--set", json.dumps(hard)]),
         ("s3", "s3-still", n // 2, ["--still", "--decay", "0", "--muon", "0.012", "--tower", at("s1"), "--decoder", at("s2"), "--tell", "0.5",
                                     "--set", json.dumps(dict(pages, talk=0.03, reading=0.26))]),
-        ("s3", "s3", n // 4, ["--still", "--decay", "1", "--muon", "0.012", "--qat", "0.3", "--full", "0.25", "--average", "0.99",
+        ("s3", "s3", n // 4, ["--still", "--decay", "1", "--muon", "0.012", "--qat", "0.25", "--full", "0.2", "--average", "0.99", "--tell", "0.6",
                               "--tower", at("s1"), "--decoder", at("s3-still"), "--set", json.dumps(dict(pages, talk=0.03, reading=0.24))]),
     )
     for stage, name, steps, more in stages:
