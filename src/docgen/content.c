@@ -246,7 +246,7 @@ void vlm_docgen_write_label(struct vlm_docgen_writer *w)
                                                        FRAME_GREY};
         enum vlm_docgen_frame frame = frames[pick(r, 4)];
         vlm_docgen_stacked_rows(w, n - w->n_lines, 1 + pick(r, 2), frame, turned);
-        n = w->n_lines > 0 ? 0 : n;
+        n = w->n_lines > 0 ? 0 : n; /* a page needs a line; else no more */
     }
     while (vlm_docgen_left(w) > 0 && w->n_lines < n) {
         if (!stacked) {

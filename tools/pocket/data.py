@@ -26,8 +26,8 @@ def neighbours(text):
 
 def cells_of(doc, grid):
     """-> cells [N,2] (0 nothing, -1 do not ask): the one or two letters of each cell by their middles; around [N,2,4]: what stands before
-    and behind each, its size and its frame (`styles`); for every character of the text its letter as 2 cell + slot (a space: that of the character before it); and the
-    options of `options_of`, as `claimed`"""
+    and behind each, its size and its frame (`styles`); for every character of the text its letter as 2 cell + slot (a space: that of the
+    character before it); and the options of `options_of`, as `claimed`"""
     w, h = doc["image"].size
     cells, around = [[0, 0] for _ in range(grid * grid)], np.zeros((grid * grid, 2, 4), np.int16)
     g, text = doc["glyphs"], doc["text"]

@@ -521,18 +521,17 @@ class Pocket(nn.Module):
 
     def style_loss(self, v, cells, around, where):
         """cross-entropy of what is seen of size and frame in cells that hold a letter, the rest of their symbols taken away; without it the
-        distance to the symbols alone taught neither in 1,000 steps -> loss, shares right (size to an eighth of an octave, frame where one is)"""
+        distance to the symbols alone taught neither in 1,000 steps -> loss, shares right (size to a step, frame where there is one)"""
         ask = (cells[..., 0] > 0) & (around[..., 2] > 0)
-        rest = self.symbols(cells[ask], torch.cat([around[ask][:, :2], around[ask][:, 2:4] * 0], 1), where[ask])
-        loss, right = 0, []
-        for table, t, common in ((self.symbols.sizes, around[..., 2][ask], 1.0), (self.symbols.frames, around[..., 3][ask], 0.15)):
-            logits = 8 * ((v[ask] - rest) @ table.T - table.pow(2).sum(1) / 2)
-            weight = torch.ones(len(table), device=v.device)
-            weight[0] = common
-            loss = loss + F.cross_entropy(logits, t, weight=weight)
-            off = (logits.detach().argmax(-1) - t).abs()
-            right.append((off <= 1).float().mean() if common == 1 else (off == 0)[t > 0].float().mean())
-        return loss, right
+        beside, size, frame = around[ask][:, :2], around[ask][:, 2], around[ask][:, 3]
+        rest = self.symbols(cells[ask], torch.cat([beside, torch.zeros_like(beside)], 1), where[ask])
+        # times 8, so that logits are as large as those of letters, whose codes are longer
+        sizes, frames = (8 * ((v[ask] - rest) @ t.T - t.pow(2).sum(1) / 2) for t in (self.symbols.sizes, self.symbols.frames))
+        rare = torch.ones(FRAMES, device=v.device)
+        rare[0] = 0.15  # most letters have no frame
+        loss = F.cross_entropy(sizes, size) + F.cross_entropy(frames, frame, weight=rare)
+        near, same = (sizes.detach().argmax(-1) - size).abs() <= 1, frames.detach().argmax(-1) == frame
+        return loss, (near.float().mean(), same[frame > 0].float().mean())
 
     def seen_loss(self, visual, cells, around, empty=0.2):
         """cross-entropy of what is seen against the tables that symbols are sums of (empty cells weigh `empty`) -> loss, shares right (letter, second,
